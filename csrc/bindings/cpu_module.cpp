@@ -1,0 +1,18 @@
+#include "../cpu/parallel.h"
+#include "core.h"
+#include "cpu_backend.h"
+#include "elementwise.h"
+#include "gemm.h"
+
+PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
+  using Backend = dlbd::CpuBackend;
+  m.doc() = "dlbd's kernels for the CPU";
+  m.attr("isa") = Backend::kernels().isa;
+  m.attr("build") = DLBD_BUILD_DESCRIPTION;
+  m.def("num_threads", &dlbd::num_threads);
+  m.def("set_num_threads", &dlbd::set_num_threads);
+  m.def("default_num_threads", &dlbd::default_num_threads);
+  dlbd::bind_core<Backend>(m);
+  dlbd::bind_elementwise<Backend>(m);
+  dlbd::bind_gemm<Backend>(m);
+}

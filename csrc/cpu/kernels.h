@@ -1,0 +1,44 @@
+// The table of kernels. One line per kernel; each per-ISA build fills a KernelTable of its own (table.cpp), and
+// dispatch.cpp picks one at import.
+#pragma once
+
+#include "../shapes/elementwise.h"
+#include "../shapes/gemm.h"
+
+// X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
+// Y(name, Args): the kernel needs no scratch memory.
+#define DLBD_KERNELS(X, Y) \
+  Y(assign, AssignArgs)       \
+  Y(fill, FillArgs)           \
+  Y(gemm, GemmArgs)
+
+namespace dlbd {
+
+template <class Args>
+struct Kernel {
+  void (*run)(const Args&);
+  int64_t (*scratch)(const Args&);  // bytes, or null
+};
+
+struct KernelTable {
+  const char* isa;
+  int vector_bytes;
+#define DLBD_MEMBER(name, Args) Kernel<Args> name;
+  DLBD_KERNELS(DLBD_MEMBER, DLBD_MEMBER)
+#undef DLBD_MEMBER
+};
+
+const KernelTable& kernels();  // the table chosen at import (dispatch.cpp)
+
+}  // namespace dlbd
+
+// Every kernel source declares its functions through this, inside its own namespace.
+#define DLBD_DECLARE_Y(name, Args) void name(const Args&);
+#define DLBD_DECLARE_X(name, Args) \
+  void name(const Args&);          \
+  int64_t name##_scratch(const Args&);
+#ifdef DLBD_ISA
+namespace dlbd::DLBD_ISA {
+DLBD_KERNELS(DLBD_DECLARE_X, DLBD_DECLARE_Y)
+}
+#endif

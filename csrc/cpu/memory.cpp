@@ -1,0 +1,93 @@
+#include "memory.h"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+#include <iterator>
+#include <new>
+
+namespace dlbd {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kExact = true;
+#else
+constexpr bool kExact = false;
+#endif
+
+// Eight classes per power of two: at most 12.5% is wasted.
+size_t size_class(size_t bytes) {
+  if (kExact) return bytes == 0 ? 1 : bytes;
+  if (bytes <= kAlignment) return kAlignment;
+  const size_t step = std::max<size_t>(kAlignment, std::bit_floor(bytes - 1) / 8);
+  return (bytes + step - 1) / step * step;
+}
+
+void* allocate(size_t capacity) {
+  const size_t alignment = !kExact && capacity >= kHugePage ? kHugePage : kAlignment;
+  void* p = nullptr;
+  if (posix_memalign(&p, alignment, capacity) != 0) throw std::bad_alloc();
+  if (alignment == kHugePage) madvise(p, capacity, MADV_HUGEPAGE);
+  return p;
+}
+
+}  // namespace
+
+Pool::Pool(size_t max_cached) : max_cached_(kExact ? 0 : max_cached) {}
+
+Pool::~Pool() {
+  for (auto& [start, capacity] : blocks_) std::free(const_cast<char*>(start));
+}
+
+Block Pool::take(size_t bytes) {
+  const size_t capacity = size_class(bytes);
+  std::lock_guard lock(mutex_);
+  if (auto it = free_.find(capacity); it != free_.end() && !it->second.empty()) {
+    void* p = it->second.back();
+    it->second.pop_back();
+    cached_ -= capacity;
+    return {p, capacity, this};
+  }
+  void* p = allocate(capacity);
+  blocks_.emplace(static_cast<const char*>(p), capacity);
+  held_ += capacity;
+  return {p, capacity, this};
+}
+
+void Pool::give(Block block) noexcept {
+  std::lock_guard lock(mutex_);
+  if (cached_ + block.bytes <= max_cached_) {
+    free_[block.bytes].push_back(block.data);
+    cached_ += block.bytes;
+    return;
+  }
+  blocks_.erase(static_cast<const char*>(block.data));
+  held_ -= block.bytes;
+  std::free(block.data);
+}
+
+bool Pool::owns(const void* p) const {
+  const char* c = static_cast<const char*>(p);
+  std::lock_guard lock(mutex_);
+  auto it = blocks_.upper_bound(c);
+  if (it == blocks_.begin()) return false;
+  --it;
+  return c < it->first + it->second;
+}
+
+size_t Pool::bytes_held() const {
+  std::lock_guard lock(mutex_);
+  return held_;
+}
+
+Pool& Pool::process() {
+  // Never destroyed: arrays may outlive the module at interpreter shutdown.
+  static Pool* pool = new Pool(size_t{512} << 20);
+  return *pool;
+}
+
+}  // namespace dlbd

@@ -1,0 +1,82 @@
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+
+#define DLBD_ISA host
+#include "parallel.h"
+
+namespace dlbd {
+namespace {
+
+std::atomic<int> chosen_threads{0};
+std::atomic<bool> forked{false};
+thread_local bool inside_region = false;
+
+// libgomp's worker threads do not survive fork: a child that opens a region waits for them for ever.
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
+
+int affinity_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+// cgroup v2's "max 100000" or "200000 100000" (quota and period, in microseconds).
+int cgroup_cores() {
+  long quota = 0, period = 0;
+  if (std::FILE* f = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    const int fields = std::fscanf(f, "%ld %ld", &quota, &period);
+    std::fclose(f);
+    if (fields == 2 && quota > 0 && period > 0) return std::max(1L, (quota + period - 1) / period);
+  }
+  return 1 << 20;
+}
+
+int environment_cores() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  const int n = text ? std::atoi(text) : 0;
+  return n > 0 ? n : 1 << 20;
+}
+
+}  // namespace
+
+int default_num_threads() noexcept { return std::min({affinity_cores(), cgroup_cores(), environment_cores()}); }
+
+int num_threads() noexcept {
+  int n = chosen_threads.load(std::memory_order_relaxed);
+  if (n == 0) {
+    n = default_num_threads();
+    chosen_threads.store(n, std::memory_order_relaxed);
+  }
+  return n;
+}
+
+void set_num_threads(int n) {
+  if (n < 1 || n > 1024)
+    throw std::invalid_argument("[set_num_threads] expected 1 to 1024 threads; received " + std::to_string(n));
+  chosen_threads.store(n, std::memory_order_relaxed);
+}
+
+void run_chunks(int64_t chunks, int threads, ChunkBody body, void* context) noexcept {
+  if (chunks <= 1 || threads <= 1 || inside_region || forked.load(std::memory_order_relaxed)) {
+    for (int64_t i = 0; i < chunks; ++i) body(context, i, 0);
+    return;
+  }
+  const int workers = static_cast<int>(std::min<int64_t>(chunks, threads));
+  std::atomic<int64_t> next{0};
+#pragma omp parallel num_threads(workers)
+  {
+    inside_region = true;
+    const int worker = omp_get_thread_num();
+    for (int64_t i = next.fetch_add(1); i < chunks; i = next.fetch_add(1)) body(context, i, worker);
+    inside_region = false;
+  }
+}
+
+}  // namespace dlbd

@@ -1,0 +1,152 @@
+// Vectors of the instruction set this source is being compiled for, on GCC vector extensions.
+// Everything lives in the per-ISA namespace DLBD_ISA (baseline, v3 or v4) so that no two builds share a symbol.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define DLBD_INLINE inline __attribute__((always_inline))
+
+namespace dlbd::DLBD_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;  // SSE2 or NEON
+#endif
+
+template <class T>
+inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(kVectorBytes)));
+};
+template <class T>
+using Vec = typename VectorOf<T>::type;
+
+// The integer vector that a comparison of Vec<T> yields (all ones where true).
+template <class T>
+struct MaskOf;
+template <>
+struct MaskOf<float> {
+  using type = Vec<int32_t>;
+};
+template <>
+struct MaskOf<double> {
+  using type = Vec<int64_t>;
+};
+template <class T>
+using Mask = typename MaskOf<T>::type;
+
+template <class A>
+DLBD_INLINE constexpr A min_of(A a, A b) {
+  return b < a ? b : a;
+}
+template <class A>
+DLBD_INLINE constexpr A max_of(A a, A b) {
+  return a < b ? b : a;
+}
+DLBD_INLINE constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+DLBD_INLINE constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+template <class T>
+DLBD_INLINE Vec<T> splat(T x) {
+  return x - Vec<T>{};  // x - 0 keeps the sign of a zero; GCC turns it into a broadcast
+}
+
+template <class T>
+DLBD_INLINE Vec<T> load(const T* p) {
+  Vec<T> v;
+  __builtin_memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+template <class T>
+DLBD_INLINE void store(T* p, Vec<T> v) {
+  __builtin_memcpy(p, &v, sizeof(v));
+}
+
+// First n lanes (0 <= n <= kLanes) from memory, the rest `fill`. Touches no byte beyond p + n.
+template <class T>
+DLBD_INLINE Vec<T> load_n(const T* p, int64_t n, T fill = T(0)) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    const __mmask16 m = static_cast<__mmask16>(_bzhi_u32(0xffffu, static_cast<unsigned>(n)));
+    return (Vec<T>)_mm512_mask_loadu_epi32((__m512i)splat<T>(fill), m, p);
+  } else if constexpr (sizeof(T) == 8) {
+    const __mmask8 m = static_cast<__mmask8>(_bzhi_u32(0xffu, static_cast<unsigned>(n)));
+    return (Vec<T>)_mm512_mask_loadu_epi64((__m512i)splat<T>(fill), m, p);
+  }
+#endif
+  T lanes[kLanes<T>];
+  for (int i = 0; i < kLanes<T>; ++i) lanes[i] = fill;
+  __builtin_memcpy(lanes, p, static_cast<size_t>(n) * sizeof(T));
+  return load(lanes);
+}
+
+// Writes the first n lanes only.
+template <class T>
+DLBD_INLINE void store_n(T* p, Vec<T> v, int64_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(_bzhi_u32(0xffffu, static_cast<unsigned>(n))), (__m512i)v);
+    return;
+  } else if constexpr (sizeof(T) == 8) {
+    _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(_bzhi_u32(0xffu, static_cast<unsigned>(n))), (__m512i)v);
+    return;
+  }
+#endif
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  __builtin_memcpy(p, lanes, static_cast<size_t>(n) * sizeof(T));
+}
+
+// m ? a : b, lane by lane.
+template <class T>
+DLBD_INLINE Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) {
+  return m ? a : b;
+}
+
+// NaN in either operand propagates, alike on every instruction set.
+template <class T>
+DLBD_INLINE Vec<T> vmax(Vec<T> a, Vec<T> b) {
+  return (a > b) | (a != a) ? a : b;
+}
+template <class T>
+DLBD_INLINE Vec<T> vmin(Vec<T> a, Vec<T> b) {
+  return (a < b) | (a != a) ? a : b;
+}
+
+// a * b + c; contracted to one FMA where the instruction set has it.
+template <class T>
+DLBD_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
+  return a * b + c;
+}
+
+// Sum of the lanes by halving: the same order on every call.
+template <class T>
+DLBD_INLINE T reduce_add(Vec<T> v) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  for (int width = kLanes<T> / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+template <class T>
+DLBD_INLINE T reduce_max(Vec<T> v) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  T best = lanes[0];
+  for (int i = 1; i < kLanes<T>; ++i)
+    if (lanes[i] > best || lanes[i] != lanes[i]) best = lanes[i];
+  return best;
+}
+
+}  // namespace dlbd::DLBD_ISA

@@ -1,0 +1,152 @@
+"""Tensor: an array that operations return. Variable: a tensor that training changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dlbd import _cpu, backend
+from dlbd.backend import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT8, Array
+
+
+class Tensor:
+    """An immutable C-contiguous array of float32, float64, int32, int64, uint8 or bool.
+
+    ``np.asarray(t)`` and :meth:`numpy` give a read-only view without a copy. Operators (``a + b``, ``a @ b``, ``a[i]``)
+    are those of :mod:`dlbd.ops`, which installs them.
+    """
+
+    __slots__ = ("__weakref__", "array", "logits")
+    __array_priority__ = 100  # numpy_array + tensor is the tensor's operation
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        # For the output of softmax or sigmoid: its input, so that a cross-entropy can be computed exactly.
+        self.logits: Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        return self.array.size
+
+    def numpy(self) -> Array:
+        """A read-only view as a NumPy array."""
+        _cpu.poison("a tensor was read on the host inside the step")
+        view = self.array.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        view = self.numpy()
+        if dtype is not None and view.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"a {view.dtype} tensor cannot become {dtype} without a copy")
+            return view.astype(dtype)
+        return view.copy() if copy else view
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("a tensor without dimensions has no len()")
+        return self.array.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype}\n{self.array}>"
+
+    def __reduce__(self) -> Any:
+        return type(self), (np.array(self.array),)
+
+
+class Variable(Tensor):
+    """A tensor with a name that an optimizer or :meth:`assign` changes in place.
+
+    Args:
+        value: initial value; copied.
+        trainable: whether a tape watches it and ``fit`` updates it.
+        dtype: float32 unless given; an array's integer or float64 dtype is kept only if given here.
+        name: shown in ``summary`` and errors.
+    """
+
+    __slots__ = ("name", "path", "trainable")
+
+    def __init__(self, value: Any, trainable: bool = True, dtype: Any = None, name: str = "variable") -> None:
+        source = as_array(value, dtype)
+        array = backend.empty(source.shape, source.dtype, source)
+        array[...] = source
+        super().__init__(array)
+        self.trainable = trainable
+        self.name = name
+        self.path = name
+
+    def assign(self, value: Any) -> Variable:
+        """Overwrite the value in place; the shape must match exactly."""
+        source = as_array(value, self.dtype)
+        if source.shape != self.shape:
+            raise ValueError(f"[assign] {self.path} has shape {self.shape}; received {source.shape}")
+        backend.twin(self.array).assign(source, self.array)
+        return self
+
+    def __reduce__(self) -> Any:
+        return Variable, (np.array(self.array), self.trainable, self.dtype, self.name)
+
+
+_KEPT = frozenset((FLOAT32, FLOAT64, INT32, INT64, UINT8, BOOL))
+
+
+def as_array(x: Any, dtype: Any = None) -> Array:
+    """``x`` as a C-contiguous, aligned, native array of a dtype that the kernels take.
+
+    The rule: an explicit ``dtype`` wins; float16, float64 and Python floats become float32; int32, int64, uint8 and
+    bool stay; other integers become int64. Complex, object and text raise TypeError. ``x`` is never written to, and is
+    copied only if it must be.
+    """
+    if isinstance(x, Tensor):
+        a = x.array
+        return a if dtype is None or a.dtype == dtype else np.ascontiguousarray(a, dtype=dtype)
+    a = np.asarray(x) if not hasattr(x, "__dlpack__") or isinstance(x, np.ndarray) else np.from_dlpack(x)
+    kind = a.dtype.kind
+    if kind not in "fiub":
+        raise TypeError(f"expected an array of numbers; received dtype {a.dtype} ({type(x).__name__})")
+    if dtype is not None:
+        wanted = np.dtype(dtype)
+        if wanted not in _KEPT:
+            raise TypeError(f"dtype {wanted} is not supported; expected float32, float64, int32, int64, uint8 or bool")
+    elif kind == "f":
+        wanted = FLOAT32
+    elif kind == "b" or a.dtype.newbyteorder("=") in _KEPT:
+        wanted = a.dtype.newbyteorder("=")
+    else:
+        if a.dtype.itemsize == 8 and a.size and int(a.max()) > np.iinfo(np.int64).max:
+            raise TypeError("uint64 values above 2^63 - 1 are not supported")
+        wanted = INT64
+    if a.dtype == wanted and a.flags.c_contiguous and a.flags.aligned:
+        return a
+    # require, not ascontiguousarray: the latter keeps a negative stride on an axis of length 1 (NumPy #23349)
+    return np.require(a, dtype=wanted, requirements=["C", "A"])
+
+
+def as_tensor(x: Any, dtype: Any = None) -> Tensor:
+    """``x`` itself if it is a tensor (of ``dtype``), otherwise a tensor on :func:`as_array` of it."""
+    if isinstance(x, Tensor) and (dtype is None or x.array.dtype == dtype):
+        return x
+    return Tensor(as_array(x, dtype))
