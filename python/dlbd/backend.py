@@ -36,6 +36,15 @@ DTYPE = {
     BOOL: _cpu.DType.bool,
 }
 
+# Grows whenever a recorded step may have become stale: a variable moved to other memory, was frozen or thawed.
+structure_version = 0
+
+
+def structure_changed() -> None:
+    global structure_version
+    structure_version += 1
+
+
 # Which named path each family's shape objects take: "auto" lets the shape choose; tests force others.
 path: dict[str, str] = {}
 

@@ -17,13 +17,15 @@ class Tensor:
     are those of :mod:`dlbd.ops`, which installs them.
     """
 
-    __slots__ = ("__weakref__", "array", "logits")
+    __slots__ = ("__weakref__", "array", "logits", "mask")
     __array_priority__ = 100  # numpy_array + tensor is the tensor's operation
 
     def __init__(self, array: Array) -> None:
         self.array = array
         # For the output of softmax or sigmoid: its input, so that a cross-entropy can be computed exactly.
         self.logits: Tensor | None = None
+        # Which time steps count (B, T): set by Embedding(mask_zero=True), carried from layer to layer.
+        self.mask: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,6 +99,12 @@ class Variable(Tensor):
         self.trainable = trainable
         self.name = name
         self.path = name
+        _cpu.poison("a variable was created inside the step")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "array" or name == "trainable":
+            backend.structure_changed()
 
     def assign(self, value: Any) -> Variable:
         """Overwrite the value in place; the shape must match exactly."""
@@ -107,7 +115,13 @@ class Variable(Tensor):
         return self
 
     def __reduce__(self) -> Any:
-        return Variable, (np.array(self.array), self.trainable, self.dtype, self.name)
+        return _restored, (type(self), np.array(self.array), self.trainable, self.name, self.path)
+
+
+def _restored(kind: type[Variable], value: Array, trainable: bool, name: str, path: str) -> Variable:
+    variable = kind(value, trainable, value.dtype, name)
+    variable.path = path
+    return variable
 
 
 _KEPT = frozenset((FLOAT32, FLOAT64, INT32, INT64, UINT8, BOOL))
