@@ -40,5 +40,6 @@ const KernelTable& kernels();  // the table chosen at import (dispatch.cpp)
 #ifdef DLBD_ISA
 namespace dlbd::DLBD_ISA {
 DLBD_KERNELS(DLBD_DECLARE_X, DLBD_DECLARE_Y)
+extern const KernelTable table;
 }
 #endif

@@ -2,6 +2,7 @@
 // Everything lives in the per-ISA namespace DLBD_ISA (baseline, v3 or v4) so that no two builds share a symbol.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__x86_64__)

@@ -7,8 +7,6 @@
 
 namespace dlbd::DLBD_ISA {
 
-extern const KernelTable table;
-
 #define DLBD_ROW_X(name, Args) {name, name##_scratch},
 #define DLBD_ROW_Y(name, Args) {name, nullptr},
 const KernelTable table = {DLBD_QUOTE(DLBD_ISA), kVectorBytes, DLBD_KERNELS(DLBD_ROW_X, DLBD_ROW_Y)};
