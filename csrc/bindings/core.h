@@ -30,7 +30,9 @@ void bind_core(py::module_& m) {
       .value("bool", DType::b8)
       .finalize();
   py::class_<ActivationSpec>(m, "Activation", py::module_local())
-      .def(py::init([](const std::string& name, float alpha) { return ActivationSpec{activation_named(name), alpha}; }),
+      .def(py::init([](const std::string& name, float alpha) {
+             return ActivationSpec{activation_named(name), alpha};
+           }),
            "name"_a, "alpha"_a = 0.0f);
   py::class_<Recording>(m, "Recording", py::module_local())
       .def(py::init<>())

@@ -3,6 +3,9 @@
 #include "cpu_backend.h"
 #include "elementwise.h"
 #include "gemm.h"
+#if defined(DLBD_SANITIZE)
+#include "planted_faults.h"
+#endif
 
 PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   using Backend = dlbd::CpuBackend;
@@ -15,4 +18,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_core<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
+#if defined(DLBD_SANITIZE)
+  dlbd::bind_planted_faults(m);
+#endif
 }

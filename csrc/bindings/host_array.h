@@ -1,5 +1,6 @@
 // How a NumPy array enters a kernel: exactly an ndarray, C-contiguous, aligned, native byte order, a dtype we know.
-// pybind11's own array_t converts silently (it would drop an imaginary part); this never converts and says what is wrong.
+// pybind11's own array_t converts silently (it would drop an imaginary part); this never converts and says what is
+// wrong.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -57,7 +58,7 @@ struct HostArray {
     const auto* raw = py::detail::array_proxy(source.ptr());
     const auto* descriptor = py::detail::array_descriptor_proxy(raw->descr);
     const auto dtype = dtype_from_number(descriptor->type_num);
-    if (!dtype || descriptor->byteorder == '>' )
+    if (!dtype || descriptor->byteorder == '>')
       throw py::type_error("a kernel takes native float32, float64, int32, int64, uint8 or bool; received " +
                            std::string(py::str(source.attr("dtype"))));
     using Api = py::detail::npy_api;

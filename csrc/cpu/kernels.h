@@ -7,10 +7,12 @@
 
 // X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
 // Y(name, Args): the kernel needs no scratch memory.
+// clang-format off
 #define DLBD_KERNELS(X, Y) \
   Y(assign, AssignArgs)       \
   Y(fill, FillArgs)           \
   Y(gemm, GemmArgs)
+// clang-format on
 
 namespace dlbd {
 
@@ -41,5 +43,5 @@ const KernelTable& kernels();  // the table chosen at import (dispatch.cpp)
 namespace dlbd::DLBD_ISA {
 DLBD_KERNELS(DLBD_DECLARE_X, DLBD_DECLARE_Y)
 extern const KernelTable table;
-}
+}  // namespace dlbd::DLBD_ISA
 #endif

@@ -12,7 +12,7 @@ namespace dlbd {
 
 struct Block {
   void* data;
-  size_t bytes;     // capacity
+  size_t bytes;      // capacity
   class Pool* pool;  // where it goes back to
 };
 

@@ -10,9 +10,9 @@ namespace dlbd {
 using ChunkBody = void (*)(void* context, int64_t chunk, int worker) noexcept;
 void run_chunks(int64_t chunks, int threads, ChunkBody body, void* context) noexcept;
 
-int num_threads() noexcept;           // what launches use unless told otherwise
-void set_num_threads(int n);          // n >= 1; more than the machine's cores is taken as asked
-int default_num_threads() noexcept;   // affinity, cgroup quota and OMP_NUM_THREADS, whichever is least
+int num_threads() noexcept;          // what launches use unless told otherwise
+void set_num_threads(int n);         // n >= 1; more than the machine's cores is taken as asked
+int default_num_threads() noexcept;  // affinity, cgroup quota and OMP_NUM_THREADS, whichever is least
 
 }  // namespace dlbd
 

@@ -10,7 +10,7 @@ enum class GemmPath : int32_t { generic };
 
 struct GemmShape {
   int64_t batch, m, n, k;
-  bool trans_a, trans_b;               // A is stored K x M, B is stored N x K
+  bool trans_a, trans_b;                 // A is stored K x M, B is stored N x K
   int64_t a_stride, b_stride, c_stride;  // elements between consecutive matrices of the batch; 0 broadcasts
   DType dtype;
   GemmPath path;

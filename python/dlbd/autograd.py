@@ -79,7 +79,7 @@ class Gradients:
         return dx, True
 
     def give(self, x: Tensor, dx: Array) -> None:
-        """Hand over a finished gradient that may be shared with other tensors (a view of dy, say): adds if one is known."""
+        """Hand over a finished gradient that may be shared (a view of dy, say): added if one is known already."""
         key = id(x)
         if key not in self._wanted:
             return

@@ -6,7 +6,7 @@ import pkgutil
 import numpy as np
 import pytest
 
-from dlbd import Tensor, _cpu
+from dlbd import _cpu
 
 from . import row as rows
 from .row import EPS32, Row
@@ -94,9 +94,7 @@ def test_float32_gradients_match_float64(row: Row):
     wanted = rows.gradients(row, rows.cast(inputs, np.float64), dy)
     found = rows.gradients(row, rows.cast(inputs, np.float32), dy)
     if row.multilinear:
-        bounds = rows.gradients(
-            row, rows.cast(rows.magnitudes(inputs), np.float64), tuple(np.abs(w) for w in dy)
-        )
+        bounds = rows.gradients(row, rows.cast(rows.magnitudes(inputs), np.float64), tuple(np.abs(w) for w in dy))
         for g, reference, bound in zip(found, wanted, bounds, strict=True):
             assert np.all(np.abs(g - reference) <= 4 * EPS32 * bound)
         return
@@ -124,9 +122,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(row: Row):
 
 @each_row
 def test_memory_layouts_give_the_same_result(row: Row):
-    inputs = tuple(
-        x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in row.make()
-    )
+    inputs = tuple(x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in row.make())
     wanted = [y.tobytes() for y in rows.forward(row, rows.cast(inputs, np.float32))]
     for position, x in enumerate(inputs):
         if not isinstance(x, np.ndarray):

@@ -1,0 +1,41 @@
+"""Check the budgets of the built package: wheel size and import time. Usage: check_package.py WHEEL_FOLDER"""
+
+import pathlib
+import statistics
+import subprocess
+import sys
+import zipfile
+
+MAX_WHEEL_BYTES = 3 << 20
+MAX_IMPORT_MS = 60
+
+
+def import_ms(statement: str) -> float:
+    code = (
+        f"import time, sys; import numpy; t = time.perf_counter(); {statement}; print((time.perf_counter() - t) * 1e3)"
+    )
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
+def main() -> int:
+    (wheel,) = pathlib.Path(sys.argv[1]).glob("*.whl")
+    size = wheel.stat().st_size
+    names = zipfile.ZipFile(wheel).namelist()
+    strangers = [n for n in names if not n.startswith(("dlbd/", "dlbd-"))]
+    milliseconds = statistics.median(import_ms("import dlbd") for _ in range(7))
+    print(f"wheel {size / 1e6:.2f} MB, import dlbd {milliseconds:.1f} ms beyond NumPy")
+    failures = []
+    if size > MAX_WHEEL_BYTES:
+        failures.append(f"the wheel is larger than {MAX_WHEEL_BYTES} bytes")
+    if milliseconds > MAX_IMPORT_MS:
+        failures.append(f"import takes longer than {MAX_IMPORT_MS} ms")
+    if strangers:
+        failures.append(f"the wheel holds files of nobody's: {strangers[:5]}")
+    if "dlbd/py.typed" not in names or "dlbd/_cpu.pyi" not in names:
+        failures.append("py.typed or _cpu.pyi is missing from the wheel")
+    print("\n".join(failures))
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
