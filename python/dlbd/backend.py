@@ -20,7 +20,7 @@ except ImportError as error:
         f"dlbd's compiled part (_cpu) cannot be loaded: {error}. Was the package built? Try `pip install .`"
     ) from error
 
-Array = np.ndarray[Any, np.dtype[Any]]
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
