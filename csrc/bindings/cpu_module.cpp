@@ -3,6 +3,8 @@
 #include "cpu_backend.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "norm.h"
+#include "softmax.h"
 #if defined(DLBD_SANITIZE)
 #include "planted_faults.h"
 #endif
@@ -18,6 +20,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_core<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
+  dlbd::bind_norm<Backend>(m);
+  dlbd::bind_softmax<Backend>(m);
 #if defined(DLBD_SANITIZE)
   dlbd::bind_planted_faults(m);
 #endif

@@ -4,14 +4,22 @@
 
 #include "../shapes/elementwise.h"
 #include "../shapes/gemm.h"
+#include "../shapes/norm.h"
+#include "../shapes/softmax.h"
 
 // X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
 // Y(name, Args): the kernel needs no scratch memory.
 // clang-format off
 #define DLBD_KERNELS(X, Y) \
   Y(assign, AssignArgs)       \
+  X(batch_norm_backward, BatchNormBackwardArgs) \
+  X(batch_norm_forward, BatchNormForwardArgs) \
   Y(fill, FillArgs)           \
-  Y(gemm, GemmArgs)
+  Y(gemm, GemmArgs)           \
+  X(layer_norm_backward, LayerNormBackwardArgs) \
+  Y(layer_norm_forward, LayerNormForwardArgs) \
+  Y(softmax_backward, SoftmaxBackwardArgs) \
+  Y(softmax_forward, SoftmaxForwardArgs)
 // clang-format on
 
 namespace dlbd {

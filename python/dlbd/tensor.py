@@ -164,3 +164,9 @@ def as_tensor(x: Any, dtype: Any = None) -> Tensor:
     if isinstance(x, Tensor) and (dtype is None or x.array.dtype == dtype):
         return x
     return Tensor(as_array(x, dtype))
+
+
+def as_float(x: Any) -> Tensor:
+    """``x`` as a float tensor: integers and booleans become float32."""
+    x = as_tensor(x)
+    return x if x.array.dtype.kind == "f" else Tensor(as_array(x, FLOAT32))

@@ -1,0 +1,192 @@
+"""Batch and layer normalization."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from dlbd import _cpu, autograd, backend
+from dlbd.autograd import Gradients
+from dlbd.tensor import Tensor, as_float, as_tensor
+
+
+@lru_cache(maxsize=4096)
+def _batch_norm_shape(*key: Any) -> Any:
+    return _cpu.BatchNormShape(*key)
+
+
+@lru_cache(maxsize=4096)
+def _layer_norm_shape(*key: Any) -> Any:
+    return _cpu.LayerNormShape(*key)
+
+
+def batch_normalization(
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    moving_mean: Tensor,
+    moving_variance: Tensor,
+    *,
+    axis: int = -1,
+    momentum: float = 0.99,
+    epsilon: float = 1e-3,
+    training: bool = False,
+) -> Tensor:
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, channel by channel.
+
+    In training the mean and the (biased) variance are those of the batch, and the moving ones are updated in place:
+    ``moving = moving * momentum + batch * (1 - momentum)``; an empty batch leaves them as they are. In inference the
+    moving ones normalize.
+
+    Args:
+        x: at least one dimension.
+        gamma: one factor per channel, or None for ones.
+        beta: one offset per channel, or None for zeros.
+        moving_mean: one value per channel.
+        moving_variance: one value per channel.
+        axis: the axis of the channels.
+        momentum: how much of the moving averages stays in each training step.
+        epsilon: added to the variance.
+        training: whether the batch normalizes, or the moving averages.
+    """
+    x = as_float(x)
+    sizes = x.shape
+    if not sizes or not -len(sizes) <= axis < len(sizes):
+        raise ValueError(f"[batch_normalization] axis {axis} does not exist in x of shape {sizes}")
+    axis %= len(sizes)
+    channels = sizes[axis]
+    gamma, beta = _parameters("batch_normalization", x, (channels,), gamma=gamma, beta=beta)
+    _parameters("batch_normalization", x, (channels,), moving_mean=moving_mean, moving_variance=moving_variance)
+    shape = _batch_norm_shape(
+        prod(sizes[:axis]),
+        channels,
+        prod(sizes[axis + 1 :]),
+        backend.DTYPE[x.dtype],
+        backend.path.get("batch_norm", "auto"),
+    )
+    y = Tensor(backend.empty(sizes, x.dtype, x.array))
+    noting = autograd.recording()
+    mean = backend.empty((channels,), x.dtype, x.array) if noting else None
+    rstd = backend.empty((channels,), x.dtype, x.array) if noting else None
+    backend.twin(x.array).batch_norm_forward(
+        shape,
+        x.array,
+        None if gamma is None else gamma.array,
+        None if beta is None else beta.array,
+        moving_mean.array,
+        moving_variance.array,
+        y.array,
+        mean,
+        rstd,
+        momentum,
+        epsilon,
+        training,
+    )
+    if noting:
+        inputs = tuple(t for t in (x, gamma, beta) if t is not None)
+        autograd.note(
+            inputs,
+            (y,),
+            lambda grads: _batch_normalization_gradient(grads, shape, x, gamma, beta, y, mean, rstd, training),
+        )
+    return y
+
+
+def _batch_normalization_gradient(
+    grads: Gradients,
+    shape: Any,
+    x: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    y: Tensor,
+    mean: Any,
+    rstd: Any,
+    training: bool,
+) -> None:
+    """dx = gamma rstd (dy - mean(dy) - xhat mean(dy xhat)); the means drop out in inference."""
+    dy = grads.of(y)
+    assert dy is not None
+    outputs = (*grads.into(x), *_into(grads, gamma), *_into(grads, beta))
+    g = None if gamma is None else gamma.array
+    backend.twin(dy).batch_norm_backward(shape, x.array, g, mean, rstd, dy, *outputs, training)
+
+
+def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3) -> Tensor:
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` with the mean and variance over ``axis``.
+
+    Args:
+        x: at least one dimension.
+        gamma: factors of the shape of the normalized axes, or None for ones.
+        beta: offsets of that shape, or None for zeros.
+        axis: the last axis, or a tuple of the last axes.
+        epsilon: added to the variance.
+    """
+    x = as_float(x)
+    sizes = x.shape
+    axes = sorted(a % len(sizes) if sizes else a for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    first = len(sizes) - len(axes)
+    if not axes or axes != list(range(first, len(sizes))):
+        raise ValueError(
+            f"[layer_normalization] axis must be the last axis or a tuple of the last axes; received {axis} "
+            f"with x of shape {sizes}"
+        )
+    gamma, beta = _parameters("layer_normalization", x, sizes[first:], gamma=gamma, beta=beta)
+    shape = _layer_norm_shape(prod(sizes[:first]), prod(sizes[first:]), backend.DTYPE[x.dtype])
+    y = Tensor(backend.empty(sizes, x.dtype, x.array))
+    noting = autograd.recording()
+    mean = backend.empty(sizes[:first], x.dtype, x.array) if noting else None
+    rstd = backend.empty(sizes[:first], x.dtype, x.array) if noting else None
+    backend.twin(x.array).layer_norm_forward(
+        shape,
+        x.array,
+        None if gamma is None else gamma.array,
+        None if beta is None else beta.array,
+        y.array,
+        mean,
+        rstd,
+        epsilon,
+    )
+    if noting:
+        inputs = tuple(t for t in (x, gamma, beta) if t is not None)
+        autograd.note(
+            inputs, (y,), lambda grads: _layer_normalization_gradient(grads, shape, x, gamma, beta, y, mean, rstd)
+        )
+    return y
+
+
+def _layer_normalization_gradient(
+    grads: Gradients,
+    shape: Any,
+    x: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    y: Tensor,
+    mean: Any,
+    rstd: Any,
+) -> None:
+    """dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gamma; dgamma = sum dy xhat, dbeta = sum dy."""
+    dy = grads.of(y)
+    assert dy is not None
+    outputs = (*grads.into(x), *_into(grads, gamma), *_into(grads, beta))
+    g = None if gamma is None else gamma.array
+    backend.twin(dy).layer_norm_backward(shape, x.array, g, mean, rstd, dy, *outputs)
+
+
+def _into(grads: Gradients, x: Tensor | None) -> tuple[Any, bool]:
+    return (None, False) if x is None else grads.into(x)
+
+
+def _parameters(op: str, x: Tensor, sizes: tuple[int, ...], **given: Any) -> list[Tensor | None]:
+    """The given parameters as tensors, checked to have the dtype of ``x`` and the shape ``sizes``."""
+    checked = []
+    for name, value in given.items():
+        parameter = None if value is None else as_tensor(value)
+        if parameter is not None and parameter.shape != sizes:
+            raise ValueError(
+                f"[{op}] {name} must have shape {sizes} to fit x of shape {x.shape}; received {parameter.shape}"
+            )
+        if parameter is not None and parameter.dtype != x.dtype:
+            raise TypeError(f"[{op}] {name} must be {x.dtype} like x; received {parameter.dtype}")
+        checked.append(parameter)
+    return checked

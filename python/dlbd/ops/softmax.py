@@ -1,0 +1,67 @@
+"""Softmax and its logarithm along one axis."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from dlbd import _cpu, autograd, backend
+from dlbd.autograd import Gradients
+from dlbd.tensor import Tensor, as_float
+
+
+@lru_cache(maxsize=4096)
+def _softmax_shape(*key: Any) -> Any:
+    return _cpu.SoftmaxShape(*key)
+
+
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    """``exp(x) / sum(exp(x))`` along an axis; no finite ``x`` overflows. A NaN or +inf makes its whole row NaN.
+
+    Args:
+        x: at least one dimension; integers are taken as float32.
+        axis: the axis whose values sum to one.
+
+    Example:
+        >>> import dlbd
+        >>> dlbd.ops.softmax([[0.0, 0.0]]).numpy()
+        array([[0.5, 0.5]], dtype=float32)
+    """
+    x = as_float(x)
+    y = _softmax("softmax", x, axis, False)
+    if axis in (-1, x.ndim - 1):
+        y.logits = x
+    return y
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """The logarithm of :func:`softmax`, computed as ``x - max - log(sum(exp(x - max)))``."""
+    return _softmax("log_softmax", as_float(x), axis, True)
+
+
+def _softmax(op: str, x: Tensor, axis: int, log: bool) -> Tensor:
+    sizes = x.shape
+    if not sizes or not -len(sizes) <= axis < len(sizes):
+        raise ValueError(f"[{op}] axis {axis} does not exist in x of shape {sizes}")
+    axis %= len(sizes)
+    shape = _softmax_shape(
+        prod(sizes[:axis]),
+        sizes[axis],
+        prod(sizes[axis + 1 :]),
+        backend.DTYPE[x.dtype],
+        backend.path.get("softmax", "auto"),
+    )
+    y = Tensor(backend.empty(sizes, x.dtype, x.array))
+    backend.twin(x.array).softmax_forward(shape, x.array, y.array, log)
+    if autograd.recording():
+        autograd.note((x,), (y,), lambda grads: _softmax_gradient(grads, shape, x, y, log))
+    return y
+
+
+def _softmax_gradient(grads: Gradients, shape: Any, x: Tensor, y: Tensor, log: bool) -> None:
+    """dx = y (dy - sum(dy y)); for the logarithm dx = dy - exp(y) sum(dy)."""
+    dy = grads.of(y)
+    dx, accumulate = grads.into(x)
+    if dx is not None:
+        backend.twin(dx).softmax_backward(shape, y.array, dy, dx, log, accumulate)
