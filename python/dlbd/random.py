@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dlbd.tensor import Tensor
+
 if TYPE_CHECKING:
     from numpy.random import Generator
 
@@ -37,3 +39,15 @@ def next_seed() -> int:
     source = generator()
     with _lock:
         return int(source.integers(0, 2**31))
+
+
+class SeedGenerator:
+    """The seed and the counter of a random layer, in an array that its kernel reads and advances.
+
+    Args:
+        seed: an integer; drawn from the process's generator by default.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = next_seed() if seed is None else int(seed)
+        self.state = Tensor(np.array([self.seed, 0], np.int64))

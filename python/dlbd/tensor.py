@@ -89,13 +89,14 @@ class Variable(Tensor):
         name: shown in ``summary`` and errors.
     """
 
-    __slots__ = ("name", "path", "trainable")
+    __slots__ = ("can_train", "name", "path", "trainable")
 
     def __init__(self, value: Any, trainable: bool = True, dtype: Any = None, name: str = "variable") -> None:
         source = as_array(value, dtype)
         array = backend.empty(source.shape, source.dtype, source)
         array[...] = source
         super().__init__(array)
+        self.can_train = trainable  # as born: freezing and thawing a layer sets `trainable` of those alone
         self.trainable = trainable
         self.name = name
         self.path = name
@@ -115,11 +116,12 @@ class Variable(Tensor):
         return self
 
     def __reduce__(self) -> Any:
-        return _restored, (type(self), np.array(self.array), self.trainable, self.name, self.path)
+        return _restored, (type(self), np.array(self.array), self.can_train, self.trainable, self.name, self.path)
 
 
-def _restored(kind: type[Variable], value: Array, trainable: bool, name: str, path: str) -> Variable:
-    variable = kind(value, trainable, value.dtype, name)
+def _restored(kind: type[Variable], value: Array, can_train: bool, trainable: bool, name: str, path: str) -> Variable:
+    variable = kind(value, can_train, value.dtype, name)
+    variable.trainable = trainable
     variable.path = path
     return variable
 
