@@ -2,38 +2,55 @@
 #include "../shapes/gemm.h"
 
 #include "activation.h"
+#include "gemm_core.h"
 #include "kernels.h"
-#include "micro.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {
 
+// Where one matrix of the batch lies.
+template <class T>
+struct Operands {
+  Rows<T> a;
+  const T* b;
+  int64_t b_row, b_column;
+  T* c;
+};
+
+template <class T>
+Operands<T> operands(const GemmArgs& args, int64_t batch) {
+  const GemmShape& s = args.shape;
+  Operands<T> o;
+  o.a = {static_cast<const T*>(args.a) + batch * s.a_stride, s.trans_a ? 1 : s.k, s.trans_a ? s.m : 1};
+  o.b = static_cast<const T*>(args.b) + batch * s.b_stride;
+  o.b_row = s.trans_b ? 1 : s.n, o.b_column = s.trans_b ? s.k : 1;
+  o.c = static_cast<T*>(args.c) + batch * s.c_stride;
+  return o;
+}
+
 // Any dtype and any sizes, vectorised over N: the reference that the other paths are tested against.
 template <class T>
 void gemm_generic(const GemmArgs& args) {
   const GemmShape& s = args.shape;
-  const int64_t lda = s.trans_a ? s.m : s.k, ldb = s.trans_b ? s.k : s.n;
-  const int64_t a_row = s.trans_a ? 1 : lda, a_k = s.trans_a ? lda : 1;
-  const int64_t b_k = s.trans_b ? 1 : ldb, b_col = s.trans_b ? ldb : 1;
   parallel_for(args.threads, s.batch * s.m, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
-      const int64_t batch = row / s.m, i = row % s.m;
-      const T* a = static_cast<const T*>(args.a) + batch * s.a_stride + i * a_row;
-      const T* b = static_cast<const T*>(args.b) + batch * s.b_stride;
+      const Operands<T> o = operands<T>(args, row / s.m);
+      const int64_t i = row % s.m;
+      const T* a = o.a.data + i * o.a.row;
       const T* bias = static_cast<const T*>(args.bias);
-      T* c = static_cast<T*>(args.c) + batch * s.c_stride + i * s.n;
+      T* c = o.c + i * s.n;
       for (int64_t j = 0; j < s.n; j += kLanes<T>) {
         const int64_t lanes = min_of<int64_t>(kLanes<T>, s.n - j);
         Vec<T> sum{};
         for (int64_t p = 0; p < s.k; ++p) {
           Vec<T> column{};
-          if (b_col == 1) {
-            column = load_n(b + p * b_k + j, lanes);
+          if (o.b_column == 1) {
+            column = load_n(o.b + p * o.b_row + j, lanes);
           } else {
-            for (int64_t lane = 0; lane < lanes; ++lane) column[lane] = b[p * b_k + (j + lane) * b_col];
+            for (int64_t lane = 0; lane < lanes; ++lane) column[lane] = o.b[p * o.b_row + (j + lane) * o.b_column];
           }
-          sum += splat(a[p * a_k]) * column;
+          sum += splat(a[p * o.a.step]) * column;
         }
         if (args.accumulate) sum += load_n(c + j, lanes);
         if (bias) sum += load_n(bias + j, lanes);
@@ -43,11 +60,108 @@ void gemm_generic(const GemmArgs& args) {
   });
 }
 
+// How C is cut into tasks, and what each copies into panels. Depends on the shape alone.
+struct Plan {
+  int64_t m_blocks, n_blocks;  // per matrix of the batch
+  int64_t block_m, block_n;
+  bool pack_a, pack_b;
+};
+
+// A task of the packed path: its A block of 252 x kDepth floats takes 258 KB of L2 and serves 512 columns of B.
+constexpr int64_t kBlockRows = 252, kBlockColumns = 512;
+// Multiply-adds that are worth a task of their own (0.1 ms), and how many tasks are enough for any machine.
+constexpr int64_t kTaskWork = 1 << 23, kSmallTaskWork = 1 << 19, kEnoughTasks = 64;
+
+Plan plan_of(const GemmShape& s) {
+  Plan plan;
+  const bool packed = s.path == GemmPath::packed;
+  plan.pack_a = packed;
+  plan.pack_b = packed || s.trans_b;
+  const int64_t tiles = max_of<int64_t>(1, ceil_div(s.m, kRows<float>));
+  const int64_t panels = max_of<int64_t>(1, ceil_div(s.n, kPanel<float>));
+  const int64_t work = packed ? kTaskWork : kSmallTaskWork;
+  // Products that cannot overflow: the shape's constructor checked M * N * K * batch.
+  const int64_t wanted = min_of(kEnoughTasks, s.m * s.n * s.k * s.batch / work) / max_of<int64_t>(1, s.batch);
+  plan.m_blocks = packed ? ceil_div(s.m, kBlockRows) : 1;
+  plan.n_blocks = packed ? ceil_div(s.n, kBlockColumns) : 1;
+  while (plan.m_blocks * plan.n_blocks < wanted && (plan.n_blocks < panels || plan.m_blocks < tiles)) {
+    const bool split_n =
+        plan.n_blocks < panels && (plan.m_blocks >= tiles || !packed || s.n * plan.m_blocks >= s.m * plan.n_blocks);
+    ++(split_n ? plan.n_blocks : plan.m_blocks);
+  }
+  plan.block_m = ceil_div(tiles, max_of<int64_t>(1, plan.m_blocks)) * kRows<float>;
+  plan.block_n = ceil_div(panels, max_of<int64_t>(1, plan.n_blocks)) * kPanel<float>;
+  plan.m_blocks = ceil_div(s.m, plan.block_m), plan.n_blocks = ceil_div(s.n, plan.block_n);
+  return plan;
+}
+
+// Scratch of one worker, in floats: the panels of A and one panel of B, each a whole number of cache lines.
+int64_t panel_a_size(const Plan& plan) { return plan.pack_a ? round_up(plan.block_m * kDepth + kLanes<float>, 16) : 0; }
+int64_t panel_b_size(const Plan& plan) { return plan.pack_b ? kPanel<float> * kDepth : 0; }
+
+void gemm_blocked(const GemmArgs& args) {
+  const GemmShape& s = args.shape;
+  const Plan plan = plan_of(s);
+  const int64_t per_matrix = plan.m_blocks * plan.n_blocks;
+  parallel_for(args.threads, s.batch * per_matrix, 1, [&](int64_t task, int64_t, int worker) {
+    const Operands<float> o = operands<float>(args, task / per_matrix);
+    const int64_t i0 = task % per_matrix % plan.m_blocks * plan.block_m;
+    const int64_t j0 = task % per_matrix / plan.m_blocks * plan.block_n;
+    const int64_t m = min_of(plan.block_m, s.m - i0), n = min_of(plan.block_n, s.n - j0);
+    const int64_t tiles = ceil_div(m, kRows<float>), height = m / tiles, taller = m % tiles;
+    float* const panels_a = static_cast<float*>(args.scratch) + worker * (panel_a_size(plan) + panel_b_size(plan));
+    float* const panel_b = panels_a + panel_a_size(plan);
+    const float* bias = static_cast<const float*>(args.bias);
+    int64_t p = 0;
+    do {
+      TileCall<float> call{};
+      call.k = min_of(s.k - p, kDepth);
+      const bool final = p + call.k >= s.k;
+      const Rows<float> a{o.a.data + i0 * o.a.row + p * o.a.step, o.a.row, o.a.step};
+      if (plan.pack_a)
+        for (int64_t t = 0, i = 0; t < tiles; ++t) {
+          const int64_t rows = height + (t < taller ? 1 : 0);
+          pack_a<float>({a.data + i * a.row, a.row, a.step}, rows, call.k, panels_a + t * call.k * kRows<float>);
+          i += rows;
+        }
+      call.a.row = plan.pack_a ? 1 : a.row, call.a.step = plan.pack_a ? kRows<float> : a.step;
+      call.c.row = s.n, call.c.accumulate = p != 0 || args.accumulate;
+      for (int64_t j = j0; j < j0 + n; j += kPanel<float>) {
+        call.n = min_of<int64_t>(kPanel<float>, j0 + n - j);
+        call.b = o.b + p * o.b_row + j * o.b_column, call.ldb = o.b_row;
+        if (plan.pack_b) {
+          pack_b(call.b, o.b_row, o.b_column, call.k, call.n, panel_b);
+          call.b = panel_b, call.ldb = kPanel<float>;
+        }
+        call.c.bias = bias && p == 0 ? bias + j : nullptr;
+        for (int64_t t = 0, i = 0; t < tiles; ++t) {
+          const int64_t rows = height + (t < taller ? 1 : 0);
+          call.a.data = plan.pack_a ? panels_a + t * call.k * kRows<float> : a.data + i * a.row;
+          call.c.data = o.c + (i0 + i) * s.n + j;
+          multiply_tile(rows, call);
+          if (final && args.activation.kind != Activation::linear)
+            activate_block(args.activation, call.c.data, s.n, rows, call.n);
+          i += rows;
+        }
+      }
+      p += call.k;
+    } while (p < s.k);
+  });
+}
+
 }  // namespace
 
+int64_t gemm_scratch(const GemmArgs& args) {
+  if (args.shape.path == GemmPath::generic) return 0;
+  const Plan plan = plan_of(args.shape);
+  return args.threads * (panel_a_size(plan) + panel_b_size(plan)) * static_cast<int64_t>(sizeof(float));
+}
+
 void gemm(const GemmArgs& args) {
+  if (args.shape.m == 0 || args.shape.n == 0) return;
   if (args.shape.dtype == DType::f64) return gemm_generic<double>(args);
-  gemm_generic<float>(args);
+  if (args.shape.path == GemmPath::generic) return gemm_generic<float>(args);
+  gemm_blocked(args);
 }
 
 }  // namespace dlbd::DLBD_ISA

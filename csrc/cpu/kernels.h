@@ -15,7 +15,7 @@
   X(batch_norm_backward, BatchNormBackwardArgs) \
   X(batch_norm_forward, BatchNormForwardArgs) \
   Y(fill, FillArgs)           \
-  Y(gemm, GemmArgs)           \
+  X(gemm, GemmArgs)           \
   X(layer_norm_backward, LayerNormBackwardArgs) \
   Y(layer_norm_forward, LayerNormForwardArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \

@@ -31,21 +31,45 @@ DLBD_INLINE void clear(Tile<T, R, V>& t) {
     for (int v = 0; v < V; ++v) t.acc[r][v] = Vec<T>{};
 }
 
-// t += A B over k steps. A(r, p) = a[r * row_stride + p * k_stride]; row p of B is V full vectors at b + p * ldb.
-template <class T, int R, int V>
+// Keeps a value in a register and hides where it came from, so that GCC does not turn R rows into R pointers.
+template <class P>
+DLBD_INLINE void keep(P& p) {
+  asm("" : "+r"(p));
+}
+
+// t += A B over k steps. A(r, p) = a[r * row_stride + p * k_stride]; row p of B is V vectors at b + p * ldb, of which
+// the last has `last` lanes if Tail (the others read as zero).
+template <class T, int R, int V, bool Tail = false>
 DLBD_INLINE void multiply(Tile<T, R, V>& t, int64_t k, const T* a, int64_t row_stride, int64_t k_stride, const T* b,
-                          int64_t ldb) {
+                          int64_t ldb, int64_t last = kLanes<T>) {
+  // Five rows per base pointer: x86 addresses base + stride * {0, 1, 2, 4} and base + 3 stride with no arithmetic.
+  constexpr int kBases = (R + 4) / 5;
+  const int64_t step = row_stride * static_cast<int64_t>(sizeof(T));
+  int64_t step3 = 3 * step;
+  const int64_t next = k_stride * static_cast<int64_t>(sizeof(T));
+  keep(step3);
+  const char* base[kBases];
+#pragma GCC unroll 8
+  for (int g = 0; g < kBases; ++g) {
+    base[g] = reinterpret_cast<const char*>(a) + 5 * g * step;
+    keep(base[g]);
+  }
   for (int64_t p = 0; p < k; ++p) {
     Vec<T> row[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) row[v] = load(b + v * kLanes<T>);
+    for (int v = 0; v < V; ++v) row[v] = Tail && v == V - 1 ? load_n(b + v * kLanes<T>, last) : load(b + v * kLanes<T>);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) {
-      const Vec<T> x = splat(a[r * row_stride]);
+      const int64_t offset = r % 5 == 3 ? step3 : (r % 5) * step;
+      const Vec<T> x = splat(*reinterpret_cast<const T*>(base[r / 5] + offset));
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) t.acc[r][v] += x * row[v];
     }
-    a += k_stride;
+#pragma GCC unroll 8
+    for (int g = 0; g < kBases; ++g) {
+      base[g] += next;
+      keep(base[g]);
+    }
     b += ldb;
   }
 }

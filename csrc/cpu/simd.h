@@ -84,6 +84,21 @@ DLBD_INLINE Vec<T> load_n(const T* p, int64_t n, T fill = T(0)) {
     const __mmask8 m = static_cast<__mmask8>(_bzhi_u32(0xffu, static_cast<unsigned>(n)));
     return (Vec<T>)_mm512_mask_loadu_epi64((__m512i)splat<T>(fill), m, p);
   }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const auto m = Vec<int32_t>{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(n);
+    return m ? (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), (__m256i)m) : splat<T>(fill);
+  } else if constexpr (sizeof(T) == 8) {
+    const auto m = Vec<int64_t>{0, 1, 2, 3} < n;
+    return m ? (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), (__m256i)m) : splat<T>(fill);
+  }
+#else
+  if constexpr (kLanes<T> <= 4) {
+    Vec<T> v = splat<T>(fill);
+    for (int i = 0; i < kLanes<T>; ++i)
+      if (i < n) v[i] = p[i];
+    return v;
+  }
 #endif
   T lanes[kLanes<T>];
   for (int i = 0; i < kLanes<T>; ++i) lanes[i] = fill;
@@ -100,6 +115,22 @@ DLBD_INLINE void store_n(T* p, Vec<T> v, int64_t n) {
     return;
   } else if constexpr (sizeof(T) == 8) {
     _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(_bzhi_u32(0xffu, static_cast<unsigned>(n))), (__m512i)v);
+    return;
+  }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const auto m = Vec<int32_t>{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(n);
+    _mm256_maskstore_epi32(reinterpret_cast<int*>(p), (__m256i)m, (__m256i)v);
+    return;
+  } else if constexpr (sizeof(T) == 8) {
+    const auto m = Vec<int64_t>{0, 1, 2, 3} < n;
+    _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), (__m256i)m, (__m256i)v);
+    return;
+  }
+#else
+  if constexpr (kLanes<T> <= 4) {
+    for (int i = 0; i < kLanes<T>; ++i)
+      if (i < n) p[i] = v[i];
     return;
   }
 #endif

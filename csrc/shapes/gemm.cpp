@@ -8,9 +8,19 @@
 namespace dlbd {
 namespace {
 
-constexpr const char* kPathNames[] = {"generic"};
+constexpr const char* kPathNames[] = {"generic", "packed", "small", "skinny"};
 
-GemmPath choose(const GemmShape&) { return GemmPath::generic; }
+// Up to this many multiply-adds a copy into panels costs more than it saves.
+constexpr int64_t kSmallWork = 1000000;
+// Up to this many rows a product runs at the speed of memory.
+constexpr int64_t kSkinnyRows = 8;
+
+GemmPath choose(const GemmShape& s) {
+  if (s.dtype != DType::f32) return GemmPath::generic;
+  if (s.m * s.n * s.k <= kSmallWork) return GemmPath::small;
+  if (s.m <= kSkinnyRows) return GemmPath::skinny;
+  return GemmPath::packed;
+}
 
 }  // namespace
 

@@ -6,7 +6,9 @@
 namespace dlbd {
 
 // Which implementation runs. `generic` serves every dtype; the others are float32 only.
-enum class GemmPath : int32_t { generic };
+// packed: A and B copied into panels block by block. small: operands in place where their layout allows.
+// skinny: few rows, bound by the memory that B comes from.
+enum class GemmPath : int32_t { generic, packed, small, skinny };
 
 struct GemmShape {
   int64_t batch, m, n, k;

@@ -1,0 +1,127 @@
+// The register tiles and the packing behind gemm_core.h, compiled once per instruction set.
+#include "gemm_core.h"
+
+#include "transpose.h"
+
+namespace dlbd::DLBD_ISA {
+namespace {
+
+template <class T, int R, int V, bool Tail>
+void tile(const TileCall<T>& call) {
+  Tile<T, R, V> t;
+  clear(t);
+  const int64_t last = Tail ? call.n - (V - 1) * kLanes<T> : kLanes<T>;
+  multiply<T, R, V, Tail>(t, call.k, call.a.data, call.a.row, call.a.step, call.b, call.ldb, last);
+  T* c = call.c.data;
+  if (call.c.bias) {
+    Vec<T> bias[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      const T* from = call.c.bias + v * kLanes<T>;
+      bias[v] = Tail && v == V - 1 ? load_n(from, last) : load(from);
+    }
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) t.acc[r][v] += bias[v];
+  }
+  if (call.c.accumulate) {
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        const T* from = c + r * call.c.row + v * kLanes<T>;
+        t.acc[r][v] += Tail && v == V - 1 ? load_n(from, last) : load(from);
+      }
+  }
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      T* to = c + r * call.c.row + v * kLanes<T>;
+      if (Tail && v == V - 1) {
+        store_n(to, t.acc[r][v], last);
+      } else {
+        store(to, t.acc[r][v]);
+      }
+    }
+}
+
+template <class T, int R, int V>
+DLBD_INLINE void tile_of_width(const TileCall<T>& call) {
+  if (call.n % kLanes<T> == 0) return tile<T, R, V, false>(call);
+  tile<T, R, V, true>(call);
+}
+
+template <class T, int R>
+void tile_of_height(const TileCall<T>& call) {
+  static_assert(kTileVectors <= 3);
+  if (call.n <= kLanes<T>) return tile_of_width<T, R, 1>(call);
+  if constexpr (kTileVectors == 3)
+    if (call.n > 2 * kLanes<T>) return tile_of_width<T, R, 3>(call);
+  tile_of_width<T, R, 2>(call);
+}
+
+template <class T, int R>
+DLBD_INLINE void choose_height(int64_t rows, const TileCall<T>& call) {
+  if constexpr (R > 1)
+    if (rows < R) return choose_height<T, R - 1>(rows, call);
+  tile_of_height<T, R>(call);
+}
+
+}  // namespace
+
+template <class T>
+void multiply_tile(int64_t rows, const TileCall<T>& call) {
+  choose_height<T, kRows<T>>(rows, call);
+}
+
+template <class T>
+void pack_b(const T* b, int64_t row, int64_t column, int64_t k, int64_t n, T* panels) {
+  for (int64_t j = 0; j < n; j += kPanel<T>, panels += k * kPanel<T>) {
+    const int64_t columns = min_of<int64_t>(kPanel<T>, n - j);
+    const T* from = b + j * column;
+    if (column == 1 && columns == kPanel<T>) {
+      for (int64_t p = 0; p < k; ++p)
+#pragma GCC unroll 4
+        for (int v = 0; v < kTileVectors; ++v)
+          store(panels + p * kPanel<T> + v * kLanes<T>, load(from + p * row + v * kLanes<T>));
+    } else if (column == 1) {
+      for (int64_t p = 0; p < k; ++p)
+        for (int v = 0; v < kTileVectors; ++v) {
+          const int64_t lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, columns - v * kLanes<T>));
+          store(panels + p * kPanel<T> + v * kLanes<T>, load_n(from + p * row + v * kLanes<T>, lanes));
+        }
+    } else {
+      for (int v = 0; v < kTileVectors; ++v) {
+        const int64_t lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, columns - v * kLanes<T>));
+        transpose_strip(from + v * kLanes<T> * column, column, row, lanes, k, panels + v * kLanes<T>, kPanel<T>);
+      }
+    }
+  }
+}
+
+template <class T>
+void pack_a(Rows<T> a, int64_t rows, int64_t k, T* packed) {
+  for (int first = 0; first < kRows<T>; first += kLanes<T>) {
+    const int64_t lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, rows - first));
+    if (lanes == 0) continue;
+    const T* from = a.data + first * a.row;
+    T* to = packed + first;
+    if (a.row == 1) {
+      // A store of a whole vector may run over the next k step, which then overwrites it.
+      for (int64_t p = 0; p < k; ++p) store(to + p * kRows<T>, load_n(from + p * a.step, lanes));
+    } else {
+      transpose_strip(from, a.row, a.step, lanes, k, to, kRows<T>);
+    }
+  }
+}
+
+template void multiply_tile<float>(int64_t, const TileCall<float>&);
+template void multiply_tile<double>(int64_t, const TileCall<double>&);
+template void pack_b<float>(const float*, int64_t, int64_t, int64_t, int64_t, float*);
+template void pack_b<double>(const double*, int64_t, int64_t, int64_t, int64_t, double*);
+template void pack_a<float>(Rows<float>, int64_t, int64_t, float*);
+template void pack_a<double>(Rows<double>, int64_t, int64_t, double*);
+
+}  // namespace dlbd::DLBD_ISA
