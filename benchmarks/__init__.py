@@ -1,0 +1,1 @@
+"""Benchmarks: ours against the peers, checked before timed. `python benchmarks/run.py --help`."""
