@@ -22,7 +22,7 @@ def _cases() -> list[Case]:
     for b, h, t, d, causal in _SHAPES:
         name = f"attention B{b} H{h} T{t} D{d}{' causal' if causal else ''}"
         flop = 4.0 * b * h * t * t * d * (0.5 if causal else 1.0)
-        sizes = dict(b=b, h=h, t=t, d=d, causal=causal)
+        sizes = {"b": b, "h": h, "t": t, "d": d, "causal": causal}
         quick = t == 1024 and not causal
         cases.append(Case("attention", "attention", name, sizes, flop=flop, quick=quick))
         # seven products instead of two: the scores are made again in the backward

@@ -31,7 +31,18 @@ def _cases() -> list[Case]:
     cases = []
     for name, n, h, w, c, k, f, stride, padding in _SHAPES:
         rows, cols = (h, w) if padding == "same" else ((h - k) // stride + 1, (w - k) // stride + 1)
-        sizes = dict(n=n, h=h, w=w, c=c, k=k, f=f, stride=stride, padding=padding, rows=rows, cols=cols)
+        sizes = {
+            "n": n,
+            "h": h,
+            "w": w,
+            "c": c,
+            "k": k,
+            "f": f,
+            "stride": stride,
+            "padding": padding,
+            "rows": rows,
+            "cols": cols,
+        }
         flop = 2.0 * n * rows * cols * k * k * c * f
         quick = name in _QUICK
         cases.append(Case("conv", "conv", f"conv {name}", sizes, flop=flop, quick=quick))

@@ -20,7 +20,7 @@ def _cases() -> list[Case]:
     for op in ("max_pool", "average_pool"):
         for n, h, w, c, size, stride in _SHAPES:
             rows, cols = (h - size) // stride + 1, (w - size) // stride + 1
-            sizes = dict(n=n, h=h, w=w, c=c, size=size, stride=stride, rows=rows, cols=cols)
+            sizes = {"n": n, "h": h, "w": w, "c": c, "size": size, "stride": stride, "rows": rows, "cols": cols}
             read, written = 4.0 * n * h * w * c, 4.0 * n * rows * cols * c
             name = f"{op} {size}x{size}/{stride}, {n}x{h}x{w}x{c}"
             quick = (op, n) == ("max_pool", 32)

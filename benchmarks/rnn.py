@@ -22,7 +22,7 @@ _SHAPES = [  # op, B, T, D, H
 def _cases() -> list[Case]:
     cases = []
     for op, b, t, d, h in _SHAPES:
-        name, sizes = f"{op} B{b} T{t} {d} -> {h}", dict(b=b, t=t, d=d, h=h)
+        name, sizes = f"{op} B{b} T{t} {d} -> {h}", {"b": b, "t": t, "d": d, "h": h}
         flop = 2.0 * b * t * _GATES[op] * h * (d + h)
         quick = (op, h) in {("lstm", 64), ("gru", 256)}
         cases.append(Case("rnn", op, name, sizes, flop=flop, quick=quick))

@@ -1,4 +1,4 @@
-"""python benchmarks/run.py [--quick] [--only gemm,conv] [--peers pytorch,jax] [--threads N] [--plot FILE] [--json FILE]"""
+"""python benchmarks/run.py [--quick] [--only gemm,conv] [--peers pytorch] [--threads N] [--plot FILE] [--json FILE]"""
 
 import sys
 from pathlib import Path

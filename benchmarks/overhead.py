@@ -1,0 +1,60 @@
+"""What a call costs beyond its work: import, tiny eager operations, predicting one sample."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Case, Run
+from tests.golden import programs
+
+CASES = [
+    Case("overhead", "import_library", "import, beyond NumPy's", {}, quick=True),
+    Case("overhead", "add_small", "add of 4 numbers", {}, quick=True),
+    Case("overhead", "add_small", "add of 4 numbers", {}, training=True),
+    Case("overhead", "matmul_small", "matmul 4x4x4", {}, quick=True),
+    Case("overhead", "matmul_small", "matmul 4x4x4", {}, training=True),
+    Case("overhead", "call_one", "call the MLP on one sample", {}, quick=True),
+    Case("overhead", "predict_one", "predict one sample of the MLP", {}, quick=True),
+]
+
+
+def inputs(case: Case, rng: np.random.Generator) -> dict[str, Any]:
+    if case.op in ("call_one", "predict_one"):
+        model = programs.PROGRAMS["003-dense"]
+        return {"x": model.data()[0][:1], "weights": programs.initial_weights([(784, 128), (128,), (128, 10), (10,)])}
+    if case.op == "add_small":
+        return {name: rng.standard_normal(4, np.float32) for name in ("x", "y", "dy")}
+    return {name: rng.standard_normal((4, 4), np.float32) for name in ("x", "y", "dy")}
+
+
+def reference(case: Case, arrays: dict[str, Any]) -> list[Any]:
+    if case.op == "import_library":
+        return [np.zeros(1)]
+    if case.op in ("call_one", "predict_one"):
+        w1, b1, w2, b2 = arrays["weights"]
+        z = np.maximum(arrays["x"] @ w1 + b1, 0) @ w2 + b2
+        e = np.exp(z - z.max())
+        return [e / e.sum()]
+    x, y, dy = arrays["x"], arrays["y"], arrays["dy"]
+    if case.op == "add_small":
+        return [x + y, dy, dy] if case.training else [x + y]
+    return [x @ y, dy @ y.T, x.T @ dy] if case.training else [x @ y]
+
+
+def import_run(statement: str) -> Run:
+    """Time ``statement`` in fresh processes that have imported NumPy already."""
+    program = f"import numpy, time; t = time.perf_counter(); {statement}; print('SECONDS', time.perf_counter() - t)"
+
+    def seconds() -> float:
+        times = []
+        for _ in range(3):
+            out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+            times.append(float(out.rsplit("SECONDS", 1)[1]))
+        return statistics.median(times)
+
+    return Run(call=seconds, check=lambda: np.zeros(1), seconds=seconds)
