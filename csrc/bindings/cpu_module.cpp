@@ -5,6 +5,7 @@
 #include "gemm.h"
 #include "norm.h"
 #include "softmax.h"
+#include "rnn.h"
 #if defined(DLBD_SANITIZE)
 #include "planted_faults.h"
 #endif
@@ -21,6 +22,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
   dlbd::bind_norm<Backend>(m);
+  dlbd::bind_rnn<Backend>(m);
   dlbd::bind_softmax<Backend>(m);
 #if defined(DLBD_SANITIZE)
   dlbd::bind_planted_faults(m);

@@ -5,6 +5,7 @@
 #include "../shapes/elementwise.h"
 #include "../shapes/gemm.h"
 #include "../shapes/norm.h"
+#include "../shapes/rnn.h"
 #include "../shapes/softmax.h"
 
 // X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
@@ -18,6 +19,8 @@
   X(gemm, GemmArgs)           \
   X(layer_norm_backward, LayerNormBackwardArgs) \
   Y(layer_norm_forward, LayerNormForwardArgs) \
+  X(rnn_backward, RnnBackwardArgs) \
+  X(rnn_forward, RnnForwardArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \
   Y(softmax_forward, SoftmaxForwardArgs)
 // clang-format on
