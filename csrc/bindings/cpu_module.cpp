@@ -6,6 +6,9 @@
 #include "norm.h"
 #include "softmax.h"
 #include "rnn.h"
+#include "losses.h"
+#include "metrics.h"
+#include "optimizer.h"
 #if defined(DLBD_SANITIZE)
 #include "planted_faults.h"
 #endif
@@ -24,6 +27,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_norm<Backend>(m);
   dlbd::bind_rnn<Backend>(m);
   dlbd::bind_softmax<Backend>(m);
+  dlbd::bind_losses<Backend>(m);
+  dlbd::bind_metrics<Backend>(m);
+  dlbd::bind_optimizer<Backend>(m);
 #if defined(DLBD_SANITIZE)
   dlbd::bind_planted_faults(m);
 #endif

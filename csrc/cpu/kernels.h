@@ -7,18 +7,28 @@
 #include "../shapes/norm.h"
 #include "../shapes/rnn.h"
 #include "../shapes/softmax.h"
+#include "../shapes/losses.h"
+#include "../shapes/metrics.h"
+#include "../shapes/optimizer.h"
 
 // X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
 // Y(name, Args): the kernel needs no scratch memory.
 // clang-format off
 #define DLBD_KERNELS(X, Y) \
-  Y(assign, AssignArgs)       \
+  Y(assign, AssignArgs) \
   X(batch_norm_backward, BatchNormBackwardArgs) \
   X(batch_norm_forward, BatchNormForwardArgs) \
-  Y(fill, FillArgs)           \
-  X(gemm, GemmArgs)           \
+  Y(fill, FillArgs) \
+  X(gemm, GemmArgs) \
+  Y(gemm, GemmArgs) \
+  X(gradient_norms, GradientNormsArgs) \
   X(layer_norm_backward, LayerNormBackwardArgs) \
   Y(layer_norm_forward, LayerNormForwardArgs) \
+  Y(loss_backward, LossBackwardArgs) \
+  X(loss_forward, LossForwardArgs) \
+  Y(metric_add_loss, MetricAddLossArgs) \
+  X(metric_update, MetricArgs) \
+  Y(optimizer_update, OptimizerArgs) \
   X(rnn_backward, RnnBackwardArgs) \
   X(rnn_forward, RnnForwardArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \

@@ -161,6 +161,32 @@ DLBD_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
   return a * b + c;
 }
 
+// Correctly rounded on every instruction set. (maskz: GCC 12 warns of its own header for the plain intrinsic.)
+DLBD_INLINE Vec<float> vsqrt(Vec<float> x) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vec<float>)_mm256_sqrt_ps((__m256)x);
+#elif defined(__x86_64__)
+  return (Vec<float>)_mm_sqrt_ps((__m128)x);
+#else
+  for (int i = 0; i < kLanes<float>; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+DLBD_INLINE Vec<double> vsqrt(Vec<double> x) {
+#if defined(__AVX512F__)
+  return (Vec<double>)_mm512_maskz_sqrt_pd(0xff, (__m512d)x);
+#elif defined(__AVX2__)
+  return (Vec<double>)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__x86_64__)
+  return (Vec<double>)_mm_sqrt_pd((__m128d)x);
+#else
+  for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
 // Sum of the lanes by halving: the same order on every call.
 template <class T>
 DLBD_INLINE T reduce_add(Vec<T> v) {

@@ -9,11 +9,11 @@ namespace dlbd {
 enum class DType : int32_t { f32, f64, i32, i64, u8, b8 };
 
 // What only the data can show is reported here; the optimizer skips its update while code is set.
-enum class Fault : int64_t { none, label_out_of_range, index_out_of_range };
+enum class Fault : int64_t { none, label_out_of_range, index_out_of_range, label_not_whole };
 
 struct Status {
   Fault code;
-  int64_t value;  // the offending label or index
+  int64_t value;  // the offending label or index; the bits of a double for label_not_whole
   int64_t limit;  // it had to lie in [0, limit)
   int64_t where;  // its flat position in the array it came from
 };

@@ -1,0 +1,251 @@
+"""Losses: each is one launch that gives the sum over the samples and how many they are.
+
+The gradient is that of the sum: whoever wants the mean divides by the count, and the optimizer does so in its own
+launch. Labels that are out of range are reported through the status word and never read past an array's end.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from dlbd import _cpu, autograd, backend
+from dlbd.autograd import Gradients
+from dlbd.backend import BOOL, FLOAT32, FLOAT64, Array
+from dlbd.tensor import Tensor, as_tensor
+
+# Functions of |y_true - y_pred|: the gradient with respect to y_true is that of the swapped operands.
+_SYMMETRIC = frozenset(("squared", "absolute", "huber", "log_cosh"))
+_OVER_CLASSES = frozenset(("softmax_cross_entropy", "categorical_cross_entropy"))
+
+
+@lru_cache(maxsize=4096)
+def _loss_shape(*key: Any) -> Any:
+    return _cpu.LossShape(*key)
+
+
+class _Layout(NamedTuple):
+    rows: int
+    columns: int
+    values: tuple[int, ...]  # the shape of the losses, one per row
+
+
+def softmax_cross_entropy(
+    labels: Any, logits: Any, *, sparse: bool, label_smoothing: float = 0.0, sample_weight: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Sum and count of -log softmax(logits)[label].
+
+    Args:
+        labels: class numbers (...) if ``sparse``, else weights of the classes (..., C).
+        logits: (..., C), float.
+        sparse: which of the two ``labels`` are.
+        label_smoothing: dense labels become ``labels * (1 - s) + s / C``.
+        sample_weight: (...) or leading dimensions of it.
+
+    Raises:
+        ValueError: a label is not a whole number in [0, C), or shapes do not fit.
+    """
+    return sum_and_count(
+        "softmax_cross_entropy", labels, logits, sparse=sparse, smoothing=label_smoothing, sample_weight=sample_weight
+    )
+
+
+def categorical_cross_entropy(
+    labels: Any, probabilities: Any, *, sparse: bool, label_smoothing: float = 0.0, sample_weight: Any = None
+) -> tuple[Tensor, Tensor]:
+    """As :func:`softmax_cross_entropy`, from probabilities: normalised, then clipped to [1e-7, 1 - 1e-7] as in Keras."""
+    return sum_and_count(
+        "categorical_cross_entropy",
+        labels,
+        probabilities,
+        sparse=sparse,
+        smoothing=label_smoothing,
+        sample_weight=sample_weight,
+    )
+
+
+def sigmoid_cross_entropy(
+    labels: Any, logits: Any, *, label_smoothing: float = 0.0, sample_weight: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Sum and count of the mean over the last axis of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x))."""
+    return sum_and_count(
+        "sigmoid_cross_entropy", labels, logits, smoothing=label_smoothing, sample_weight=sample_weight
+    )
+
+
+def binary_cross_entropy(
+    labels: Any, probabilities: Any, *, label_smoothing: float = 0.0, sample_weight: Any = None
+) -> tuple[Tensor, Tensor]:
+    """As :func:`sigmoid_cross_entropy`, from probabilities, which are clipped to [1e-7, 1 - 1e-7] as in Keras."""
+    return sum_and_count(
+        "binary_cross_entropy", labels, probabilities, smoothing=label_smoothing, sample_weight=sample_weight
+    )
+
+
+def squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
+    """Sum and count of the mean over the last axis of (y_pred - y_true)^2."""
+    return sum_and_count("squared", y_true, y_pred, sample_weight=sample_weight)
+
+
+def absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
+    """Sum and count of the mean over the last axis of |y_pred - y_true|."""
+    return sum_and_count("absolute", y_true, y_pred, sample_weight=sample_weight)
+
+
+def sum_and_count(kind: str, y_true: Any, y_pred: Any, *, counting: str = "rows", **options: Any) -> tuple[Tensor, Tensor]:
+    """The weighted sum of a loss over the samples, and what it is to be divided by. Both are scalars.
+
+    Args:
+        kind: a name of ``LossKind`` (csrc/shapes/losses.h).
+        y_true, y_pred: labels and predictions; see the functions above.
+        counting: "rows": how many samples the mask keeps; "one"; or "weights": the sum of their weights.
+        options: ``sparse``, ``smoothing``, ``delta``, ``ignore_class``, ``sample_weight``, ``mask``.
+    """
+    total, count = _launch(kind, y_true, y_pred, "sum", counting, **options)
+    return total, count
+
+
+def mean(kind: str, y_true: Any, y_pred: Any, *, counting: str = "rows", **options: Any) -> Tensor:
+    """The loss as one scalar: the sum over the count, 0 where nothing counts. Its gradient is that of the mean."""
+    return _launch(kind, y_true, y_pred, "mean", counting, **options)[0]
+
+
+def each(kind: str, y_true: Any, y_pred: Any, **options: Any) -> Tensor:
+    """The loss of every sample, weighted."""
+    return _launch(kind, y_true, y_pred, "none", "rows", **options)[0]
+
+
+def _launch(
+    kind: str,
+    y_true: Any,
+    y_pred: Any,
+    result: str,
+    counting: str,
+    *,
+    sparse: bool = False,
+    smoothing: float = 0.0,
+    delta: float = 1.0,
+    ignore_class: int | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+) -> tuple[Tensor, Tensor]:
+    pred = as_tensor(y_pred)
+    if pred.dtype != FLOAT32 and pred.dtype != FLOAT64:
+        pred = as_tensor(pred, FLOAT32)
+    true = None if y_true is None else as_tensor(y_true)
+    layout = _layout(kind, true, pred, sparse, result == "none" and sample_weight is None)
+    weights = _per_sample(kind, "sample_weight", sample_weight, layout)
+    masks = _per_sample(kind, "mask", None if mask is None else as_tensor(mask, BOOL), layout)
+    if layout.rows == 0:
+        weights = masks = None
+    dtype = backend.DTYPE[pred.dtype]
+    shape = _loss_shape(
+        kind,
+        counting,
+        layout.rows,
+        layout.columns,
+        dtype,
+        dtype if true is None else backend.DTYPE[true.dtype],
+        dtype if weights is None else backend.DTYPE[weights.dtype],
+        sparse,
+        0 if weights is None else weights.size,
+        0 if masks is None else masks.size,
+        smoothing,
+        delta,
+        ignore_class is not None,
+        ignore_class or 0,
+    )
+    twin, like = backend.twin(pred.array), pred.array
+    statistics = backend.empty((layout.rows, 3), pred.dtype, like)
+    count = Tensor(backend.empty((), pred.dtype, like))
+    y = Tensor(backend.empty(layout.values if result == "none" else (), pred.dtype, like))
+    labels = None if true is None else true.array
+    twin.loss_forward(
+        shape,
+        labels,
+        pred.array,
+        weights,
+        masks,
+        statistics,
+        y.array if result == "none" else None,
+        y.array if result == "sum" else None,
+        y.array if result == "mean" else None,
+        count.array,
+    )
+    if autograd.recording():
+        launch = shape, labels, pred.array, weights, masks, statistics, result, count.array
+        swap = kind in _SYMMETRIC and isinstance(y_true, Tensor) and y_true.dtype == pred.dtype
+        source = y_true if swap else None
+        inputs = (pred,) if source is None else (pred, source)
+        autograd.note(inputs, (y,), lambda grads: _loss_gradient(grads, launch, pred, source, y))
+    return y, count
+
+
+def _loss_gradient(grads: Gradients, launch: Any, pred: Tensor, true: Tensor | None, y: Tensor) -> None:
+    shape, labels, predictions, weights, masks, statistics, result, count = launch
+    dy = grads.of(y)
+    assert dy is not None
+    twin = backend.twin(predictions)
+    per_row, divisor = result == "none", count if result == "mean" else None
+    dx, accumulate = grads.into(pred)
+    if dx is not None:
+        twin.loss_backward(
+            shape, labels, predictions, weights, masks, statistics, dy, per_row, divisor, dx, accumulate
+        )
+    if true is None:
+        return
+    dx, accumulate = grads.into(true)
+    if dx is not None:
+        twin.loss_backward(
+            shape, predictions, labels, weights, masks, statistics, dy, per_row, divisor, dx, accumulate
+        )
+
+
+def _layout(kind: str, true: Tensor | None, pred: Tensor, sparse: bool, keras_vector: bool) -> _Layout:
+    """How predictions fall into rows, after checking that the labels fit; last dimensions of 1 are forgiven."""
+    shape = pred.shape
+    if true is None:
+        return _Layout(pred.size, 1, shape)
+    if kind in _OVER_CLASSES:
+        if not shape:
+            raise ValueError(f"[{kind}] y_pred must be (..., classes); received a scalar")
+        if not shape[-1]:
+            raise ValueError(f"[{kind}] y_pred must have at least one class; received shape {shape}")
+        wanted = shape[:-1] if sparse else shape
+        if true.shape != wanted and not (sparse and true.shape == (*wanted, 1)):
+            hint = ""
+            if sparse and true.shape == shape:
+                hint = "; one-hot labels belong to categorical_crossentropy"
+            elif not sparse and true.shape in (shape[:-1], (*shape[:-1], 1)):
+                hint = "; class numbers belong to sparse_categorical_crossentropy"
+            raise ValueError(
+                f"[{kind}] y_true must have shape {wanted} for y_pred of shape {shape}; received {true.shape}{hint}"
+            )
+    elif true.shape != shape:
+        if shape[-1:] == (1,) and true.shape == shape[:-1]:
+            pass
+        elif true.shape[-1:] == (1,) and shape == true.shape[:-1]:
+            shape = true.shape
+        else:
+            raise ValueError(f"[{kind}] y_true and y_pred must have the same shape; received {true.shape} and {shape}")
+    if len(shape) < 2 and kind not in _OVER_CLASSES and not (kind == "cosine_similarity" and len(shape) == 1):
+        # Keras averages a vector over its only axis; as samples it can also be weighted
+        return _Layout(1, max(pred.size, 1), ()) if keras_vector and pred.size else _Layout(pred.size, 1, shape)
+    return _Layout(math.prod(shape[:-1]), max(shape[-1], 1), shape[:-1])
+
+
+def _per_sample(kind: str, name: str, given: Any, layout: _Layout) -> Array | None:
+    """An array with one value for each run of consecutive losses."""
+    if given is None:
+        return None
+    array = as_tensor(given).array
+    shape = array.shape
+    while shape and shape != layout.values[: len(shape)] and shape[-1] == 1:
+        shape = shape[:-1]
+    if shape != layout.values[: len(shape)]:
+        raise ValueError(
+            f"[{kind}] {name} must have the shape of the losses, {layout.values}, or of its first dimensions; "
+            f"received {array.shape}"
+        )
+    return array
