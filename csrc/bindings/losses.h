@@ -19,7 +19,8 @@ void bind_losses(py::module_& m) {
 
   py::class_<LossShape>(m, "LossShape", py::module_local())
       .def(py::init(&make_loss_shape), "kind"_a, "counting"_a, "rows"_a, "columns"_a, "dtype"_a, "label_dtype"_a,
-           "weight_dtype"_a, "sparse"_a, "weights"_a, "masks"_a, "smoothing"_a, "delta"_a, "has_ignored"_a, "ignored"_a);
+           "weight_dtype"_a, "sparse"_a, "weights"_a, "masks"_a, "smoothing"_a, "delta"_a, "has_ignored"_a,
+           "ignored"_a);
 
   // Labels may be absent only where the predictions are the losses.
   static constexpr auto check = [](const LossShape& s, const MaybeIn& labels, const In& predictions,

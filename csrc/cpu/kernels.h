@@ -20,7 +20,6 @@
   X(batch_norm_forward, BatchNormForwardArgs) \
   Y(fill, FillArgs) \
   X(gemm, GemmArgs) \
-  Y(gemm, GemmArgs) \
   X(gradient_norms, GradientNormsArgs) \
   X(layer_norm_backward, LayerNormBackwardArgs) \
   Y(layer_norm_forward, LayerNormForwardArgs) \

@@ -144,8 +144,7 @@ DLBD_INLINE Vec<T> element_loss(const LossShape& s, Vec<T> t, Vec<T> p) {
       const Vec<T> a = at_most<T>(at_least<T>(t, kEpsilon), 1), b = at_most<T>(at_least<T>(p, kEpsilon), 1);
       return a * log_of<T>(a / b);
     }
-    case LossKind::sigmoid_cross_entropy:
-      return at_least<T>(p, 0) - p * t + log1p(exp(-magnitude<T>(p)));
+    case LossKind::sigmoid_cross_entropy: return at_least<T>(p, 0) - p * t + log1p(exp(-magnitude<T>(p)));
     case LossKind::binary_cross_entropy: {
       const Vec<T> q = at_most<T>(at_least<T>(p, kEpsilon), static_cast<T>(1 - kEpsilon));
       return -(t * log_of<T>(q) + (T(1) - t) * log_of<T>(T(1) - q));
@@ -290,8 +289,8 @@ void softmax_row_gradient(const LossShape& s, const void* labels, int64_t label,
 // Keras: q = p / sum(p), clipped to [eps, 1 - eps]; L = -sum(t log q).
 // statistics: sum(p), sum of t where q was not clipped.
 template <class T>
-double categorical_row(const LossShape& s, const void* labels, int64_t label, const T* x, int64_t row,
-                       Target<T> target, T* statistics) {
+double categorical_row(const LossShape& s, const void* labels, int64_t label, const T* x, int64_t row, Target<T> target,
+                       T* statistics) {
   const T low = static_cast<T>(kEpsilon), high = static_cast<T>(1 - kEpsilon);
   Sum<T> total;
   for (int64_t i = 0; i < s.columns; i += kLanes<T>)
@@ -531,8 +530,7 @@ void backward_as(const LossBackwardArgs& a) {
         case LossKind::cosine_similarity:
           cosine_row_gradient<T>(s, a.labels, at, row, known, scale, out, a.accumulate);
           break;
-        default:
-          element_row_gradient<T>(s, a.labels, x, dx, row * s.columns, s.columns, target, scale, a.accumulate);
+        default: element_row_gradient<T>(s, a.labels, x, dx, row * s.columns, s.columns, target, scale, a.accumulate);
       }
     }
   });

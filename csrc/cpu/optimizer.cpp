@@ -206,9 +206,7 @@ void optimizer_update(const OptimizerArgs& a) {
   dispatch<float>(a);
 }
 
-int64_t gradient_norms_scratch(const GradientNormsArgs& a) {
-  return a.blocks * static_cast<int64_t>(sizeof(double));
-}
+int64_t gradient_norms_scratch(const GradientNormsArgs& a) { return a.blocks * static_cast<int64_t>(sizeof(double)); }
 
 void gradient_norms(const GradientNormsArgs& a) {
   if (a.dtype == DType::f64) return norms_as<double>(a);

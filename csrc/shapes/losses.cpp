@@ -40,8 +40,8 @@ constexpr int64_t kChunkElements = 16384;
 }  // namespace
 
 LossShape make_loss_shape(const char* kind, const char* counting, int64_t rows, int64_t columns, DType dtype,
-                          DType label_dtype, DType weight_dtype, bool sparse, int64_t weights, int64_t masks, double smoothing,
-                          double delta, bool has_ignored, int64_t ignored) {
+                          DType label_dtype, DType weight_dtype, bool sparse, int64_t weights, int64_t masks,
+                          double smoothing, double delta, bool has_ignored, int64_t ignored) {
   LossShape s{};
   s.kind = static_cast<LossKind>(number_of(kind, kKinds));
   s.counting = static_cast<LossCount>(number_of(counting, kCountings));
@@ -49,7 +49,8 @@ LossShape make_loss_shape(const char* kind, const char* counting, int64_t rows, 
   checked_mul(checked_mul(rows, columns, "[loss] rows * columns"), 8, "[loss] bytes");
   checked_mul(rows, kLossStatistics * 8, "[loss] bytes");
   const bool categorical = s.kind == LossKind::softmax_cross_entropy || s.kind == LossKind::categorical_cross_entropy;
-  if (sparse && !categorical) throw std::invalid_argument("[loss] only a cross-entropy over classes takes class numbers");
+  if (sparse && !categorical)
+    throw std::invalid_argument("[loss] only a cross-entropy over classes takes class numbers");
   if (has_ignored && !sparse) throw std::invalid_argument("[loss] ignore_class needs class numbers");
   for (const int64_t n : {weights, masks})
     if (n < 0 || (n > 0 && rows % n != 0))

@@ -33,12 +33,12 @@ struct LossShape {
   LossCount counting;
   int64_t rows, columns;
   DType dtype, label_dtype, weight_dtype;
-  bool sparse;             // labels are class numbers, one per row
-  bool has_ignored;        // rows whose label is `ignored` are masked out
+  bool sparse;       // labels are class numbers, one per row
+  bool has_ignored;  // rows whose label is `ignored` are masked out
   int64_t ignored;
   int64_t weights, masks;  // one weight (mask) serves rows / weights consecutive rows; 0 without
   double smoothing, delta;
-  int64_t grain, chunks;   // rows per chunk: depends on the sizes alone
+  int64_t grain, chunks;  // rows per chunk: depends on the sizes alone
 };
 
 // Values per row that the forward pass leaves for the backward pass.
@@ -72,7 +72,7 @@ struct LossBackwardArgs : LaunchArgs {
 };
 
 LossShape make_loss_shape(const char* kind, const char* counting, int64_t rows, int64_t columns, DType dtype,
-                          DType label_dtype, DType weight_dtype, bool sparse, int64_t weights, int64_t masks, double smoothing,
-                          double delta, bool has_ignored, int64_t ignored);
+                          DType label_dtype, DType weight_dtype, bool sparse, int64_t weights, int64_t masks,
+                          double smoothing, double delta, bool has_ignored, int64_t ignored);
 
 }  // namespace dlbd

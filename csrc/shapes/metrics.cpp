@@ -8,8 +8,9 @@
 namespace dlbd {
 namespace {
 
-constexpr const char* kKinds[] = {"value",           "equal",             "binary_accuracy", "categorical_accuracy",
-                                  "sparse_accuracy", "categorical_top_k", "sparse_top_k"};
+constexpr const char* kKinds[] = {
+    "value",       "equal", "binary_accuracy", "categorical_accuracy", "sparse_accuracy", "categorical_top_k",
+    "sparse_top_k"};
 constexpr int64_t kChunkElements = 16384;  // as for losses
 
 MetricKind kind_named(const char* name) {

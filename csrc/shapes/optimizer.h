@@ -38,11 +38,11 @@ struct OptimizerArgs : LaunchArgs {
   void* parameters;
   const void* gradients;
   void* state[3];
-  const void* count;          // the gradient is divided by it (0: the gradient counts as zero); null for 1
+  const void* count;  // the gradient is divided by it (0: the gradient counts as zero); null for 1
   DType count_dtype;
   const float* learning_rate;
   int64_t* iterations;
-  const double* norms;        // sums of squares per segment, and of all of them; null without clipping by norm
+  const double* norms;  // sums of squares per segment, and of all of them; null without clipping by norm
 };
 
 struct GradientNormsArgs : LaunchArgs {

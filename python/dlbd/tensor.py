@@ -17,13 +17,14 @@ class Tensor:
     are those of :mod:`dlbd.ops`, which installs them.
     """
 
-    __slots__ = ("__weakref__", "array", "logits", "mask")
+    __slots__ = ("__weakref__", "array", "logits", "logits_over_classes", "mask")
     __array_priority__ = 100  # numpy_array + tensor is the tensor's operation
 
     def __init__(self, array: Array) -> None:
         self.array = array
         # For the output of softmax or sigmoid: its input, so that a cross-entropy can be computed exactly.
         self.logits: Tensor | None = None
+        self.logits_over_classes = False  # they went through softmax, not sigmoid
         # Which time steps count (B, T): set by Embedding(mask_zero=True), carried from layer to layer.
         self.mask: Tensor | None = None
 

@@ -1,8 +1,31 @@
 """One function per operation, with the names of ``keras.ops``."""
 
+from dlbd.ops.losses import (
+    absolute_error,
+    binary_cross_entropy,
+    categorical_cross_entropy,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+    squared_error,
+)
 from dlbd.ops.matmul import matmul
 from dlbd.ops.norm import batch_normalization, layer_normalization
 from dlbd.ops.rnn import gru, lstm, rnn
 from dlbd.ops.softmax import log_softmax, softmax
 
-__all__ = ["batch_normalization", "gru", "layer_normalization", "log_softmax", "lstm", "matmul", "rnn", "softmax"]
+__all__ = [
+    "absolute_error",
+    "batch_normalization",
+    "binary_cross_entropy",
+    "categorical_cross_entropy",
+    "gru",
+    "layer_normalization",
+    "log_softmax",
+    "lstm",
+    "matmul",
+    "rnn",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+    "squared_error",
+]

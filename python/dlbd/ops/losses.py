@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
-from dlbd.backend import BOOL, FLOAT32, FLOAT64, Array
-from dlbd.tensor import Tensor, as_tensor
+from dlbd.backend import BOOL, Array
+from dlbd.tensor import Tensor, as_float, as_tensor
 
 # Functions of |y_true - y_pred|: the gradient with respect to y_true is that of the swapped operands.
 _SYMMETRIC = frozenset(("squared", "absolute", "huber", "log_cosh"))
@@ -93,7 +93,9 @@ def absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> tu
     return sum_and_count("absolute", y_true, y_pred, sample_weight=sample_weight)
 
 
-def sum_and_count(kind: str, y_true: Any, y_pred: Any, *, counting: str = "rows", **options: Any) -> tuple[Tensor, Tensor]:
+def sum_and_count(
+    kind: str, y_true: Any, y_pred: Any, *, counting: str = "rows", **options: Any
+) -> tuple[Tensor, Tensor]:
     """The weighted sum of a loss over the samples, and what it is to be divided by. Both are scalars.
 
     Args:
@@ -130,9 +132,7 @@ def _launch(
     sample_weight: Any = None,
     mask: Any = None,
 ) -> tuple[Tensor, Tensor]:
-    pred = as_tensor(y_pred)
-    if pred.dtype != FLOAT32 and pred.dtype != FLOAT64:
-        pred = as_tensor(pred, FLOAT32)
+    pred = as_float(y_pred)
     true = None if y_true is None else as_tensor(y_true)
     layout = _layout(kind, true, pred, sparse, result == "none" and sample_weight is None)
     weights = _per_sample(kind, "sample_weight", sample_weight, layout)
@@ -190,16 +190,12 @@ def _loss_gradient(grads: Gradients, launch: Any, pred: Tensor, true: Tensor | N
     per_row, divisor = result == "none", count if result == "mean" else None
     dx, accumulate = grads.into(pred)
     if dx is not None:
-        twin.loss_backward(
-            shape, labels, predictions, weights, masks, statistics, dy, per_row, divisor, dx, accumulate
-        )
+        twin.loss_backward(shape, labels, predictions, weights, masks, statistics, dy, per_row, divisor, dx, accumulate)
     if true is None:
         return
     dx, accumulate = grads.into(true)
     if dx is not None:
-        twin.loss_backward(
-            shape, predictions, labels, weights, masks, statistics, dy, per_row, divisor, dx, accumulate
-        )
+        twin.loss_backward(shape, predictions, labels, weights, masks, statistics, dy, per_row, divisor, dx, accumulate)
 
 
 def _layout(kind: str, true: Tensor | None, pred: Tensor, sparse: bool, keras_vector: bool) -> _Layout:
@@ -232,6 +228,8 @@ def _layout(kind: str, true: Tensor | None, pred: Tensor, sparse: bool, keras_ve
     if len(shape) < 2 and kind not in _OVER_CLASSES and not (kind == "cosine_similarity" and len(shape) == 1):
         # Keras averages a vector over its only axis; as samples it can also be weighted
         return _Layout(1, max(pred.size, 1), ()) if keras_vector and pred.size else _Layout(pred.size, 1, shape)
+    if not shape[-1] and math.prod(shape[:-1]):
+        raise ValueError(f"[{kind}] y_pred must have at least one element per sample; received shape {shape}")
     return _Layout(math.prod(shape[:-1]), max(shape[-1], 1), shape[:-1])
 
 

@@ -31,7 +31,7 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
     x = as_float(x)
     y = _softmax("softmax", x, axis, False)
     if axis in (-1, x.ndim - 1):
-        y.logits = x
+        y.logits, y.logits_over_classes = x, True
     return y
 
 

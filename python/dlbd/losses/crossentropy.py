@@ -1,0 +1,200 @@
+"""Cross-entropies. Where the predictions come from softmax or sigmoid, both are computed as one, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlbd import ops
+from dlbd.losses.loss import Loss
+from dlbd.ops import losses as launches
+from dlbd.tensor import Tensor, as_float, as_tensor
+
+
+def _binary_terms(
+    y_true: Any, y_pred: Any, from_logits: bool, label_smoothing: float, axis: int
+) -> tuple[str, Any, Any, dict[str, Any]]:
+    pred = as_float(y_pred)
+    if from_logits:
+        kind = "sigmoid_cross_entropy"
+    elif pred.logits is not None and not pred.logits_over_classes and pred.logits.shape == pred.shape:
+        kind, pred = "sigmoid_cross_entropy", pred.logits
+    else:
+        kind = "binary_cross_entropy"
+    true, pred = _last_axis(y_true, pred, axis, sparse=False)
+    return kind, true, pred, {"smoothing": label_smoothing}
+
+
+def _categorical_terms(
+    y_true: Any, y_pred: Any, from_logits: bool, axis: int, sparse: bool
+) -> tuple[str, Any, Any, dict[str, Any]]:
+    pred = as_float(y_pred)
+    last = axis in (-1, pred.ndim - 1)
+    if from_logits:
+        kind = "softmax_cross_entropy"
+    elif last and pred.logits is not None and pred.logits_over_classes and pred.logits.shape == pred.shape:
+        kind, pred = "softmax_cross_entropy", pred.logits
+    else:
+        kind = "categorical_cross_entropy"
+    true, pred = _last_axis(y_true, pred, axis, sparse)
+    return kind, true, pred, {"sparse": sparse}
+
+
+def _last_axis(y_true: Any, pred: Tensor, axis: int, sparse: bool) -> tuple[Any, Tensor]:
+    """Operands with ``axis`` moved to the end."""
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise TypeError(f"[crossentropy] axis must be an int; received {axis!r}")
+    if not -max(pred.ndim, 1) <= axis < max(pred.ndim, 1):
+        raise ValueError(f"[crossentropy] axis {axis} does not exist in y_pred of shape {pred.shape}")
+    if axis in (-1, pred.ndim - 1) or pred.ndim < 2:
+        return y_true, pred
+    true = as_tensor(y_true)
+    if true.ndim == pred.ndim:  # class numbers may keep the axis, with length 1
+        true = ops.moveaxis(true, axis, -1)
+    return true, ops.moveaxis(pred, axis, -1)
+
+
+class BinaryCrossentropy(Loss):
+    """Cross-entropy of independent yes-or-no labels, averaged over the last axis.
+
+    Args:
+        from_logits: predictions are logits, not probabilities.
+        label_smoothing: in [0, 1]: labels move towards 0.5 by this much.
+        axis: the axis that is averaged over.
+        reduction, name: see :class:`Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.from_logits, self.axis = from_logits, axis
+        self.label_smoothing = _checked_smoothing(label_smoothing)
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
+
+    def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
+        return _binary_terms(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "label_smoothing": self.label_smoothing,
+            "axis": self.axis,
+        }
+
+
+class CategoricalCrossentropy(Loss):
+    """Cross-entropy over classes; labels are one-hot or any distribution (..., C).
+
+    Args:
+        from_logits: predictions are logits, not probabilities.
+        label_smoothing: in [0, 1]: ``labels * (1 - s) + s / C``.
+        axis: the axis of the classes.
+        reduction, name: see :class:`Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.from_logits, self.axis = from_logits, axis
+        self.label_smoothing = _checked_smoothing(label_smoothing)
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
+
+    def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
+        kind, true, pred, options = _categorical_terms(y_true, y_pred, self.from_logits, self.axis, sparse=False)
+        return kind, true, pred, {**options, "smoothing": self.label_smoothing}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "label_smoothing": self.label_smoothing,
+            "axis": self.axis,
+        }
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """Cross-entropy over classes; labels are class numbers.
+
+    A label outside [0, C) raises ValueError, and the update that met it does not happen.
+
+    Args:
+        from_logits: predictions are logits, not probabilities.
+        ignore_class: samples with this label do not count.
+        axis: the axis of the classes.
+        reduction, name: see :class:`Loss`.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
+
+    def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
+        kind, true, pred, options = _categorical_terms(y_true, y_pred, self.from_logits, self.axis, sparse=True)
+        return kind, true, pred, {**options, "ignore_class": self.ignore_class}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+            "axis": self.axis,
+        }
+
+
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """One value per sample; see :class:`BinaryCrossentropy`."""
+    kind, true, pred, options = _binary_terms(y_true, y_pred, from_logits, _checked_smoothing(label_smoothing), axis)
+    return launches.each(kind, true, pred, **options)
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """One value per sample; see :class:`CategoricalCrossentropy`."""
+    kind, true, pred, options = _categorical_terms(y_true, y_pred, from_logits, axis, sparse=False)
+    return launches.each(kind, true, pred, smoothing=_checked_smoothing(label_smoothing), **options)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Tensor:
+    """One value per sample; see :class:`SparseCategoricalCrossentropy`."""
+    kind, true, pred, options = _categorical_terms(y_true, y_pred, from_logits, axis, sparse=True)
+    return launches.each(kind, true, pred, ignore_class=ignore_class, **options)
+
+
+def _checked_smoothing(label_smoothing: float) -> float:
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"[crossentropy] label_smoothing must be in [0, 1]; received {label_smoothing}")
+    return float(label_smoothing)

@@ -1,0 +1,182 @@
+"""Losses of single elements, averaged over the last axis."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from dlbd.losses.loss import Loss
+from dlbd.ops import losses as launches
+from dlbd.tensor import Tensor
+
+
+class _ElementLoss(Loss):
+    _kind: ClassVar[str]
+    _name: ClassVar[str]
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(name=name or self._name, reduction=reduction, dtype=dtype)
+
+    def _options(self) -> dict[str, Any]:
+        return {}
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        return launches.each(self._kind, y_true, y_pred, **self._options())
+
+    def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
+        return self._kind, y_true, y_pred, self._options()
+
+
+class MeanSquaredError(_ElementLoss):
+    """mean((y_true - y_pred)^2)"""
+
+    _kind, _name = "squared", "mean_squared_error"
+
+
+class MeanAbsoluteError(_ElementLoss):
+    """mean(|y_true - y_pred|)"""
+
+    _kind, _name = "absolute", "mean_absolute_error"
+
+
+class MeanAbsolutePercentageError(_ElementLoss):
+    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7))"""
+
+    _kind, _name = "percentage", "mean_absolute_percentage_error"
+
+
+class MeanSquaredLogarithmicError(_ElementLoss):
+    """mean((log(1 + y_true) - log(1 + y_pred))^2), both at least 1e-7."""
+
+    _kind, _name = "logarithmic", "mean_squared_logarithmic_error"
+
+
+class LogCosh(_ElementLoss):
+    """mean(log(cosh(y_pred - y_true)))"""
+
+    _kind, _name = "log_cosh", "log_cosh"
+
+
+class Poisson(_ElementLoss):
+    """mean(y_pred - y_true log(y_pred + 1e-7))"""
+
+    _kind, _name = "poisson", "poisson"
+
+
+class Hinge(_ElementLoss):
+    """mean(max(1 - y_true y_pred, 0)); labels -1 and 1, or 0 and 1."""
+
+    _kind, _name = "hinge", "hinge"
+
+
+class SquaredHinge(_ElementLoss):
+    """mean(max(1 - y_true y_pred, 0)^2); labels -1 and 1, or 0 and 1."""
+
+    _kind, _name = "squared_hinge", "squared_hinge"
+
+
+class KLDivergence(_ElementLoss):
+    """sum(y_true log(y_true / y_pred)) over the last axis, both clipped to [1e-7, 1]."""
+
+    _kind, _name = "kl_divergence", "kl_divergence"
+
+
+class Huber(_ElementLoss):
+    """Squared error / 2 up to ``delta``, linear beyond."""
+
+    _kind, _name = "huber", "huber_loss"
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.delta = float(delta)
+
+    def _options(self) -> dict[str, Any]:
+        return {"delta": self.delta}
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "delta": self.delta}
+
+
+class CosineSimilarity(_ElementLoss):
+    """-sum(y_true y_pred) / (|y_true| |y_pred|): -1 where the directions agree."""
+
+    _kind, _name = "cosine_similarity", "cosine_similarity"
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        if axis != -1:
+            raise ValueError(f"[cosine_similarity] only axis=-1 is supported; received {axis}")
+        self.axis = axis
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`MeanSquaredError`."""
+    return launches.each("squared", y_true, y_pred)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`MeanAbsoluteError`."""
+    return launches.each("absolute", y_true, y_pred)
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`MeanAbsolutePercentageError`."""
+    return launches.each("percentage", y_true, y_pred)
+
+
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`MeanSquaredLogarithmicError`."""
+    return launches.each("logarithmic", y_true, y_pred)
+
+
+def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`LogCosh`."""
+    return launches.each("log_cosh", y_true, y_pred)
+
+
+def poisson(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`Poisson`."""
+    return launches.each("poisson", y_true, y_pred)
+
+
+def hinge(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`Hinge`."""
+    return launches.each("hinge", y_true, y_pred)
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`SquaredHinge`."""
+    return launches.each("squared_hinge", y_true, y_pred)
+
+
+def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
+    """One value per sample; see :class:`KLDivergence`."""
+    return launches.each("kl_divergence", y_true, y_pred)
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
+    """One value per sample; see :class:`Huber`."""
+    return launches.each("huber", y_true, y_pred, delta=float(delta))
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """One value per sample; see :class:`CosineSimilarity`."""
+    if axis != -1:
+        raise ValueError(f"[cosine_similarity] only axis=-1 is supported; received {axis}")
+    return launches.each("cosine_similarity", y_true, y_pred)

@@ -1,0 +1,112 @@
+"""Loss: what training makes small. The mean over the samples, or the sum and the count that it is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlbd.ops import losses as launches
+from dlbd.tensor import Tensor, as_tensor
+
+_COUNTING = {"sum_over_batch_size": "rows", "mean": "rows", "sum": "one", "mean_with_sample_weight": "weights"}
+
+
+def checked_reduction(reduction: str | None) -> str | None:
+    if reduction is None or reduction == "none":
+        return None
+    if reduction not in _COUNTING:
+        raise ValueError(f"[loss] reduction must be one of {sorted(_COUNTING)} or None; received {reduction!r}")
+    return reduction
+
+
+class Loss:
+    """Base of all losses. A loss of your own overrides :meth:`call`, which gives one value per sample.
+
+    Args:
+        name: shown in logs.
+        reduction: "sum_over_batch_size" (or "mean"): the sum over the number of samples that count, whatever their
+            weights; "sum"; "mean_with_sample_weight": the sum over the sum of the weights; None or "none": every
+            sample's value.
+        dtype: taken for Keras's sake; a loss is computed in the dtype of the predictions.
+
+    Example:
+        >>> class Cubed(dlbd.losses.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return dlbd.ops.mean(abs(y_true - y_pred) ** 3, axis=-1)
+    """
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
+        self.name = name or _snake_case(type(self).__name__)
+        self.reduction = checked_reduction(reduction)
+        self.dtype = dtype
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per sample: shape of ``y_pred`` without its last dimension."""
+        raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred)")
+
+    def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
+        """The kernel's name for the loss, its two operands and its options."""
+        return "identity", None, self.call(y_true, y_pred), {}
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            y_true: labels.
+            y_pred: predictions; their ``mask``, where they carry one, leaves samples out.
+            sample_weight: one weight per sample, or per step of each sample.
+        """
+        kind, true, pred, options = self._terms(y_true, y_pred)
+        mask = _mask_of(y_pred)
+        if self.reduction is None:
+            return launches.each(kind, true, pred, sample_weight=sample_weight, mask=mask, **options)
+        if self.reduction == "sum":
+            options["counting"] = "one"
+            return launches.sum_and_count(kind, true, pred, sample_weight=sample_weight, mask=mask, **options)[0]
+        counting = _COUNTING[self.reduction]
+        return launches.mean(kind, true, pred, counting=counting, sample_weight=sample_weight, mask=mask, **options)
+
+    def sum_and_count(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
+        """What ``fit`` uses: the optimizer divides the gradient of the sum by the count."""
+        if self.reduction is None:
+            raise ValueError(f"[{self.name}] training needs a loss with a reduction; this one has None")
+        kind, true, pred, options = self._terms(y_true, y_pred)
+        return launches.sum_and_count(
+            kind,
+            true,
+            pred,
+            counting=_COUNTING[self.reduction],
+            sample_weight=sample_weight,
+            mask=_mask_of(y_pred),
+            **options,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class FunctionLoss(Loss):
+    """A function ``f(y_true, y_pred)`` that gives one value per sample, as a loss."""
+
+    def __init__(self, function: Any, name: str | None = None, reduction: str | None = "sum_over_batch_size") -> None:
+        super().__init__(name=name or getattr(function, "__name__", "loss"), reduction=reduction)
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.function(as_tensor(y_true), as_tensor(y_pred))
+
+
+def _mask_of(y_pred: Any) -> Tensor | None:
+    return y_pred.mask if isinstance(y_pred, Tensor) else None
+
+
+def _snake_case(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))

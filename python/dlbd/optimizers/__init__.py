@@ -1,0 +1,26 @@
+"""Optimizers, with Keras's names, defaults and rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlbd.optimizers.optimizer import Optimizer
+from dlbd.optimizers.rules import SGD, Adagrad, Adam, AdamW, RMSprop
+
+_BY_NAME: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad)}
+
+
+def get(identifier: Any) -> Optimizer:
+    """The optimizer that a string, a class, a configuration or an :class:`Optimizer` means."""
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str) and identifier.lower() in _BY_NAME:
+        return _BY_NAME[identifier.lower()]()
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    if isinstance(identifier, dict) and str(identifier.get("class_name", "")).lower() in _BY_NAME:
+        return _BY_NAME[identifier["class_name"].lower()].from_config(identifier.get("config", {}))
+    raise ValueError(f"[optimizer] expected an Optimizer or one of {sorted(_BY_NAME)}; received {identifier!r}")
+
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
