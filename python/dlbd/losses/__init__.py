@@ -46,7 +46,7 @@ bce = BCE = binary_crossentropy
 kld = KLD = kl_divergence
 logcosh = log_cosh
 
-_CLASS_OF = {
+_CLASS_OF: dict[str, type[Loss]] = {
     "binary_crossentropy": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "cosine_similarity": CosineSimilarity,

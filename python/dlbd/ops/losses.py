@@ -228,9 +228,10 @@ def _layout(kind: str, true: Tensor | None, pred: Tensor, sparse: bool, keras_ve
     if len(shape) < 2 and kind not in _OVER_CLASSES and not (kind == "cosine_similarity" and len(shape) == 1):
         # Keras averages a vector over its only axis; as samples it can also be weighted
         return _Layout(1, max(pred.size, 1), ()) if keras_vector and pred.size else _Layout(pred.size, 1, shape)
-    if not shape[-1] and math.prod(shape[:-1]):
+    rows: int = math.prod(shape[:-1])
+    if rows and not shape[-1]:
         raise ValueError(f"[{kind}] y_pred must have at least one element per sample; received shape {shape}")
-    return _Layout(math.prod(shape[:-1]), max(shape[-1], 1), shape[:-1])
+    return _Layout(rows, max(shape[-1], 1), shape[:-1])
 
 
 def _per_sample(kind: str, name: str, given: Any, layout: _Layout) -> Array | None:

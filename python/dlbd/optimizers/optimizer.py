@@ -80,13 +80,13 @@ class Optimizer:
     _kind: ClassVar[str]
     # Constants of the rule: changing one makes a recorded step stale.
     _constants: ClassVar[frozenset[str]] = frozenset(
-        "weight_decay clipnorm clipvalue global_clipnorm beta_1 beta_2 rho momentum epsilon nesterov amsgrad "
-        "centered".split()
+        ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "beta_1", "beta_2")
+        + ("rho", "momentum", "epsilon", "nesterov", "amsgrad", "centered")
     )
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: Any = 0.001,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -319,7 +319,6 @@ class Optimizer:
         if not self.built:
             self.build([v for _, v in pairs])
         known = {id(v): i for i, v in enumerate(self._variables)}
-        flat = self._built()
         self.link()
         active = [False] * len(self._variables)
         for gradient, v in pairs:
@@ -341,7 +340,6 @@ class Optimizer:
             active[position] = True
         if not any(active):
             raise ValueError(f"[{self.name}] no gradients for any of {[v.path for v in self._variables]}")
-        assert flat is self._flat or self._flat is not None
         self.apply(active=active)
         return self._iterations
 
