@@ -1,6 +1,14 @@
 #include "recording.h"
 
+#include <chrono>
+
 namespace dlbd {
+namespace {
+
+// How often a replay asks whether Ctrl-C was pressed; a person does not notice this much.
+constexpr auto kSignalInterval = std::chrono::milliseconds(100);
+
+}  // namespace
 
 Recording*& Recording::current() {
   thread_local Recording* recording = nullptr;
@@ -22,7 +30,15 @@ void Recording::replay() {
   status_ = {};
   {
     py::gil_scoped_release release;
-    for (const Launch& l : launches_) l.invoke(l.run, arguments_.data() + l.arguments);
+    auto asked = std::chrono::steady_clock::now();
+    for (const Launch& l : launches_) {
+      l.invoke(l.run, arguments_.data() + l.arguments);
+      const auto now = std::chrono::steady_clock::now();
+      if (now - asked < kSignalInterval) continue;
+      asked = now;
+      py::gil_scoped_acquire acquire;
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
   }
   raise_fault(status_);
 }

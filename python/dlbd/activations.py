@@ -1,0 +1,96 @@
+"""Activations by name, as in Keras. The functions are those of :mod:`dlbd.ops`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dlbd import ops
+from dlbd.ops import (
+    elu,
+    exponential,
+    gelu,
+    hard_sigmoid,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+    tanh,
+)
+
+Activation = Callable[..., Any]
+
+
+def linear(x: Any) -> Any:
+    """The identity."""
+    return x
+
+
+swish = silu
+
+_NAMED: dict[str, Activation] = {
+    "elu": elu,
+    "exponential": exponential,
+    "gelu": gelu,
+    "hard_sigmoid": hard_sigmoid,
+    "leaky_relu": leaky_relu,
+    "linear": linear,
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": log_softmax,
+    "mish": mish,
+    "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
+    "sigmoid": sigmoid,
+    "silu": silu,
+    "softmax": softmax,
+    "softplus": softplus,
+    "softsign": softsign,
+    "swish": silu,
+    "tanh": tanh,
+}
+
+# What rides in the epilogue of dense and conv. Not sigmoid: a cross-entropy after it wants the logits, which the
+# fused form does not keep.
+_FUSED: dict[Activation, str] = {relu: "relu", tanh: "tanh"}
+
+
+def get(identifier: Any) -> Activation:
+    """The activation called ``identifier``; None is linear, a function is itself."""
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str) and identifier in _NAMED:
+        return _NAMED[identifier]
+    if callable(identifier):
+        return identifier  # type: ignore[no-any-return]
+    raise ValueError(f"unknown activation {identifier!r}; expected a function, None or one of {sorted(_NAMED)}")
+
+
+def serialize(activation: Activation) -> str | None:
+    """The name that :func:`get` takes."""
+    for name, function in _NAMED.items():
+        if function is activation:
+            return name
+    return getattr(activation, "__name__", None)
+
+
+deserialize = get
+
+
+def split(activation: Activation) -> tuple[str | None, Activation | None]:
+    """An activation as what a kernel can apply itself, and what remains to be done after it."""
+    if activation is linear:
+        return None, None
+    fused = _FUSED.get(activation)
+    return (fused, None) if fused else (None, activation)
+
+
+__all__ = ["deserialize", "get", "linear", "ops", "serialize", "swish", *sorted(_NAMED)]

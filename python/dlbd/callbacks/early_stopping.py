@@ -1,0 +1,95 @@
+"""EarlyStopping."""
+
+from __future__ import annotations
+
+import math
+import operator
+import warnings
+from typing import Any
+
+from dlbd.callbacks.base import Callback, Logs
+
+
+class EarlyStopping(Callback):
+    """Ends training when a value has stopped improving.
+
+    Args:
+        monitor: name of the value in the logs.
+        min_delta: the least change that counts as better.
+        patience: epochs without improvement that are allowed.
+        verbose: 1 prints why it stopped.
+        mode: "min", "max", or "auto": "max" for accuracies and the like, "min" otherwise.
+        baseline: the value that must be beaten for an epoch to count as better.
+        restore_best_weights: end with the weights of the best epoch.
+        start_from_epoch: epochs before this one are not judged.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f'[EarlyStopping] mode must be "auto", "min" or "max"; received {mode!r}')
+        self.monitor = monitor
+        self.min_delta = abs(min_delta)
+        self.patience = patience
+        self.verbose = verbose
+        larger = mode == "max" or (mode == "auto" and _larger_is_better(monitor))
+        self._better = operator.gt if larger else operator.lt
+        self._sign = 1 if larger else -1
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.on_train_begin()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best = -math.inf * self._sign
+        self.best_weights: Any = None
+        self.best_epoch = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            warnings.warn(
+                f"EarlyStopping watches {self.monitor!r}, which is not among {sorted(logs or {})}: it never stops",
+                stacklevel=2,
+            )
+            return
+        if epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self._better(value - self._sign * self.min_delta, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self._better(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+
+
+def _larger_is_better(monitor: str) -> bool:
+    name = monitor.removeprefix("val_").lower()
+    return name in ("acc", "auc") or any(part in name for part in ("accuracy", "precision", "recall", "f1", "r2"))

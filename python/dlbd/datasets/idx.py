@@ -1,0 +1,72 @@
+"""IDX files: the format of MNIST (http://yann.lecun.com/exdb/mnist), plain or gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from typing import IO, Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_GZIP_MAGIC = b"\x1f\x8b"
+# Deflate cannot do better than 1032 to 1: a header that claims more than that is a lie, whatever comes after it.
+_MOST_COMPRESSION = 1032
+
+
+def load_idx(path: str | os.PathLike[str]) -> Array:
+    """Read one array.
+
+    Args:
+        path: an IDX file; gzip is recognised by its first bytes, not by the name.
+
+    Returns:
+        An array of the file's shape and dtype, in the machine's byte order.
+
+    A file that is cut short, has bytes left over or claims more data than it can hold raises ValueError, before memory
+    for the claim is taken.
+    """
+    size = os.stat(path).st_size
+    with open(path, "rb") as raw:
+        packed = raw.read(2) == _GZIP_MAGIC
+        raw.seek(0)
+        if not packed:
+            return _read(raw, size, path)
+        try:
+            with gzip.open(raw) as unpacked:
+                return _read(unpacked, size * _MOST_COMPRESSION, path)  # type: ignore[arg-type]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"[load_idx] {os.fspath(path)!r} is a damaged gzip file: {error}") from error
+
+
+def _read(file: IO[bytes], most: int, path: Any) -> Array:
+    name = os.fspath(path)
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+        raise ValueError(f"[load_idx] {name!r} is no IDX file: it begins with {magic!r}")
+    dtype = np.dtype(_DTYPES[magic[2]])
+    rank = magic[3]
+    if rank > 32:
+        raise ValueError(f"[load_idx] {name!r} claims {rank} dimensions; at most 32 are possible")
+    sizes = file.read(4 * rank)
+    if len(sizes) < 4 * rank:
+        raise ValueError(f"[load_idx] {name!r} ends inside its header")
+    shape = struct.unpack(f">{rank}I", sizes)
+    wanted = math.prod(shape) * dtype.itemsize
+    if wanted > most:
+        raise ValueError(f"[load_idx] {name!r} claims shape {shape}, {wanted} bytes: more than the file can hold")
+    data = bytearray()
+    while len(data) <= wanted:
+        piece = file.read(min(wanted + 1 - len(data), 1 << 24))  # one byte more than claimed shows what is left over
+        if not piece:
+            break
+        data += piece
+    if len(data) != wanted:
+        found = f"{len(data)}" if len(data) < wanted else f"more than {wanted}"
+        raise ValueError(f"[load_idx] {name!r} claims shape {shape}, {wanted} bytes, but holds {found}")
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,137 @@
+"""Attention, as Luong's dot-product and Bahdanau-like additive scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlbd import ops, random
+from dlbd.layers.arguments import fraction, one_of
+from dlbd.layers.base import Layer
+from dlbd.tensor import Tensor, as_tensor
+
+
+class Attention(Layer):
+    """``softmax(query @ key^T) @ value``, not scaled by the square root of the dimension.
+
+    Args:
+        use_scale: multiply the scores by a trained scalar.
+        score_mode: "dot", or "concat" for ``sum(tanh(query + key))`` with a trained factor.
+        dropout: fraction of the attention weights dropped while training.
+        seed: of the dropout.
+
+    Called with ``[query, value]`` or ``[query, value, key]``, each (batch, time, dimension). A bare tensor or a list of
+    one is self-attention: query, value and key are the same. Masks: ``[query_mask, value_mask]``, each (batch, time).
+    A query that may see nothing gives zeros.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.use_scale = use_scale
+        self.score_mode = one_of(score_mode, ("dot", "concat"), "score_mode", self.name)
+        self.dropout = fraction(dropout, "dropout", self.name)
+        self.seed = seed
+        self.seed_generator = random.SeedGenerator(seed)
+
+    def build(self, input_shape: Any) -> None:
+        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
+        if not 1 <= len(shapes) <= 3 or any(len(s) != 3 for s in shapes):
+            raise ValueError(
+                "Attention takes [query, value] or [query, value, key], each (batch, time, dimension), or one tensor "
+                f"for self-attention; received shapes {input_shape}"
+            )
+        query, key = shapes[0], shapes[-1]
+        if query[-1] != key[-1]:
+            raise ValueError(f"query and key must share their last size; received {query} and {key}")
+        self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
+        self.concat_score_weight = (
+            self.add_weight((), "ones", name="concat_score_weight") if self.score_mode == "concat" else None
+        )
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        query = tensors[0]
+        value = tensors[1] if len(tensors) > 1 else query
+        key = tensors[2] if len(tensors) > 2 else value
+        query_mask, value_mask = self._masks(mask)
+        drops = training and self.dropout > 0
+        if self.score_mode == "dot" and not drops and not return_attention_scores:
+            y = self._fused(query, key, value, value_mask, use_causal_mask)
+            weights = None
+        else:
+            weights = self._attention_weights(query, key, value_mask, use_causal_mask)
+            used = ops.dropout(weights, self.dropout, self.seed_generator.state) if drops else weights
+            y = ops.matmul(used, value)
+        if query_mask is not None:
+            y = ops.where(ops.expand_dims(query_mask, -1), y, 0.0)
+        return (y, weights) if return_attention_scores else y
+
+    @staticmethod
+    def _masks(mask: Any) -> tuple[Tensor | None, Tensor | None]:
+        if mask is None:
+            return None, None
+        given = list(mask) if isinstance(mask, (list, tuple)) else [mask]
+        found = [None if m is None else as_tensor(m) for m in given]
+        return found[0], found[1] if len(found) > 1 else found[0]
+
+    def _fused(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        if self.scale is not None:
+            query = ops.multiply(query, self.scale)
+        one_head = [ops.expand_dims(t, 2) for t in (query, key, value)]
+        seen = None if mask is None else ops.reshape(mask, (mask.shape[0], 1, 1, mask.shape[1]))
+        y = ops.dot_product_attention(*one_head, mask=seen, scale=1.0, is_causal=causal)
+        return ops.squeeze(y, 2)
+
+    def _attention_weights(self, query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        """The attention weights (batch, query time, key time), as an array of their own."""
+        if self.score_mode == "dot":
+            scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
+            if self.scale is not None:
+                scores = ops.multiply(scores, self.scale)
+        else:
+            both = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
+            if self.scale is not None:
+                both = ops.multiply(both, self.scale)
+            scores = ops.multiply(ops.sum(ops.tanh(both), axis=-1), self.concat_score_weight)
+        return masked_softmax(scores, mask if mask is None else ops.expand_dims(mask, 1), causal)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        if isinstance(previous_mask, (list, tuple)):
+            return previous_mask[0]
+        return previous_mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
+        value = shapes[1] if len(shapes) > 1 else shapes[0]
+        return (*shapes[0][:-1], value[-1])
+
+
+def masked_softmax(scores: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """Softmax over the last axis of what the mask (broadcast to the scores) lets see; zeros if that is nothing."""
+    if causal:
+        rows, columns = scores.shape[-2:]
+        lower = ops.greater_equal(ops.expand_dims(ops.arange(rows), 1), ops.expand_dims(ops.arange(columns), 0))
+        mask = lower if mask is None else ops.logical_and(mask, lower)
+    if mask is None:
+        return ops.softmax(scores, -1)
+    weights = ops.softmax(ops.where(mask, scores, -1e9), -1)
+    return ops.where(mask, weights, 0.0)
+
+
+def _is_shape(value: Any) -> bool:
+    return all(n is None or isinstance(n, int) for n in value)

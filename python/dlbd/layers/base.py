@@ -1,0 +1,424 @@
+"""Layer: what owns weights. A layer checks its input and calls one operation; models, too, are layers."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dlbd import backend, initializers
+from dlbd.layers.input_spec import InputSpec
+from dlbd.naming import automatic_name, snake_case
+from dlbd.tensor import Tensor, Variable, as_array, as_tensor
+
+Shape = tuple[int | None, ...]
+
+_STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+
+
+class _Context(threading.local):
+    training = False  # of the enclosing call: what a layer gets that was not told
+
+
+_context = _Context()
+
+
+def map_structure(function: Callable[[Any], Any], value: Any) -> Any:
+    """``function`` of every leaf of nested lists, tuples and dicts."""
+    if isinstance(value, dict):
+        return {k: map_structure(function, v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        mapped = [map_structure(function, v) for v in value]
+        return mapped if isinstance(value, list) else tuple(mapped)
+    return function(value)
+
+
+def flatten(value: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts, in order."""
+    if isinstance(value, dict):
+        return [leaf for v in value.values() for leaf in flatten(v)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for v in value for leaf in flatten(v)]
+    return [value]
+
+
+def _layers_and_variables(value: Any) -> Iterator[Any]:
+    if isinstance(value, (Layer, Variable)):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for v in value:
+            yield from _layers_and_variables(v)
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from _layers_and_variables(v)
+
+
+def _unique(items: Sequence[Any]) -> list[Any]:
+    return list({id(v): v for v in items}.values())
+
+
+class Layer:
+    """The base of all layers.
+
+    A subclass creates its weights in ``build(input_shape)`` with :meth:`add_weight` and computes in
+    ``call(inputs)``, which may also take ``training`` and ``mask``. Variables and layers assigned to attributes (also
+    inside lists and dicts) belong to the layer.
+
+    Args:
+        name: unique name for errors, ``summary`` and ``get_layer``; made from the class name by default.
+        trainable: whether training changes the weights. Read at every step; may be set at any time.
+        dtype: of weights and computation, "float32" by default; "float64" runs on the generic kernels.
+        input_shape: shape of one sample, for the first layer of a Sequential model.
+        batch_shape: the same with the batch size in front.
+    """
+
+    supports_masking: bool = False
+    # Names of the weights that take `<name>_regularizer` and `<name>_constraint`.
+    regularizable: ClassVar[tuple[str, ...]] = ()
+    _call_takes_training: ClassVar[bool] = False
+    _call_takes_mask: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        call = cls.__dict__.get("call")
+        if call is not None:
+            parameters = inspect.signature(call).parameters
+            anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+            cls._call_takes_training = "training" in parameters or anything
+            cls._call_takes_mask = "mask" in parameters
+        build = cls.__dict__.get("build")
+        if build is not None:
+
+            @functools.wraps(build)
+            def build_once(self: Layer, *args: Any, **kwargs: Any) -> None:
+                build(self, *args, **kwargs)
+                self._mark_built(*args, **kwargs)
+
+            cls.build = build_once  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        from dlbd import config
+
+        self.name = name if name is not None else automatic_name(snake_case(type(self).__name__))
+        if not isinstance(self.name, str):
+            raise TypeError(f"a layer's name is a string; received {name!r}")
+        self._trainable = bool(trainable)
+        self.dtype = np.dtype(dtype if dtype is not None else config.floatx())
+        if self.dtype not in (backend.FLOAT32, backend.FLOAT64):
+            raise TypeError(f"[{self.name}] dtype must be float32 or float64; received {self.dtype}")
+        batch_shape = kwargs.pop("batch_input_shape", batch_shape)
+        if "input_dim" in kwargs:  # of old programs: Dense(8, input_dim=4)
+            input_shape = (kwargs.pop("input_dim"),)
+        if input_shape is not None:
+            batch_shape = (None, *input_shape)
+        self.batch_shape: Shape | None = None if batch_shape is None else tuple(batch_shape)
+        self._take_weight_options(kwargs)
+        self.built = False
+        self.built_shape: Any = None  # what build() was given
+        self.input_spec: InputSpec | None = None
+        self._weights: list[Variable] = []
+        self._revision = 0  # grows with every change that a recorded step cannot see
+
+    def _take_weight_options(self, kwargs: dict[str, Any]) -> None:
+        """``kernel_regularizer=None`` and the like; anything else unknown is an error."""
+        known = {f"{w}_{kind}" for w in self.regularizable for kind in ("regularizer", "constraint")}
+        known.add("activity_regularizer")
+        for key, value in kwargs.items():
+            if key not in known:
+                raise TypeError(f"{type(self).__name__} takes no argument {key!r}")
+            if value is not None:
+                raise NotImplementedError(
+                    f"[{self.name}] {key} is not supported yet; received {value!r}. Leave it out or pass None"
+                )
+
+    # What a subclass defines
+
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Create the weights for inputs of this shape. Called once, before the first call."""
+        self._mark_built(*args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output from the inputs. May take ``training`` and ``mask``."""
+        raise NotImplementedError(f"{type(self).__name__} must define call()")
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Shape of the output for inputs of this shape; None stands for an unknown size."""
+        raise NotImplementedError(f"{type(self).__name__} must define compute_output_shape()")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The output's mask. A layer that does not support masks drops them."""
+        return previous_mask if self.supports_masking else None
+
+    # Calling
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        single = isinstance(inputs, Tensor)
+        if not single:
+            inputs = map_structure(self._tensor, inputs)
+            single = isinstance(inputs, Tensor)
+        if not self.built:
+            self._build_for(map_structure(lambda t: t.shape, inputs))
+        if self.input_spec is not None:
+            self.input_spec.check(inputs, self)
+        before = _context.training
+        training = kwargs.get("training")
+        if training is None:
+            training = before
+        if self._call_takes_training:
+            kwargs["training"] = training
+        else:
+            kwargs.pop("training", None)
+        mask = kwargs.get("mask")
+        if mask is None:
+            kwargs.pop("mask", None)
+            mask = inputs.mask if single else _masks(inputs)
+            if mask is not None and self._call_takes_mask:
+                kwargs["mask"] = mask
+        elif not self._call_takes_mask:
+            del kwargs["mask"]
+        _context.training = bool(training)
+        try:
+            outputs = self.call(inputs, *args, **kwargs)
+        except (ValueError, TypeError) as error:
+            self._name_in(error, map_structure(lambda t: t.shape, inputs))
+            raise
+        finally:
+            _context.training = before
+        if mask is not None or type(self).compute_mask is not Layer.compute_mask:
+            self._carry_mask(inputs, mask, outputs)
+        return outputs
+
+    def _tensor(self, x: Any) -> Tensor:
+        try:
+            if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+                return as_tensor(x, self.dtype)
+            return as_tensor(x)
+        except TypeError as error:
+            self._name_in(error, None)
+            raise
+
+    def _carry_mask(self, inputs: Any, mask: Any, outputs: Any) -> None:
+        made = flatten(self.compute_mask(inputs, mask))
+        for y, m in zip(flatten(outputs), made, strict=False):
+            if isinstance(y, Tensor) and y.mask is None and m is not None:
+                y.mask = as_tensor(m)
+
+    def _name_in(self, error: Exception, shapes: Any) -> None:
+        """Say in the error which layer met it, once: the innermost."""
+        if getattr(error, "_names_layer", False) or not error.args:
+            return
+        received = "" if shapes is None else f", called with input of shape {shapes}"
+        error.args = (f"layer {self.name!r} ({type(self).__name__}{received}): {error.args[0]}", *error.args[1:])
+        error._names_layer = True  # type: ignore[attr-defined]
+
+    def _build_for(self, input_shape: Any) -> None:
+        try:
+            self.build(input_shape)
+        except (ValueError, TypeError) as error:
+            self._name_in(error, input_shape)
+            raise
+        self._mark_built(input_shape)
+
+    def _mark_built(self, *args: Any, **kwargs: Any) -> None:
+        if not self.built:
+            self.built = True
+            self.built_shape = args[0] if args else next(iter(kwargs.values()), None)
+            self._changed()
+            if not self._trainable:
+                self.trainable = False
+
+    def _changed(self) -> None:
+        """Recorded steps that ran through this layer are stale."""
+        self._revision += 1
+        backend.structure_changed()
+
+    # Weights
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | int | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+    ) -> Variable:
+        """Create a weight of this layer.
+
+        Args:
+            shape: of the weight; a scalar by default.
+            initializer: name or initializer; "glorot_uniform" by default.
+            dtype: the layer's by default.
+            trainable: False for what is updated otherwise than by gradients.
+            name: shown in ``summary`` and errors.
+            regularizer: must be None for now.
+            constraint: must be None for now.
+        """
+        if regularizer is not None or constraint is not None:
+            raise NotImplementedError(f"[{self.name}] regularizers and constraints are not supported yet")
+        sizes = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        for n in sizes:
+            if n is None or n < 0:
+                raise ValueError(f"weight {name!r} cannot have shape {sizes}: every size must be known")
+        kind = np.dtype(dtype) if dtype is not None else self.dtype
+        value = initializers.get("glorot_uniform" if initializer is None else initializer)(sizes, dtype=kind)
+        variable = Variable(value, trainable=trainable, dtype=kind, name=name or "variable")
+        if variable.shape != sizes:
+            raise ValueError(f"the initializer of weight {name!r} gave shape {variable.shape}; expected {sizes}")
+        variable.path = f"{self.name}/{variable.name}"
+        self._weights.append(variable)
+        return variable
+
+    def _own(self) -> Iterator[Any]:
+        for key, value in vars(self).items():
+            if key != "_weights":
+                yield from _layers_and_variables(value)
+
+    @property
+    def _own_variables(self) -> list[Variable]:
+        """Trainable ones first, as in Keras."""
+        found = _unique([*self._weights, *(v for v in self._own() if isinstance(v, Variable))])
+        return [v for v in found if v.can_train] + [v for v in found if not v.can_train]
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """The layers that this one owns directly."""
+        return _unique([v for v in self._own() if isinstance(v, Layer)])
+
+    def walk(self) -> list[Layer]:
+        """This layer and all inside it, each once."""
+        found: dict[int, Layer] = {}
+        pending = [self]
+        while pending:
+            layer = pending.pop(0)
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                pending += layer.sublayers
+        return list(found.values())
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights in Keras's order: own ones first (trainable before others), then those of each inner layer."""
+        found = self._own_variables
+        for layer in self.sublayers:
+            found += layer.weights
+        return _unique(found)
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """What a training step changes, as of now."""
+        if not self._trainable:
+            return []
+        found = [v for v in self._own_variables if v.trainable]
+        for layer in self.sublayers:
+            found += layer.trainable_variables
+        return _unique(found)
+
+    trainable_weights = trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    non_trainable_weights = non_trainable_variables
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for v in self._own_variables:
+            if v.can_train:
+                v.trainable = self._trainable
+        for layer in self.sublayers:
+            layer.trainable = self._trainable
+        self._changed()
+
+    def get_weights(self) -> list[backend.Array]:
+        """Copies of all weights, in the order of :attr:`weights`."""
+        return [np.array(v.array) for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights; takes what ``get_weights`` of the same layer in Keras gives."""
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ValueError(
+                f"layer {self.name!r} has {len(variables)} weights; set_weights received {len(weights)} arrays"
+                + ("" if self.built else " (the layer is not built yet: call it, or build() with an input shape)")
+            )
+        values = [as_array(w, v.dtype) for v, w in zip(variables, weights, strict=True)]
+        for v, value in zip(variables, values, strict=True):  # all are checked before any is changed
+            if v.shape != value.shape:
+                raise ValueError(f"weight {v.path!r} has shape {v.shape}; set_weights received {value.shape}")
+        for v, value in zip(variables, values, strict=True):
+            v.assign(value)
+
+    def count_params(self) -> int:
+        """How many numbers the weights hold."""
+        if not self.built:
+            raise ValueError(f"layer {self.name!r} has no weights yet: call it, or build() with an input shape")
+        return sum(v.size for v in self.weights)
+
+    # Configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain data: ``type(layer).from_config`` makes an equal, unbuilt layer."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
+        if self.batch_shape is not None:
+            config["batch_shape"] = self.batch_shape
+        for parameter in inspect.signature(type(self).__init__).parameters.values():
+            if parameter.name in ("self", *config) or parameter.kind in _STARRED:
+                continue
+            if not hasattr(self, parameter.name):
+                raise NotImplementedError(
+                    f"{type(self).__name__} keeps no attribute {parameter.name!r}: it must define get_config() itself"
+                )
+            config[parameter.name] = plain(getattr(self, parameter.name))
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _masks(inputs: Any) -> Any:
+    leaves = flatten(inputs)
+    if all(t.mask is None for t in leaves):
+        return None
+    return [t.mask for t in leaves] if len(leaves) > 1 or isinstance(inputs, (list, tuple)) else leaves[0].mask
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, Layer):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, initializers.Initializer):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if callable(value):
+        return getattr(value, "__name__", None)
+    return value

@@ -1,0 +1,129 @@
+"""Bidirectional: a recurrent layer and its mirror image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlbd import ops
+from dlbd.layers.base import Layer, Shape
+from dlbd.tensor import Tensor
+
+
+class Bidirectional(Layer):
+    """Runs a recurrent layer forwards and a copy of it backwards, and joins their outputs.
+
+    Args:
+        layer: an unbuilt recurrent layer.
+        merge_mode: "concat" (features side by side), "sum", "mul", "ave", or None for the pair.
+        weights: of both directions, in the order of ``get_weights``.
+        backward_layer: another layer for the way back; it must have ``go_backwards=True``.
+
+    Outputs of the way back are turned around, so that both belong to the same time step.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
+            raise TypeError(f"Bidirectional takes a recurrent layer; received {layer!r}")
+        if merge_mode not in ("sum", "mul", "ave", "concat", None):
+            raise ValueError(f'merge_mode must be "concat", "sum", "mul", "ave" or None; received {merge_mode!r}')
+        if "batch_shape" not in kwargs and layer.batch_shape is not None:
+            kwargs["batch_shape"] = layer.batch_shape
+        super().__init__(**kwargs)
+        self.merge_mode = merge_mode
+        self.forward_layer = _copy(layer, "forward_", layer.go_backwards)
+        self.backward_layer = backward_layer or _copy(layer, "backward_", not layer.go_backwards)
+        for attribute in ("stateful", "return_sequences", "return_state"):
+            ways = getattr(self.forward_layer, attribute), getattr(self.backward_layer, attribute)
+            if ways[0] != ways[1]:
+                raise ValueError(f"[{self.name}] {attribute} differs between the two directions: {ways}")
+        if self.forward_layer.go_backwards == self.backward_layer.go_backwards:
+            raise ValueError(f"[{self.name}] one of the two layers must have go_backwards=True, the other not")
+        self.return_sequences = layer.return_sequences
+        self.return_state = layer.return_state
+        self.stateful = layer.stateful
+        for way in (self.forward_layer, self.backward_layer):
+            way.zero_output_for_mask = way.return_sequences
+        self._initial_weights = weights
+
+    def build(self, input_shape: Shape) -> None:
+        for way in (self.forward_layer, self.backward_layer):
+            if not way.built:
+                way.build(input_shape)
+        self.input_spec = self.forward_layer.input_spec
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def call(self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        half = len(initial_state) // 2 if initial_state is not None else 0
+        found = []
+        for i, way in enumerate((self.forward_layer, self.backward_layer)):
+            state = None if initial_state is None else initial_state[i * half : (i + 1) * half]
+            found.append(way(sequences, initial_state=state, mask=mask, training=training))
+        (y, *states), (y_back, *states_back) = (f if self.return_state else (f,) for f in found)
+        if self.return_sequences:
+            y_back = ops.flip(y_back, axis=1)
+        output = self._merge(y, y_back)
+        if not self.return_state:
+            return output
+        first = output if isinstance(output, tuple) else (output,)
+        return (*first, *states, *states_back)
+
+    def _merge(self, y: Tensor, y_back: Tensor) -> Any:
+        if self.merge_mode == "concat":
+            return ops.concatenate([y, y_back], axis=-1)
+        if self.merge_mode == "sum":
+            return ops.add(y, y_back)
+        if self.merge_mode == "ave":
+            return ops.multiply(ops.add(y, y_back), 0.5)
+        if self.merge_mode == "mul":
+            return ops.multiply(y, y_back)
+        return y, y_back
+
+    def reset_state(self) -> None:
+        """Forget what a stateful layer kept, in both directions."""
+        self.forward_layer.reset_state()
+        self.backward_layer.reset_state()
+
+    reset_states = reset_state
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        kept = previous_mask if self.return_sequences else None
+        pair = [kept, kept] if self.merge_mode is None else [kept]
+        states = [None] * (2 * self.forward_layer.states_kept) if self.return_state else []
+        return pair + states if len(pair) + len(states) > 1 else kept
+
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        found = self.forward_layer.compute_output_shape(input_shape)
+        y, *states = found if self.return_state else (found,)
+        if self.merge_mode == "concat":
+            y = (*y[:-1], 2 * y[-1])
+        everything = (y, *([y] if self.merge_mode is None else []), *states, *states)
+        return everything if len(everything) > 1 else everything[0]
+
+    def get_config(self) -> dict[str, Any]:
+        from dlbd.layers.base import plain
+
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layer": plain(self.forward_layer),
+            "backward_layer": plain(self.backward_layer),
+            "merge_mode": self.merge_mode,
+        }
+
+
+def _copy(layer: Any, prefix: str, go_backwards: bool) -> Any:
+    config = layer.get_config() | {"go_backwards": go_backwards}
+    config["name"] = prefix + layer.name.removeprefix(prefix)
+    config.pop("batch_shape", None)
+    return type(layer).from_config(config)

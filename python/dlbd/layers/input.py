@@ -1,0 +1,91 @@
+"""Input: where a model says what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dlbd.layers.base import Layer, Shape
+from dlbd.naming import automatic_name
+
+
+class KerasTensor:
+    """A shape and a dtype without numbers, as :func:`Input` gives it. None stands for an unknown size."""
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None) -> None:
+        self.shape: Shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.name = name if name is not None else automatic_name("keras_tensor")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> KerasTensor:
+    """What a model takes.
+
+    Args:
+        shape: of one sample; None for a size that varies.
+        batch_size: if it is fixed.
+        dtype: float32 by default; other data is cast on the way in.
+        batch_shape: the shape with the batch size in front, instead of ``shape``.
+        name: made up by default.
+
+    Example:
+        >>> import dlbd
+        >>> model = dlbd.Sequential([dlbd.Input((4,)), dlbd.layers.Dense(2)])
+        >>> model.output_shape
+        (None, 2)
+    """
+    layer = InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, batch_shape=batch_shape, name=name)
+    return layer.output
+
+
+class InputLayer(Layer):
+    """The layer form of :func:`Input`, for a Sequential model."""
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if shape is None:
+            shape = kwargs.pop("input_shape", None)
+        if (shape is None) == (batch_shape is None):
+            raise ValueError("Input takes shape=, or batch_shape= with the batch size in front; received both or none")
+        if isinstance(shape, int):
+            raise TypeError(f"Input takes a shape, such as ({shape},); received the number {shape}")
+        full = (batch_size, *shape) if shape is not None else tuple(batch_shape or ())
+        for n in full:
+            if n is not None and (not isinstance(n, (int, np.integer)) or n < 0):
+                raise ValueError(f"a shape is made of sizes, or None where it varies; received {full}")
+        kind = np.dtype("float32" if dtype is None else dtype)
+        super().__init__(name=name or automatic_name("input_layer"), batch_shape=full, **kwargs)
+        self.input_dtype = kind
+        self.output = KerasTensor(full, kind, self.name)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.input_dtype.name, "batch_shape": self.batch_shape}

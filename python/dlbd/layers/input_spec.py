@@ -1,0 +1,52 @@
+"""InputSpec: what a built layer accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlbd.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What one input must look like.
+
+    Attributes:
+        ndim: exact number of dimensions, batch included.
+        min_ndim: smallest number of dimensions.
+        axes: sizes that are known, by axis.
+        what: the dimensions' names for the error, "(batch, time, features)".
+    """
+
+    ndim: int | None = None
+    min_ndim: int | None = None
+    axes: dict[int, int | None] = field(default_factory=dict)
+    what: str = ""
+
+    def check(self, inputs: Any, layer: Any) -> None:
+        """Raise a ValueError that names the layer if the (first) input does not fit."""
+        first = inputs
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        if isinstance(first, Tensor):
+            self.check_shape(first.shape, layer)
+
+    def check_shape(self, shape: tuple[int | None, ...], layer: Any) -> None:
+        rank = len(shape)
+        if self.ndim is not None and rank != self.ndim:
+            wanted = f"{self.ndim} dimensions"
+        elif self.min_ndim is not None and rank < self.min_ndim:
+            wanted = f"at least {self.min_ndim} dimensions"
+        else:
+            for axis, size in self.axes.items():
+                if size is not None and shape[axis] is not None and shape[axis] != size:
+                    raise ValueError(
+                        f"layer {layer.name!r} ({type(layer).__name__}) was built for inputs with {size} in axis {axis}"
+                        f"{' of ' + self.what if self.what else ''}; received shape {shape}"
+                    )
+            return
+        raise ValueError(
+            f"layer {layer.name!r} ({type(layer).__name__}) takes inputs of {wanted}"
+            f"{', ' + self.what if self.what else ''}; received shape {shape}"
+        )

@@ -1,0 +1,146 @@
+"""BatchNormalization and LayerNormalization."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from dlbd import initializers, ops
+from dlbd.layers.base import Layer, Shape
+from dlbd.layers.input_spec import InputSpec
+from dlbd.tensor import Tensor
+
+
+def _known_sizes(input_shape: Shape, axes: Sequence[int]) -> tuple[int, ...]:
+    found = []
+    for axis in axes:
+        if not -len(input_shape) <= axis < len(input_shape):
+            raise ValueError(f"axis {axis} does not exist in inputs of shape {input_shape}")
+        size = input_shape[axis]
+        if size is None:
+            raise ValueError(f"the size of axis {axis} must be known; received shape {input_shape}")
+        found.append(size)
+    return tuple(found)
+
+
+class BatchNormalization(Layer):
+    """Normalizes each channel by its mean and variance: of the batch while training, of moving averages otherwise.
+
+    With ``trainable = False`` the moving averages are used, and stay, while training too.
+
+    Args:
+        axis: the axis of the channels.
+        momentum: of the moving averages: ``moving = moving * momentum + batch * (1 - momentum)``.
+        epsilon: added to the variance.
+        center: whether beta is added.
+        scale: whether gamma is multiplied.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: of the weights.
+
+    Weights: gamma, beta, moving_mean, moving_variance, each (channels,).
+    """
+
+    supports_masking = True
+    regularizable = ("beta", "gamma")
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = operator.index(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        shape = _known_sizes(input_shape, [self.axis])
+        self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma") if self.scale else None
+        self.beta = self.add_weight(shape, self.beta_initializer, name="beta") if self.center else None
+        self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
+        self.moving_variance = self.add_weight(
+            shape, self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: shape[0]})
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        return ops.batch_normalization(
+            inputs,
+            self.gamma,
+            self.beta,
+            self.moving_mean,
+            self.moving_variance,
+            axis=self.axis,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            training=bool(training) and self.trainable,
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        _known_sizes(input_shape, [self.axis])
+        return input_shape
+
+
+class LayerNormalization(Layer):
+    """Normalizes each sample by its own mean and variance.
+
+    Args:
+        axis: the axis or axes that are normalized together.
+        epsilon: added to the variance.
+        center: whether beta is added.
+        scale: whether gamma is multiplied.
+        beta_initializer, gamma_initializer: of the weights.
+
+    Weights: gamma, beta, each with the sizes of ``axis``.
+    """
+
+    supports_masking = True
+    regularizable = ("beta", "gamma")
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis: int | list[int] = axis if isinstance(axis, int) else sorted(operator.index(a) for a in axis)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+
+    def _axes(self) -> list[int]:
+        return [self.axis] if isinstance(self.axis, int) else self.axis
+
+    def build(self, input_shape: Shape) -> None:
+        shape = _known_sizes(input_shape, self._axes())
+        self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma") if self.scale else None
+        self.beta = self.add_weight(shape, self.beta_initializer, name="beta") if self.center else None
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(self._axes(), shape, strict=True)))
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        _known_sizes(input_shape, self._axes())
+        return input_shape

@@ -1,0 +1,61 @@
+"""Flatten and Reshape: another shape for the same numbers, without a copy."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from dlbd import ops
+from dlbd.layers.arguments import channels_last
+from dlbd.layers.base import Layer, Shape
+from dlbd.tensor import Tensor
+
+
+class Flatten(Layer):
+    """(batch, ...) to (batch, everything else). A batch of numbers (batch,) becomes (batch, 1)."""
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = channels_last(data_format, self.name)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        rest = input_shape[1:]
+        return (input_shape[0], None if None in rest else math.prod(n for n in rest if n is not None))
+
+
+class Reshape(Layer):
+    """(batch, ...) to (batch, *target_shape).
+
+    Args:
+        target_shape: shape of one sample; one size may be -1 and is computed.
+    """
+
+    def __init__(self, target_shape: Sequence[int] | int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        given = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        self.target_shape = tuple(operator.index(n) for n in given)
+        if self.target_shape.count(-1) > 1 or any(n < -1 for n in self.target_shape):
+            raise ValueError(f"[{self.name}] target_shape may hold one -1 and otherwise sizes; received {target_shape}")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        target = self._target(inputs.shape)
+        return ops.reshape(inputs, (inputs.shape[0], *(n for n in target if n is not None)))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *self._target(input_shape))
+
+    def _target(self, input_shape: Shape) -> Shape:
+        rest = input_shape[1:]
+        if None in rest:
+            return tuple(None if n == -1 else n for n in self.target_shape)
+        size = math.prod(n for n in rest if n is not None)
+        known = math.prod(n for n in self.target_shape if n != -1)
+        fits = known == size if -1 not in self.target_shape else known > 0 and size % known == 0
+        if not fits:
+            raise ValueError(f"samples of shape {rest} ({size} numbers) cannot be reshaped to {self.target_shape}")
+        return tuple(size // known if n == -1 else n for n in self.target_shape)

@@ -1,0 +1,60 @@
+"""What users hand to fit, evaluate and predict, put into the form that the model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dlbd.backend import Array
+from dlbd.layers.base import map_structure
+from dlbd.models.batches import host_array
+
+
+def is_stream(x: Any) -> bool:
+    """Whether ``x`` yields batches (a generator, a data set) rather than being data itself."""
+    if isinstance(x, Iterator):
+        return True
+    arrayish = isinstance(x, (np.ndarray, list, tuple, dict, Mapping)) or hasattr(x, "__array__")
+    return hasattr(x, "__iter__") and not arrayish and not hasattr(x, "__dlpack__") and not hasattr(x, "to_numpy")
+
+
+def adapt_inputs(model: Any, x: Any) -> Any:
+    """Inputs as arrays; (N, 28, 28) becomes (N, 28, 28, 1) for a model that takes that, and the other way round."""
+    if isinstance(x, (list, tuple)):
+        # a list of one array is that array; a list of numbers, or of rows, is data
+        if len(x) == 1 and not np.isscalar(x[0]) and isinstance(x[0], np.ndarray):
+            x = x[0]
+        elif not any(isinstance(v, np.ndarray) for v in x):
+            x = np.asarray(x)
+    adapted = map_structure(host_array, x)
+    wanted = model.built_input_shape()
+    if wanted is None or not isinstance(adapted, np.ndarray):
+        return adapted
+    if adapted.ndim == len(wanted) - 1 and wanted[-1] == 1:
+        return adapted[..., None]
+    if adapted.ndim == len(wanted) + 1 and adapted.shape[-1] == 1:
+        return adapted[..., 0]
+    check_inputs(model, adapted, wanted)
+    return adapted
+
+
+def check_inputs(model: Any, x: Array, wanted: tuple[int | None, ...]) -> None:
+    fits = x.ndim == len(wanted) and all(w is None or w == n for w, n in zip(wanted[1:], x.shape[1:], strict=True))
+    if not fits:
+        first = model.layers[0] if model.layers else model
+        raise ValueError(
+            f"model {model.name!r} takes inputs of shape {wanted} (batch size first; None: any), which its first layer "
+            f"{first.name!r} ({type(first).__name__}) was built for; received shape {x.shape}"
+        )
+
+
+def weights_of_classes(y: Any, class_weight: Mapping[Any, float]) -> Array:
+    """One weight per row from a weight per class."""
+    labels = host_array(y)
+    if labels.ndim > 1:
+        labels = labels.reshape(len(labels), -1)
+        labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(axis=1)
+    classes, place = np.unique(labels, return_inverse=True)
+    return np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float32)[place]

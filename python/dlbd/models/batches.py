@@ -1,0 +1,226 @@
+"""The protocol that ``fit``, ``evaluate`` and ``predict`` read: anything that yields batches.
+
+A batch does not hold its rows; it knows where they are and copies them straight into the buffers of a recorded step,
+in the dtype that the kernels take. So data of any size and dtype is read in place, and never copied as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from dlbd import random
+from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
+from dlbd.layers.base import flatten, map_structure
+from dlbd.tensor import Tensor
+
+# Shape and dtype of each of a batch's arrays, as the kernels get them.
+Signature = tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
+
+
+class Batch:
+    """Rows of some arrays.
+
+    Attributes:
+        arrays: inputs, then targets, then sample weights, flat.
+        rows: which rows of the arrays; None for all.
+        size: how many.
+        signature: see :data:`Signature`.
+    """
+
+    __slots__ = ("arrays", "rows", "signature", "size")
+
+    def __init__(self, arrays: Sequence[Array], rows: Array | slice | None, size: int, signature: Signature) -> None:
+        self.arrays = arrays
+        self.rows = rows
+        self.size = size
+        self.signature = signature
+
+    def write(self, buffers: Sequence[Array]) -> None:
+        """Copy the rows into ``buffers``, which have the shapes and dtypes of the signature."""
+        rows = self.rows
+        for source, buffer in zip(self.arrays, buffers, strict=True):
+            if rows is None:
+                np.copyto(buffer, source, casting="same_kind")
+            elif isinstance(rows, slice):
+                np.copyto(buffer, source[rows], casting="same_kind")
+            elif source.dtype == buffer.dtype:
+                # mode="clip": the rows are ours and in range, and only then NumPy writes to `out` without a copy
+                np.take(source, rows, axis=0, out=buffer, mode="clip")
+            else:
+                np.copyto(buffer, np.take(source, rows, axis=0), casting="same_kind")
+
+
+class Source(Protocol):
+    """Where batches come from.
+
+    Attributes:
+        steps: batches per epoch; None if that is known only at its end.
+        structure: (inputs, targets, sample weights), each a position in a batch's arrays, a nest of them, or None.
+    """
+
+    steps: int | None
+    structure: tuple[Any, Any, Any]
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of one more epoch."""
+        ...
+
+
+def step_dtype(dtype: np.dtype[Any], floating: np.dtype[Any]) -> np.dtype[Any]:
+    """What an array's elements are in a step: the model's float for floats, int64 for integers without kernels."""
+    kind = dtype.kind
+    if kind == "f":
+        return floating
+    if dtype in (UINT8, INT32, INT64, BOOL):
+        return dtype.newbyteorder("=")
+    if kind in "iu":
+        return INT64
+    raise TypeError(f"expected arrays of numbers; received dtype {dtype}")
+
+
+def signature_of(arrays: Sequence[Array], size: int, floating: np.dtype[Any]) -> Signature:
+    return tuple(((size, *a.shape[1:]), step_dtype(a.dtype, floating)) for a in arrays)
+
+
+def host_array(x: Any) -> Array:
+    """``x`` as a NumPy array, without a copy where it is one in any form."""
+    if isinstance(x, np.ndarray):
+        return x
+    if isinstance(x, Tensor):
+        return x.array
+    if hasattr(x, "to_numpy"):  # pandas, polars
+        return np.asarray(x.to_numpy())
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        return np.from_dlpack(x)
+    return np.asarray(x)
+
+
+class ArrayBatches:
+    """Batches of arrays that lie in memory (or are mapped into it).
+
+    Args:
+        x: inputs, or a nest of them.
+        y: targets; None for none.
+        sample_weight: one weight per sample; None for none.
+        batch_size: rows per batch; the last one may be smaller.
+        shuffle: another order in every epoch, from :mod:`dlbd.random`; "batch" shuffles batches, not rows.
+        floating: the dtype that floats have in the step.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int = 32,
+        shuffle: bool | str = False,
+        floating: np.dtype[Any] = FLOAT32,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1; received {batch_size}")
+        self.structure, self.arrays = flat_structure(x, y, sample_weight)
+        self.size = self._common_length()
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.steps: int | None = -(-self.size // batch_size)
+        for a in self.arrays:
+            step_dtype(a.dtype, floating)
+        self._whole = signature_of(self.arrays, batch_size, floating)
+        self._last = signature_of(self.arrays, self.size % batch_size, floating)
+
+    def _common_length(self) -> int:
+        for a in self.arrays:
+            if a.ndim == 0:
+                raise ValueError("expected arrays with one row per sample; received a single number")
+        lengths = [len(a) for a in self.arrays]
+        if len(set(lengths)) != 1:
+            raise ValueError(f"inputs, targets and weights must have equally many rows; received {lengths}")
+        return lengths[0]
+
+    def epoch(self) -> Iterator[Batch]:
+        n, size, arrays, whole = self.size, self.batch_size, self.arrays, self._whole
+        full = n - n % size
+        if self.shuffle == "batch":
+            starts = random.generator().permutation(full // size) * size
+            for start in starts.tolist():
+                yield Batch(arrays, slice(start, start + size), size, whole)
+            if full < n:
+                yield Batch(arrays, slice(full, n), n - full, self._last)
+            return
+        order = random.generator().permutation(n) if self.shuffle else None
+        for start in range(0, full, size):
+            rows = slice(start, start + size)
+            yield Batch(arrays, rows if order is None else order[rows], size, whole)
+        if full < n:
+            rows = slice(full, n)
+            yield Batch(arrays, rows if order is None else order[rows], n - full, self._last)
+
+
+class StreamBatches:
+    """Batches from an iterable of ``x``, ``(x, y)`` or ``(x, y, sample_weight)``, each of them arrays.
+
+    Args:
+        stream: a sequence or other iterable; an iterator is read once.
+        steps: batches per epoch; None reads to the end.
+        adapt: gets (x, y, sample_weight) and gives them as the model takes them.
+        floating: the dtype that floats have in the step.
+    """
+
+    def __init__(self, stream: Iterable[Any], steps: int | None, adapt: Any, floating: np.dtype[Any]) -> None:
+        self._stream = stream
+        self._endless = iter(stream) if iter(stream) is stream else None
+        self._adapt = adapt
+        self._floating = floating
+        self.steps = steps if steps is not None else (len(stream) if hasattr(stream, "__len__") else None)
+        self._first: Any = None
+        self.structure: tuple[Any, Any, Any] = (0, None, None)
+
+    def epoch(self) -> Iterator[Batch]:
+        stream = self._endless if self._endless is not None else iter(self._stream)
+        taken = 0
+        while self.steps is None or taken < self.steps:
+            try:
+                item = next(stream)
+            except StopIteration:
+                return
+            yield self.batch(item)
+            taken += 1
+
+    def batch(self, item: Any) -> Batch:
+        x, y, w = self._adapt(*unpack(item))
+        self.structure, arrays = flat_structure(x, y, w)
+        size = len(arrays[0])
+        return Batch(arrays, None, size, signature_of(arrays, size, self._floating))
+
+
+def unpack(item: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of what a stream yields."""
+    if isinstance(item, tuple):
+        if not 1 <= len(item) <= 3:
+            raise ValueError(f"a batch is x, (x, y) or (x, y, sample_weight); received a tuple of {len(item)}")
+        return (*item, None, None)[:3]
+    return item, None, None
+
+
+def flat_structure(x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any, Any, Any], list[Array]]:
+    """The arrays in a row, and where each belongs."""
+    arrays: list[Array] = []
+
+    def place(leaf: Any) -> int | None:
+        if leaf is None:
+            return None
+        arrays.append(host_array(leaf))
+        return len(arrays) - 1
+
+    structure = tuple(None if part is None else map_structure(place, part) for part in (x, y, sample_weight))
+    if not flatten(structure) or not arrays:
+        raise ValueError("there is no data: x is empty or None")
+    return structure, arrays  # type: ignore[return-value]
+
+
+def restore(structure: Any, leaves: Sequence[Any]) -> Any:
+    """``leaves`` in the place that ``structure`` says."""
+    return None if structure is None else map_structure(lambda i: None if i is None else leaves[i], structure)

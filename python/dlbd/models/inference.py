@@ -1,0 +1,101 @@
+"""predict: forward passes, recorded per batch size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dlbd.backend import Array
+from dlbd.callbacks.progress import predicting
+from dlbd.layers.base import flatten, map_structure
+from dlbd.models.adapt import adapt_inputs, is_stream
+from dlbd.models.batches import ArrayBatches, Source, StreamBatches, restore
+from dlbd.models.steps import Steps
+from dlbd.tensor import Tensor
+
+_NONE: dict[str, Any] = {}
+_SINGLE_INPUT = repr((0, None, None))
+
+
+def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+    if type(x) is np.ndarray and verbose in ("auto", 0) and callbacks is None and steps is None:
+        size = batch_size or 32
+        if x.ndim and 0 < len(x) <= size:
+            found = _predict_one_batch(model, x)
+            if found is not None:
+                return found
+    source: Source
+    if is_stream(x):
+        source = StreamBatches(x, steps, lambda x, y, w: (adapt_inputs(model, x), None, None), model.dtype)
+    else:
+        source = ArrayBatches(adapt_inputs(model, x), batch_size=batch_size or 32, floating=model.dtype)
+    return _predict_batches(model, source, steps, verbose, callbacks)
+
+
+def _forward(model: Any) -> Any:
+    def forward(structure: Any, tensors: Any) -> Any:
+        return model(restore(structure[0], tensors), training=False)
+
+    return forward
+
+
+def _predict_one_batch(model: Any, x: Array) -> Any:
+    """The short way for one batch of a shape seen before: no source, no progress, one replay, one copy."""
+    steps = model.__dict__.get("_predict_steps", _NONE).get(_SINGLE_INPUT)
+    if steps is None:
+        return None
+    dtype = model.dtype if x.dtype.kind == "f" else x.dtype
+    step = steps.take_recorded(((x.shape, dtype),))
+    if step is None:
+        return None
+    outputs = step.run_array(x)
+    copied = (
+        np.array(outputs.array) if isinstance(outputs, Tensor) else map_structure(lambda t: np.array(t.array), outputs)
+    )
+    steps.give(step)
+    return copied
+
+
+def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any, callbacks: Any) -> Any:
+    made: list[list[Array]] = []
+    structure: Any = None
+    whole: list[Array] | None = None  # results of known length are written in place
+    at = 0
+    runs: Steps | None = None
+    with predicting(verbose, source.steps, callbacks) as progress:
+        for n, batch in enumerate(source.epoch()):
+            if limit is not None and n >= limit:
+                break
+            if runs is None:
+                model._ensure_built(batch, source.structure)
+                runs = model._steps("_predict_steps", _forward(model), source.structure)
+            step = runs.take(batch.signature)
+            outputs = step.run(batch)
+            structure = outputs
+            arrays = [t.array for t in flatten(outputs)]
+            if isinstance(source, ArrayBatches) and limit is None:
+                if whole is None:
+                    whole = [np.empty((source.size, *a.shape[1:]), a.dtype) for a in arrays]
+                for target, a in zip(whole, arrays, strict=True):
+                    target[at : at + batch.size] = a
+                at += batch.size
+            else:
+                made.append([np.array(a) for a in arrays])
+            runs.give(step)
+            progress(n + 1)
+    if structure is None:
+        return _empty(model, source)
+    results = whole if whole is not None else [np.concatenate(parts) for parts in zip(*made, strict=True)]
+    ordered = iter(results)
+    return map_structure(lambda _: next(ordered), structure)
+
+
+def _empty(model: Any, source: Source) -> Any:
+    """No rows: outputs without rows, of the shape that a call gives."""
+    if not isinstance(source, ArrayBatches):
+        raise ValueError(f"[{model.name}] predict() received no batches")
+    tensors = [
+        Tensor(np.zeros((0, *a.shape[1:]), model.dtype if a.dtype.kind == "f" else a.dtype)) for a in source.arrays
+    ]
+    return map_structure(lambda t: np.array(t.array), _forward(model)(source.structure, tensors))

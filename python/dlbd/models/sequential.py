@@ -1,0 +1,169 @@
+"""Sequential: a model that is a list of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dlbd.layers.base import Layer, Shape
+from dlbd.layers.input import InputLayer, KerasTensor
+from dlbd.models.model import Model
+from dlbd.tensor import Tensor
+
+
+class Sequential(Model):
+    """Layers, one after the other.
+
+    Args:
+        layers: to start with; ``add`` appends more.
+        name: made up by default.
+
+    Example:
+        >>> import numpy as np, dlbd
+        >>> model = dlbd.Sequential([dlbd.layers.Dense(8, activation="relu"), dlbd.layers.Dense(1)])
+        >>> model.compile(optimizer="adam", loss="mse")
+        >>> x = np.random.rand(64, 3)
+        >>> history = model.fit(x, x.sum(axis=1), epochs=2, verbose=0)
+        >>> model.predict(x[:5]).shape
+        (5, 1)
+    """
+
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(trainable=trainable, name=name)
+        self._layers: list[Layer] = []
+        self._input: InputLayer | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Append a layer. The first one may say what it takes (``input_shape=``); the model is then built at once."""
+        if isinstance(layer, KerasTensor):
+            layer = InputLayer(batch_shape=layer.shape, dtype=layer.dtype, name=layer.name)
+        if isinstance(layer, type) or not isinstance(layer, Layer):
+            raise TypeError(f"[{self.name}] add() takes a layer; received {layer!r}")
+        if isinstance(layer, InputLayer):
+            if self._layers or self._input:
+                raise ValueError(f"[{self.name}] an Input comes first, and once; {layer.name!r} comes later")
+            self._input = layer
+        else:
+            if any(own.name == layer.name for own in self._layers):
+                raise ValueError(
+                    f"[{self.name}] every layer needs a name of its own; there already is one named {layer.name!r}"
+                )
+            if not self._layers and self._input is None:
+                shape = layer.batch_shape or (layer.built_input_shape() if isinstance(layer, Sequential) else None)
+                if shape is not None:
+                    self._input = InputLayer(batch_shape=shape, dtype=self._first_dtype(layer))
+            self._layers.append(layer)
+        self._rebuild()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Remove the last layer and return it."""
+        if not self._layers:
+            raise ValueError(f"[{self.name}] there is no layer to remove")
+        layer = self._layers.pop()
+        self._rebuild()
+        return layer
+
+    @staticmethod
+    def _first_dtype(layer: Layer) -> str:
+        return layer.dtype.name
+
+    def _rebuild(self) -> None:
+        self.built = False
+        self._changed()
+        if self._input is not None and self._layers:
+            self.build(self._input.batch_shape)
+
+    def built_input_shape(self) -> Shape | None:
+        """What the model takes, as far as it is known."""
+        return None if self._input is None else self._input.batch_shape
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the Input."""
+        return list(self._layers)
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        return self.layers
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create all weights for inputs of this shape (batch size first)."""
+        if input_shape is None or not self._layers:
+            raise ValueError(
+                f"[{self.name}] build() needs an input shape and at least one layer; received {input_shape}"
+            )
+        shape: Any = tuple(input_shape)
+        if self._input is None:
+            # the sizes of this data, but any batch size
+            self._input = InputLayer(batch_shape=(None, *shape[1:]), dtype=self._first_dtype(self._layers[0]))
+        for layer in self._layers:
+            shape = self._build_layer(layer, shape)
+            if shape is None:
+                return  # a layer that cannot tell its output shape: the layers after it are built by the first call
+
+    def _build_layer(self, layer: Layer, shape: Any) -> Any:
+        if not layer.built:
+            layer._build_for(shape)
+        elif layer.input_spec is not None:
+            layer.input_spec.check_shape(shape, layer)
+        try:
+            return layer.compute_output_shape(shape)
+        except NotImplementedError:
+            return None
+        except (ValueError, TypeError) as error:
+            layer._name_in(error, shape)
+            raise
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        x = inputs
+        if mask is not None and isinstance(x, Tensor):
+            x.mask = mask
+        for layer in self._layers:
+            x = layer(x, training=training)
+        return x
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return None  # the layers have put it on the output already
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = input_shape
+        for layer in self._layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    @property
+    def input_shape(self) -> Shape:
+        shape = self.built_input_shape()
+        if shape is None:
+            raise ValueError(f"[{self.name}] the input shape is not known before the model is built")
+        return shape
+
+    @property
+    def output_shape(self) -> Any:
+        return self.compute_output_shape(self.input_shape)
+
+    def layers_and_shapes(self) -> list[tuple[Layer, Any]]:
+        shape: Any = self.built_input_shape()
+        found = []
+        for layer in self._layers:
+            try:
+                shape = None if shape is None or not layer.built else layer.compute_output_shape(shape)
+            except NotImplementedError:
+                shape = None
+            found.append((layer, shape))
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        from dlbd.layers.base import plain
+
+        first = [] if self._input is None else [plain(self._input)]
+        return {"name": self.name, "layers": first + [plain(layer) for layer in self._layers]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Sequential:
+        from dlbd import layers
+
+        made = [getattr(layers, c["class_name"]).from_config(c["config"]) for c in config["layers"]]
+        return cls(made, name=config["name"])

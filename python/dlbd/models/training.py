@@ -1,0 +1,347 @@
+"""fit and evaluate: loops over recorded steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dlbd.autograd import GradientTape
+from dlbd.backend import twin
+from dlbd.callbacks.base import CallbackList, as_list
+from dlbd.callbacks.history import History
+from dlbd.callbacks.progbar_logger import ProgbarLogger
+from dlbd.callbacks.progress import verbosity
+from dlbd.layers.base import map_structure
+from dlbd.models.adapt import adapt_inputs, is_stream, weights_of_classes
+from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, unpack
+
+Logs = dict[str, float]
+
+
+# The steps themselves: lists of launches, recorded by dlbd.models.steps
+
+
+def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
+    """Forward, loss, backward into the optimizer's flat buffer, one update, metrics."""
+    variables = model.trainable_variables
+    optimizer = model.optimizer
+    with GradientTape() as tape:
+        prediction = model(x, training=True)
+        total, count = model._compiled_loss.sum_and_count(y, prediction, sample_weight)
+    found = tape.backward([total], [None], variables, optimizer.gradient_slots)
+    for variable, gradient in zip(variables, found, strict=True):
+        if gradient is None:  # the loss does not depend on it
+            slot = optimizer.gradient_slots[id(variable)]
+            twin(slot).fill(0.0, slot)
+    optimizer.apply(count)
+    _note_results(model, total, count, x, y, prediction, sample_weight)
+
+
+def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
+    """Forward, loss, metrics."""
+    prediction = model(x, training=False)
+    total, count = None, None
+    if model._compiled_loss is not None:
+        total, count = model._compiled_loss.sum_and_count(y, prediction, sample_weight)
+    _note_results(model, total, count, x, y, prediction, sample_weight)
+
+
+def _note_results(model: Any, total: Any, count: Any, x: Any, y: Any, prediction: Any, sample_weight: Any) -> None:
+    if total is not None:
+        model._compiled_loss.note(total, count, len(map_first(x)))
+    model._compiled_metrics.update(y, prediction, sample_weight)
+
+
+def map_first(x: Any) -> Any:
+    while isinstance(x, (list, tuple, dict)):
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    return x
+
+
+def results(model: Any) -> Logs:
+    """The mean loss and the metrics since they were last reset; reads them on the host."""
+    logs: Logs = {m.name: _number(m.result()) for m in model.metrics}
+    if model._compiled_loss is not None:
+        logs["loss"] = model._compiled_loss.mean_so_far()
+    return dict(sorted(logs.items()))
+
+
+def _number(value: Any) -> Any:
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 else array
+
+
+# Sources
+
+
+def make_source(
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    batch_size: int | None,
+    shuffle: bool | str = False,
+    steps: int | None = None,
+    class_weight: Any = None,
+) -> Source:
+    """Whatever a user passed, as batches."""
+    if hasattr(x, "epoch") and hasattr(x, "structure"):
+        return x  # type: ignore[no-any-return]
+
+    def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
+        if class_weight is not None:
+            of_class = weights_of_classes(y, class_weight)
+            w = of_class if w is None else of_class * host_array(w)
+        y = None if y is None else map_structure(host_array, _single(y))
+        return adapt_inputs(model, x), y, None if w is None else map_structure(host_array, w)
+
+    if is_stream(x):
+        if y is not None or sample_weight is not None:
+            raise ValueError("x yields whole batches (x, y): y and sample_weight must be None")
+        return StreamBatches(x, steps, adapt, model.dtype)
+    return ArrayBatches(*adapt(x, y, sample_weight), batch_size or 32, shuffle, model.dtype)
+
+
+def _single(y: Any) -> Any:
+    """A list of numbers, or of rows, is one array; a list of one array is that array."""
+    if isinstance(y, (list, tuple)):
+        if len(y) == 1 and isinstance(y[0], np.ndarray):
+            return y[0]
+        if not any(isinstance(v, np.ndarray) for v in y):
+            return np.asarray(y)
+    return y
+
+
+def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Any, Any, Any, Any]:
+    """The first rows, and the last ``fraction`` of them for validation: views, not copies."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"validation_split must lie between 0 and 1; received {fraction}")
+    if is_stream(x):
+        raise ValueError("validation_split needs arrays; pass validation_data with a stream of batches")
+    parts = [None if p is None else map_structure(host_array, _single(p)) for p in (x, y, sample_weight)]
+    n = len(map_first(parts[0]))
+    kept = math.floor(n * (1 - fraction))
+    if kept == 0 or kept == n:
+        raise ValueError(f"validation_split={fraction} of {n} rows leaves no rows to train or to validate on")
+    first = [None if p is None else map_structure(lambda a: a[:kept], p) for p in parts]
+    last = tuple(None if p is None else map_structure(lambda a: a[kept:], p) for p in parts)
+    return first[0], first[1], first[2], last
+
+
+# Loops
+
+
+def prepare(model: Any, batch: Batch, source: Source, train: bool) -> None:
+    """Everything that a step needs exists before the first one is recorded."""
+    model._ensure_built(batch, source.structure)
+    model._compiled_metrics.prepare(model, batch, source.structure)
+    if not train:
+        return
+    variables = model.trainable_variables
+    if not variables:
+        raise ValueError(
+            f"model {model.name!r} has nothing to train: "
+            + (
+                "none of its layers has weights"
+                if not model.weights
+                else f"trainable is False in {[layer.name for layer in model.walk() if not layer.trainable]}"
+            )
+        )
+    model.optimizer.build(variables)
+
+
+class _Runner:
+    """Runs a model's steps over batches, preparing the model when it has changed."""
+
+    def __init__(self, model: Any, source: Source, train: bool) -> None:
+        self.model, self.source, self.train = model, source, train
+        self._structure: Any = None
+        self._steps: Any = None
+        self._state: Any = None
+        self._version = -1
+
+    def __call__(self, batch: Batch) -> None:
+        from dlbd import backend
+
+        if self._version != backend.structure_version or self._structure is not self.source.structure:
+            self._prepare(batch)
+            self._version = backend.structure_version
+        self._steps.run(batch)
+
+    def _prepare(self, batch: Batch) -> None:
+        state = self.model._fingerprint() if self.model.built else None
+        if state is None or state != self._state or self._structure is not self.source.structure:
+            prepare(self.model, batch, self.source, self.train)
+            kind, function = (
+                ("_train_steps", self.model._train_step) if self.train else ("_test_steps", self.model._test_step)
+            )
+            self._structure = self.source.structure
+            self._steps = self.model._steps(kind, function, self._structure)
+            self._state = self.model._fingerprint()
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Any,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool | str,
+    class_weight: Any,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: Any,
+) -> History:
+    if validation_split and validation_data is None:
+        x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split)
+    source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight)
+    validation = None
+    if validation_data is not None:
+        vx, vy, vw = unpack(validation_data) if not is_stream(validation_data) else (validation_data, None, None)
+        validation = make_source(model, vx, vy, vw, validation_batch_size or batch_size, steps=validation_steps)
+    steps = source.steps if steps_per_epoch is None else steps_per_epoch
+    shown = verbosity(verbose)
+    history = History()
+    told: list[Any] = as_list(callbacks)
+    bar = next((c for c in told if isinstance(c, ProgbarLogger)), None)
+    if bar is None and shown:
+        bar = ProgbarLogger(shown)
+        told = [bar, *told]
+    list_of_callbacks = CallbackList([*told, history], model, {"verbose": shown, "epochs": epochs, "steps": steps})
+    runner = _Runner(model, source, train=True)
+    checker = None if validation is None else _Runner(model, validation, train=False)
+    model.stop_training = False
+    model.history = history
+    list_of_callbacks.tell("on_train_begin", {})
+    logs: Logs = {}
+    try:
+        for epoch in range(initial_epoch, epochs):
+            model.reset_metrics()
+            list_of_callbacks.tell("on_epoch_begin", epoch, {})
+            _run_epoch(model, source, runner, list_of_callbacks, bar, steps)
+            logs = results(model)
+            if checker is not None and validation is not None and _validates(epoch, validation_freq):
+                model.reset_metrics()
+                list_of_callbacks.tell("on_test_begin", {})
+                _run_test(checker, validation, validation_steps, list_of_callbacks, None)
+                found = results(model)
+                list_of_callbacks.tell("on_test_end", found)
+                logs = logs | {f"val_{name}": value for name, value in found.items()}
+            list_of_callbacks.tell("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+    finally:
+        if bar is not None:
+            bar.on_train_end()
+    list_of_callbacks.tell("on_train_end", logs)
+    return history
+
+
+def _validates(epoch: int, frequency: Any) -> bool:
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _run_epoch(
+    model: Any, source: Source, runner: _Runner, callbacks: CallbackList, bar: Any, steps: int | None
+) -> None:
+    before = callbacks.listeners("on_train_batch_begin", "on_batch_begin")
+    after = callbacks.listeners("on_train_batch_end", "on_batch_end")
+    shows = bar is not None
+    done = 0
+
+    def logs() -> Logs:
+        return results(model)
+
+    for batch in source.epoch():
+        for listener in before:
+            listener(done, {})
+        runner(batch)
+        if after:
+            now = logs()
+            for listener in after:
+                listener(done, now)
+        if shows:
+            bar.after_batch(logs)
+        done += 1
+        if done == steps or model.stop_training:
+            break
+    if done == 0:
+        raise ValueError(f"[{model.name}] fit() received no batches: the data is empty")
+
+
+def _run_test(
+    runner: _Runner, source: Source, steps: int | None, callbacks: CallbackList | None, after_batch: Any
+) -> int:
+    before = callbacks.listeners("on_test_batch_begin") if callbacks else []
+    after = callbacks.listeners("on_test_batch_end") if callbacks else []
+    done = 0
+    for batch in source.epoch():
+        for listener in before:
+            listener(done, {})
+        runner(batch)
+        if after:
+            now = results(runner.model)
+            for listener in after:
+                listener(done, now)
+        if after_batch is not None:
+            after_batch(lambda: results(runner.model))
+        done += 1
+        if done == steps:
+            break
+    if done == 0:
+        raise ValueError(f"[{runner.model.name}] evaluate() received no batches: the data is empty")
+    return done
+
+
+def evaluate(
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    verbose: Any,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+) -> Logs:
+    source = make_source(model, x, y, sample_weight, batch_size, steps=steps)
+    shown = verbosity(verbose)
+    told = CallbackList(as_list(callbacks), model, {"verbose": shown, "steps": source.steps})
+    bar = ProgbarLogger(shown) if shown else None
+    if bar is not None:
+        bar.open_test(source.steps)
+    model.reset_metrics()
+    told.tell("on_test_begin", {})
+    _run_test(_Runner(model, source, train=False), source, steps, told, bar.after_batch if bar else None)
+    logs = results(model)
+    told.tell("on_test_end", logs)
+    if bar is not None:
+        bar.close_test(logs)
+    return logs
+
+
+def on_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, train: bool) -> Logs:
+    """One step on one batch, and its own loss and metrics."""
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError("pass either class_weight or sample_weight; received both")
+    n = len(host_array(map_first(x)))
+    if n == 0:
+        raise ValueError(f"[{model.name}] the batch is empty")
+    source = make_source(model, x, y, sample_weight, n, class_weight=class_weight)
+    model.reset_metrics()
+    runner: Callable[[Batch], None] = _Runner(model, source, train)
+    for batch in source.epoch():
+        runner(batch)
+    return results(model)
