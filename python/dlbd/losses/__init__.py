@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dlbd.losses.crossentropy import (
@@ -103,6 +104,15 @@ def get(identifier: Any) -> Loss | None:
     raise ValueError(f"[loss] expected a name, a function or a Loss; received {identifier!r}")
 
 
+def resolve_crossentropy(y_true_shape: Sequence[int], y_pred_shape: Sequence[int], from_logits: bool = False) -> Loss:
+    """What "crossentropy" means for labels and predictions of these shapes; the rule of Keras's ``compile``."""
+    if y_pred_shape[-1] == 1:
+        return BinaryCrossentropy(from_logits)
+    if len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1:
+        return SparseCategoricalCrossentropy(from_logits)
+    return CategoricalCrossentropy(from_logits)
+
+
 __all__ = [
     "BCE",
     "KLD",
@@ -146,6 +156,7 @@ __all__ = [
     "mse",
     "msle",
     "poisson",
+    "resolve_crossentropy",
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]

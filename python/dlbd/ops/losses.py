@@ -25,7 +25,7 @@ def _loss_shape(*key: Any) -> Any:
     return _cpu.LossShape(*key)
 
 
-class _Layout(NamedTuple):
+class Rows(NamedTuple):
     rows: int
     columns: int
     values: tuple[int, ...]  # the shape of the losses, one per row
@@ -54,7 +54,7 @@ def softmax_cross_entropy(
 def categorical_cross_entropy(
     labels: Any, probabilities: Any, *, sparse: bool, label_smoothing: float = 0.0, sample_weight: Any = None
 ) -> tuple[Tensor, Tensor]:
-    """As :func:`softmax_cross_entropy`, from probabilities: normalised, then clipped to [1e-7, 1 - 1e-7] as in Keras."""
+    """As :func:`softmax_cross_entropy`, from probabilities: normalised and clipped to [1e-7, 1 - 1e-7], as in Keras."""
     return sum_and_count(
         "categorical_cross_entropy",
         labels,
@@ -134,9 +134,20 @@ def _launch(
 ) -> tuple[Tensor, Tensor]:
     pred = as_float(y_pred)
     true = None if y_true is None else as_tensor(y_true)
-    layout = _layout(kind, true, pred, sparse, result == "none" and sample_weight is None)
-    weights = _per_sample(kind, "sample_weight", sample_weight, layout)
-    masks = _per_sample(kind, "mask", None if mask is None else as_tensor(mask, BOOL), layout)
+    layout = (
+        Rows(pred.size, 1, pred.shape)
+        if true is None
+        else rows_of(
+            kind,
+            true,
+            pred,
+            classes=kind in _OVER_CLASSES,
+            sparse=sparse,
+            vector=result == "none" and sample_weight is None,
+        )
+    )
+    weights = per_sample(kind, "sample_weight", sample_weight, layout)
+    masks = per_sample(kind, "mask", None if mask is None else as_tensor(mask, BOOL), layout)
     if layout.rows == 0:
         weights = masks = None
     dtype = backend.DTYPE[pred.dtype]
@@ -198,12 +209,13 @@ def _loss_gradient(grads: Gradients, launch: Any, pred: Tensor, true: Tensor | N
         twin.loss_backward(shape, predictions, labels, weights, masks, statistics, dy, per_row, divisor, dx, accumulate)
 
 
-def _layout(kind: str, true: Tensor | None, pred: Tensor, sparse: bool, keras_vector: bool) -> _Layout:
-    """How predictions fall into rows, after checking that the labels fit; last dimensions of 1 are forgiven."""
+def rows_of(kind: str, true: Tensor, pred: Tensor, *, classes: bool, sparse: bool, vector: bool) -> Rows:
+    """How predictions fall into rows, after checking that the labels fit; last dimensions of 1 are forgiven.
+
+    ``vector``: predictions of one dimension are one row, as in Keras; as samples they can also be weighted.
+    """
     shape = pred.shape
-    if true is None:
-        return _Layout(pred.size, 1, shape)
-    if kind in _OVER_CLASSES:
+    if classes:
         if not shape:
             raise ValueError(f"[{kind}] y_pred must be (..., classes); received a scalar")
         if not shape[-1]:
@@ -225,16 +237,15 @@ def _layout(kind: str, true: Tensor | None, pred: Tensor, sparse: bool, keras_ve
             shape = true.shape
         else:
             raise ValueError(f"[{kind}] y_true and y_pred must have the same shape; received {true.shape} and {shape}")
-    if len(shape) < 2 and kind not in _OVER_CLASSES and not (kind == "cosine_similarity" and len(shape) == 1):
-        # Keras averages a vector over its only axis; as samples it can also be weighted
-        return _Layout(1, max(pred.size, 1), ()) if keras_vector and pred.size else _Layout(pred.size, 1, shape)
+    if len(shape) < 2 and not classes and not (kind == "cosine_similarity" and shape):
+        return Rows(1, pred.size, ()) if vector and pred.size else Rows(pred.size, 1, shape)
     rows: int = math.prod(shape[:-1])
     if rows and not shape[-1]:
         raise ValueError(f"[{kind}] y_pred must have at least one element per sample; received shape {shape}")
-    return _Layout(rows, max(shape[-1], 1), shape[:-1])
+    return Rows(rows, max(shape[-1], 1), shape[:-1])
 
 
-def _per_sample(kind: str, name: str, given: Any, layout: _Layout) -> Array | None:
+def per_sample(kind: str, name: str, given: Any, layout: Rows) -> Array | None:
     """An array with one value for each run of consecutive losses."""
     if given is None:
         return None

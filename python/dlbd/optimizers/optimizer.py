@@ -80,8 +80,20 @@ class Optimizer:
     _kind: ClassVar[str]
     # Constants of the rule: changing one makes a recorded step stale.
     _constants: ClassVar[frozenset[str]] = frozenset(
-        ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "beta_1", "beta_2")
-        + ("rho", "momentum", "epsilon", "nesterov", "amsgrad", "centered")
+        (
+            "amsgrad",
+            "beta_1",
+            "beta_2",
+            "centered",
+            "clipnorm",
+            "clipvalue",
+            "epsilon",
+            "global_clipnorm",
+            "momentum",
+            "nesterov",
+            "rho",
+            "weight_decay",
+        )
     )
 
     def __init__(

@@ -1,0 +1,149 @@
+"""Metric: a number that is gathered batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dlbd import _cpu, backend
+from dlbd.backend import FLOAT32, FLOAT64, Array
+from dlbd.initializers import get as get_initializer
+from dlbd.ops import metrics as launches
+from dlbd.tensor import Tensor, Variable
+
+
+class Metric:
+    """Base of all metrics. One of your own makes variables with :meth:`add_variable`, and defines :meth:`update_state`
+    and :meth:`result`.
+
+    Args:
+        dtype: taken for Keras's sake.
+        name: the key in ``History.history``.
+    """
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or _snake_case(type(self).__name__)
+        self.dtype = dtype
+        self._variables: list[Variable] = []
+
+    def add_variable(
+        self, shape: Sequence[int] = (), initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
+    ) -> Variable:
+        """State that :meth:`reset_state` sets to zero."""
+        make = get_initializer(initializer) or get_initializer("zeros")
+        assert make is not None
+        variable = Variable(make(tuple(shape), dtype or FLOAT32), trainable=False, dtype=dtype, name=name)
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Sequence[int] = (), initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
+    ) -> Variable:
+        return self.add_variable(shape, initializer, dtype, name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        return list(self._variables)
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define update_state()")
+
+    def result(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define result()")
+
+    def reset_state(self) -> None:
+        """Start anew."""
+        for v in self._variables:
+            v.assign(np.zeros(v.shape))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class MeanState(Metric):
+    """A weighted mean: its sum and weight lie in :attr:`state`, and an update is a launch that can be recorded."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype=dtype, name=name)
+        self.state: Array = backend.zeros((2,), FLOAT64, np.empty(0))
+
+    def reset_state(self) -> None:
+        super().reset_state()
+        self.state[...] = 0.0
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Copies of sum and weight."""
+        return [
+            Variable(float(x), trainable=False, name=n) for x, n in zip(self.state, ("total", "count"), strict=True)
+        ]
+
+    def result(self) -> Tensor:
+        """The mean so far; 0 where nothing was counted."""
+        _cpu.poison("a metric was read on the host inside the step")
+        total, weight = self.state
+        return Tensor(np.array(total / weight if weight else 0.0, FLOAT32))
+
+
+class Mean(MeanState):
+    """The mean of values, each with a weight of its own or of its sample."""
+
+    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        launches.add("value", None, values, self.state, sample_weight=sample_weight)
+
+    def add_loss(self, total: Tensor, count: Tensor, batch: int) -> None:
+        """Count a batch's loss as ``fit`` does: ``total / count``, weighted by the number of samples."""
+        launches.add_loss(total, count, batch, self.state)
+
+
+class Sum(MeanState):
+    """The sum of values times their weights."""
+
+    def __init__(self, name: str = "sum", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        launches.add("value", None, values, self.state, sample_weight=sample_weight)
+
+    def result(self) -> Tensor:
+        _cpu.poison("a metric was read on the host inside the step")
+        return Tensor(np.array(self.state[0], FLOAT32))
+
+
+class MeanMetricWrapper(MeanState):
+    """The mean of ``fn(y_true, y_pred)``, which gives one value per sample.
+
+    Args:
+        fn: the function.
+        name: its name unless given.
+        kwargs: passed on to it.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
+        self._fn, self._fn_kwargs = fn, kwargs
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        mask = y_pred.mask if isinstance(y_pred, Tensor) else None
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        launches.add("value", None, values, self.state, sample_weight=sample_weight, mask=mask)
+
+
+def _snake_case(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
