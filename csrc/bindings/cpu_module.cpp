@@ -1,11 +1,13 @@
 #include "../cpu/parallel.h"
 #include "core.h"
 #include "cpu_backend.h"
+#include "dropout.h"
 #include "elementwise.h"
+#include "embedding.h"
 #include "gemm.h"
 #include "norm.h"
-#include "softmax.h"
 #include "rnn.h"
+#include "softmax.h"
 #include "losses.h"
 #include "metrics.h"
 #include "optimizer.h"
@@ -22,7 +24,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   m.def("set_num_threads", &dlbd::set_num_threads);
   m.def("default_num_threads", &dlbd::default_num_threads);
   dlbd::bind_core<Backend>(m);
+  dlbd::bind_dropout<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
+  dlbd::bind_embedding<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
   dlbd::bind_norm<Backend>(m);
   dlbd::bind_rnn<Backend>(m);

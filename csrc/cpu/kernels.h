@@ -2,7 +2,9 @@
 // dispatch.cpp picks one at import.
 #pragma once
 
+#include "../shapes/dropout.h"
 #include "../shapes/elementwise.h"
+#include "../shapes/embedding.h"
 #include "../shapes/gemm.h"
 #include "../shapes/norm.h"
 #include "../shapes/rnn.h"
@@ -18,6 +20,10 @@
   Y(assign, AssignArgs) \
   X(batch_norm_backward, BatchNormBackwardArgs) \
   X(batch_norm_forward, BatchNormForwardArgs) \
+  X(dropout_backward, DropoutBackwardArgs) \
+  X(dropout_forward, DropoutForwardArgs) \
+  X(embedding_backward, EmbeddingBackwardArgs) \
+  Y(embedding_forward, EmbeddingForwardArgs) \
   Y(fill, FillArgs) \
   X(gemm, GemmArgs) \
   X(gradient_norms, GradientNormsArgs) \

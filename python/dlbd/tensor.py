@@ -139,7 +139,7 @@ def as_array(x: Any, dtype: Any = None) -> Array:
     """
     if isinstance(x, Tensor):
         a = x.array
-        return a if dtype is None or a.dtype == dtype else np.ascontiguousarray(a, dtype=dtype)
+        return a if dtype is None or a.dtype == dtype else np.require(a, dtype, "C")
     a = np.asarray(x) if not hasattr(x, "__dlpack__") or isinstance(x, np.ndarray) else np.from_dlpack(x)
     kind = a.dtype.kind
     if kind not in "fiub":

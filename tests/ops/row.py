@@ -62,7 +62,7 @@ def cast(inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     out = []
     for x in inputs:
         is_float = isinstance(x, np.ndarray) and x.dtype.kind == "f"
-        out.append(Tensor(np.ascontiguousarray(x, dtype=dtype)) if is_float else x)
+        out.append(Tensor(np.require(x, dtype, "C")) if is_float else x)  # keeps 0-d
     return tuple(out)
 
 
@@ -88,7 +88,7 @@ def gradients(row: Row, inputs: tuple[Any, ...], dy: tuple[np.ndarray, ...]) -> 
             for s in sources:
                 tape.watch(s)
             outputs = tuple_of(row.run(*inputs))
-        weights = [np.ascontiguousarray(w, dtype=y.dtype) for w, y in zip(dy, outputs, strict=True)]
+        weights = [np.require(w, y.dtype, "C") for w, y in zip(dy, outputs, strict=True)]
         found = tape.gradient(list(outputs), sources, output_gradients=weights)
     return [np.zeros(s.shape) if g is None else np.array(g) for g, s in zip(found, sources, strict=True)]
 

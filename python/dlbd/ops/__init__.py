@@ -1,5 +1,7 @@
 """One function per operation, with the names of ``keras.ops``."""
 
+from dlbd.ops.dropout import dropout
+from dlbd.ops.embedding import embedding
 from dlbd.ops.losses import (
     absolute_error,
     binary_cross_entropy,
@@ -18,6 +20,8 @@ __all__ = [
     "batch_normalization",
     "binary_cross_entropy",
     "categorical_cross_entropy",
+    "dropout",
+    "embedding",
     "gru",
     "layer_normalization",
     "log_softmax",

@@ -1,0 +1,33 @@
+"""Rows of the embedding family."""
+
+import numpy as np
+
+from dlbd import ops
+
+from .row import Row
+
+
+def row(name, shape, rows, columns, dtype=np.int64):
+    return Row(
+        name=f"embedding-{name}",
+        run=ops.embedding,
+        reference=lambda i, t: t[i],
+        inputs=lambda rng: (rng.integers(0, max(rows, 1), shape).astype(dtype), rng.standard_normal((rows, columns))),
+        differentiable=(1,),
+        multilinear=True,
+    )
+
+
+ROWS = [
+    row("one", (1,), 1, 1),
+    row("repeats", (4, 9), 3, 5),
+    row("unused-rows", (3, 2), 50, 17),
+    row("many", (40, 50), 300, 33),
+    row("wide", (6,), 4, 20000),
+    row("int32", (3, 5), 7, 16, np.int32),
+    row("uint8", (3, 5), 7, 16, np.uint8),
+    row("0-d", (), 7, 16),
+    row("no-indices", (0, 4), 7, 3),
+    row("no-rows", (0,), 0, 3),
+    row("no-columns", (2,), 4, 0),
+]
