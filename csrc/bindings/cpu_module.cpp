@@ -1,16 +1,18 @@
 #include "../cpu/parallel.h"
+#include "conv.h"
 #include "core.h"
 #include "cpu_backend.h"
 #include "dropout.h"
 #include "elementwise.h"
 #include "embedding.h"
 #include "gemm.h"
-#include "norm.h"
-#include "rnn.h"
-#include "softmax.h"
 #include "losses.h"
 #include "metrics.h"
+#include "norm.h"
 #include "optimizer.h"
+#include "pool.h"
+#include "rnn.h"
+#include "softmax.h"
 #if defined(DLBD_SANITIZE)
 #include "planted_faults.h"
 #endif
@@ -24,16 +26,18 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   m.def("set_num_threads", &dlbd::set_num_threads);
   m.def("default_num_threads", &dlbd::default_num_threads);
   dlbd::bind_core<Backend>(m);
+  dlbd::bind_conv<Backend>(m);
   dlbd::bind_dropout<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_embedding<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
-  dlbd::bind_norm<Backend>(m);
-  dlbd::bind_rnn<Backend>(m);
-  dlbd::bind_softmax<Backend>(m);
   dlbd::bind_losses<Backend>(m);
   dlbd::bind_metrics<Backend>(m);
+  dlbd::bind_norm<Backend>(m);
   dlbd::bind_optimizer<Backend>(m);
+  dlbd::bind_pool<Backend>(m);
+  dlbd::bind_rnn<Backend>(m);
+  dlbd::bind_softmax<Backend>(m);
 #if defined(DLBD_SANITIZE)
   dlbd::bind_planted_faults(m);
 #endif

@@ -2,16 +2,18 @@
 // dispatch.cpp picks one at import.
 #pragma once
 
+#include "../shapes/conv.h"
 #include "../shapes/dropout.h"
 #include "../shapes/elementwise.h"
 #include "../shapes/embedding.h"
 #include "../shapes/gemm.h"
-#include "../shapes/norm.h"
-#include "../shapes/rnn.h"
-#include "../shapes/softmax.h"
 #include "../shapes/losses.h"
 #include "../shapes/metrics.h"
+#include "../shapes/norm.h"
 #include "../shapes/optimizer.h"
+#include "../shapes/pool.h"
+#include "../shapes/rnn.h"
+#include "../shapes/softmax.h"
 
 // X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
 // Y(name, Args): the kernel needs no scratch memory.
@@ -20,6 +22,10 @@
   Y(assign, AssignArgs) \
   X(batch_norm_backward, BatchNormBackwardArgs) \
   X(batch_norm_forward, BatchNormForwardArgs) \
+  X(conv_backward_data, ConvBackwardDataArgs) \
+  X(conv_backward_weights, ConvBackwardWeightsArgs) \
+  X(conv_epilogue_backward, ConvEpilogueBackwardArgs) \
+  X(conv_forward, ConvForwardArgs) \
   X(dropout_backward, DropoutBackwardArgs) \
   X(dropout_forward, DropoutForwardArgs) \
   X(embedding_backward, EmbeddingBackwardArgs) \
@@ -34,6 +40,8 @@
   Y(metric_add_loss, MetricAddLossArgs) \
   X(metric_update, MetricArgs) \
   Y(optimizer_update, OptimizerArgs) \
+  Y(pool_backward, PoolBackwardArgs) \
+  Y(pool_forward, PoolForwardArgs) \
   X(rnn_backward, RnnBackwardArgs) \
   X(rnn_forward, RnnForwardArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \

@@ -1,0 +1,256 @@
+"""Convolution and transposed convolution, channels last."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from dlbd import _cpu, autograd, backend
+from dlbd.autograd import Gradients
+from dlbd.backend import Array
+from dlbd.tensor import Tensor, as_float
+
+_linear = _cpu.Activation("linear")
+_LEAKY_SLOPE = 0.2  # Keras's default of the activation "leaky_relu"
+_fused = {
+    None: _linear,
+    "linear": _linear,
+    "relu": _cpu.Activation("relu"),
+    "leaky_relu": _cpu.Activation("leaky_relu", _LEAKY_SLOPE),
+    "sigmoid": _cpu.Activation("sigmoid"),
+    "tanh": _cpu.Activation("tanh"),
+    "elu": _cpu.Activation("elu", 1.0),
+    "softplus": _cpu.Activation("softplus"),
+}
+
+
+def per_axis(op: str, name: str, value: Any) -> int | tuple[int, ...]:
+    """An integer, or a tuple with one integer per spatial axis."""
+    if type(value) is int:
+        return value
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    sizes = []
+    for v in values:
+        if isinstance(v, bool) or not hasattr(v, "__index__"):
+            raise TypeError(f"[{op}] {name} must be an integer or one integer per spatial axis; received {value!r}")
+        sizes.append(v.__index__())
+    return tuple(sizes) if isinstance(value, (tuple, list)) else sizes[0]
+
+
+def repeated(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    return (value,) * rank if isinstance(value, int) else value
+
+
+def check_layout(op: str, padding: Any, data_format: Any) -> str:
+    """The padding in lower case, once it and the layout are known to be ours."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(
+            f'[{op}] data_format must be "channels_last" (NHWC); received {data_format!r}. '
+            "Move the channels of a channels_first array to its last axis."
+        )
+    if not isinstance(padding, str):
+        raise TypeError(f'[{op}] padding must be "valid" or "same"; received {padding!r}')
+    return padding if padding in ("valid", "same") else padding.lower()
+
+
+@lru_cache(maxsize=4096)
+def _conv_shape(
+    x: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: int | tuple[int, ...],
+    padding: str,
+    dilation: int | tuple[int, ...],
+    groups: int,
+    dtype: Any,
+    path: str,
+) -> Any:
+    rank = max(len(x) - 2, 0)
+    shape = _cpu.ConvShape(x, kernel, repeated(strides, rank), padding, repeated(dilation, rank), groups, dtype, path)
+    return shape, shape.y_shape
+
+
+@lru_cache(maxsize=4096)
+def _transposed_shape(
+    x: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: int | tuple[int, ...],
+    padding: str,
+    output_padding: int | tuple[int, ...] | None,
+    dilation: int | tuple[int, ...],
+    dtype: Any,
+    path: str,
+) -> Any:
+    rank = max(len(x) - 2, 0)
+    extra = () if output_padding is None else repeated(output_padding, rank)
+    shape = _cpu.ConvShape.transposed(
+        x, kernel, repeated(strides, rank), padding, extra, repeated(dilation, rank), dtype, path
+    )
+    return shape, shape.x_shape
+
+
+def _operands(op: str, x: Any, kernel: Any, bias: Any, filters_axis: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    x, w = as_float(x), as_float(kernel)
+    b = None if bias is None else as_float(bias)
+    if x.dtype != w.dtype or (b is not None and b.dtype != x.dtype):
+        received = f"x {x.dtype}, kernel {w.dtype}" + ("" if b is None else f", bias {b.dtype}")
+        raise TypeError(f"[{op}] operands must share a dtype; received {received}")
+    if b is not None and w.ndim >= 2 and b.shape != (w.shape[filters_axis],):
+        raise ValueError(
+            f"[{op}] bias must have one value per filter, shape ({w.shape[filters_axis]},); received {b.shape}"
+        )
+    return x, w, b
+
+
+def _fused_activation(op: str, activation: Any) -> Any:
+    if isinstance(activation, _cpu.Activation):
+        return activation
+    try:
+        return _fused[activation]
+    except (KeyError, TypeError):
+        names = ", ".join(str(name) for name in _fused)
+        raise ValueError(f"[{op}] activation must be one of {names}; received {activation!r}") from None
+
+
+def conv(
+    x: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    *,
+    groups: int = 1,
+    bias: Any = None,
+    activation: Any = None,
+) -> Tensor:
+    """Convolution (cross-correlation) over one to three spatial axes, with bias and activation in the same pass.
+
+    Args:
+        x: (batch, spatial..., channels), float; integers are taken as float32.
+        kernel: (spatial..., channels / groups, filters).
+        strides: one integer, or one per spatial axis.
+        padding: "valid", or "same": output size ceil(size / stride), the odd zero at the end.
+        data_format: None or "channels_last".
+        dilation_rate: one integer, or one per spatial axis.
+        groups: channels and filters are split into that many groups that do not see each other.
+        bias: (filters,) or None.
+        activation: None, "linear", "relu", "leaky_relu", "sigmoid", "tanh", "elu" or "softplus".
+
+    Returns:
+        (batch, spatial..., filters).
+
+    Example:
+        >>> import dlbd, numpy as np
+        >>> dlbd.ops.conv(np.ones((1, 5, 5, 1)), np.ones((3, 3, 1, 2)), padding="same").shape
+        (1, 5, 5, 2)
+    """
+    padding = check_layout("conv", padding, data_format)
+    act = _fused_activation("conv", activation)
+    x, w, b = _operands("conv", x, kernel, bias, -1)
+    shape, y_shape = _conv_shape(
+        x.shape,
+        w.shape,
+        per_axis("conv", "strides", strides),
+        padding,
+        per_axis("conv", "dilation_rate", dilation_rate),
+        groups if type(groups) is int else repeated(per_axis("conv", "groups", groups), 1)[0],
+        backend.DTYPE[x.dtype],
+        backend.path.get("conv", "auto"),
+    )
+    y = Tensor(backend.empty(y_shape, x.dtype, x.array))
+    backend.twin(x.array).conv_forward(shape, x.array, w.array, None if b is None else b.array, y.array, act)
+    if autograd.recording():
+        inputs = (x, w) if b is None else (x, w, b)
+        autograd.note(inputs, (y,), lambda grads: _conv_gradient(grads, shape, x, w, b, y, act))
+    return y
+
+
+def _conv_gradient(grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any) -> None:
+    """dx = dz (*) w turned round, dw = x (*) dz, where dz = dy act'(y)."""
+    dz = _before_activation(grads, x, w, b, y, act)
+    twin = backend.twin(dz)
+    dw, accumulate = grads.into(w)
+    if dw is not None:
+        twin.conv_backward_weights(shape, x.array, dz, dw, accumulate)
+    dx, accumulate = grads.into(x)
+    if dx is not None:
+        twin.conv_backward_data(shape, dz, w.array, None, dx, _linear, accumulate)
+
+
+def _before_activation(grads: Gradients, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any) -> Array:
+    """dz = dy act'(y); the bias's gradient, the sum of dz over all pixels, is written on the way."""
+    dy = grads.of(y)
+    assert dy is not None
+    db, accumulate = grads.into(b) if b is not None else (None, False)
+    linear = act is _linear
+    dz = dy if linear else backend.empty(dy.shape, dy.dtype, dy)
+    if db is not None or not linear:
+        backend.twin(dy).conv_epilogue_backward(
+            dy, None if linear else y.array, act, None if linear else dz, db, accumulate
+        )
+    return dz
+
+
+def conv_transpose(
+    x: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    *,
+    bias: Any = None,
+    activation: Any = None,
+) -> Tensor:
+    """Transposed convolution: the gradient of :func:`conv` with respect to its input, as a layer that enlarges.
+
+    Args:
+        x: (batch, spatial..., channels), float; integers are taken as float32.
+        kernel: (spatial..., filters, channels).
+        strides: one integer, or one per spatial axis.
+        padding: "valid": output size (size - 1) * stride + max(kernel, stride); "same": size * stride.
+        output_padding: overrides that size: what is added at the end to (size - 1) * stride + kernel ("valid") or to
+            (size - 1) * stride + kernel % 2 ("same"); less than the stride.
+        data_format: None or "channels_last".
+        dilation_rate: one integer, or one per spatial axis.
+        bias: (filters,) or None.
+        activation: as in :func:`conv`.
+
+    Returns:
+        (batch, spatial..., filters).
+    """
+    op = "conv_transpose"
+    padding = check_layout(op, padding, data_format)
+    act = _fused_activation(op, activation)
+    x, w, b = _operands(op, x, kernel, bias, -2)
+    shape, y_shape = _transposed_shape(
+        x.shape,
+        w.shape,
+        per_axis(op, "strides", strides),
+        padding,
+        None if output_padding is None else per_axis(op, "output_padding", output_padding),
+        per_axis(op, "dilation_rate", dilation_rate),
+        backend.DTYPE[x.dtype],
+        backend.path.get("conv", "auto"),
+    )
+    y = Tensor(backend.empty(y_shape, x.dtype, x.array))
+    backend.twin(x.array).conv_backward_data(shape, x.array, w.array, None if b is None else b.array, y.array, act)
+    if autograd.recording():
+        inputs = (x, w) if b is None else (x, w, b)
+        autograd.note(inputs, (y,), lambda grads: _conv_transpose_gradient(grads, shape, x, w, b, y, act))
+    return y
+
+
+def _conv_transpose_gradient(
+    grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any
+) -> None:
+    """dx = dz (*) w, dw = dz (*) x: the roles of x and y are exchanged."""
+    dz = _before_activation(grads, x, w, b, y, act)
+    twin = backend.twin(dz)
+    dw, accumulate = grads.into(w)
+    if dw is not None:
+        twin.conv_backward_weights(shape, dz, x.array, dw, accumulate)
+    dx, accumulate = grads.into(x)
+    if dx is not None:
+        twin.conv_forward(shape, dz, w.array, None, dx, _linear, accumulate)
