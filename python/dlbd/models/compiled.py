@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dlbd import losses, metrics
 from dlbd.backend import twin
-from dlbd.tensor import Tensor, as_tensor
+from dlbd.layers.base import map_structure
+from dlbd.models.batches import restore
+from dlbd.tensor import Tensor
 
 
 class MeanLoss:
@@ -53,10 +54,9 @@ class CompiledLoss:
 class CompiledMetrics:
     """The metrics of a model. "accuracy" is resolved when the first batch shows what the targets look like."""
 
-    def __init__(self, unweighted: Any, weighted: Any, loss: Any) -> None:
+    def __init__(self, unweighted: Any, weighted: Any) -> None:
         self._unweighted = _listed(unweighted)
         self._weighted = _listed(weighted)
-        self._loss = loss
         self._of_batches: list[Any] | None = None
         self._of_weights: list[Any] = []
         if not any(_needs_shapes(m) for m in (*self._unweighted, *self._weighted)):
@@ -70,22 +70,20 @@ class CompiledMetrics:
         """Make the metrics, knowing the targets of a batch and the model's output for it."""
         if self._of_batches is not None:
             return
-        from dlbd.models.batches import restore
+        if structure[1] is None:
+            raise ValueError("metrics need targets: pass y, or batches (x, y)")
+        shapes = [shape for shape, _ in batch.signature]
+        inputs, targets, _ = (restore(part, shapes) for part in structure)
+        try:
+            outputs = model.compute_output_shape(inputs)
+        except NotImplementedError:  # a model of the user's own: one call tells
+            outputs = map_structure(lambda t: t.shape, model.output_of_first_rows(batch, structure))
+        self._resolve(targets, outputs)
 
-        tensors = []
-        for (shape, dtype), source in zip(batch.signature, batch.arrays, strict=True):
-            rows = np.empty(shape, dtype)
-            part = source if batch.rows is None else source[batch.rows]
-            np.copyto(rows, part, casting="same_kind")
-            tensors.append(Tensor(rows))
-        x, y, _ = (restore(part, tensors) for part in structure)
-        prediction = model(x, training=False)
-        self._resolve(y, prediction)
-
-    def _resolve(self, y: Any, prediction: Any) -> None:
+    def _resolve(self, targets: Any, outputs: Any) -> None:
         names: dict[str, int] = {}
         made = [
-            [_named(_resolved(m, y, prediction, self._loss), names) for m in given]
+            [_named(metrics.get(m, targets, outputs), names) for m in given]
             for given in (self._unweighted, self._weighted)
         ]
         self._of_batches, self._of_weights = made
@@ -111,26 +109,7 @@ def _listed(given: Any) -> list[Any]:
 
 
 def _needs_shapes(metric: Any) -> bool:
-    return metric in ("accuracy", "acc", "crossentropy", "ce") if isinstance(metric, str) else False
-
-
-def _resolved(metric: Any, y: Any, prediction: Any, loss: Any) -> Any:
-    if not _needs_shapes(metric):
-        return metrics.get(metric)
-    kind = _kind_of_targets(as_tensor(y).shape, prediction.shape)
-    name = "accuracy" if metric in ("accuracy", "acc") else "crossentropy"
-    made = metrics.get(f"{kind}_{name}")
-    made.name = metric
-    return made
-
-
-def _kind_of_targets(y: Sequence[int], prediction: Sequence[int]) -> str:
-    """Keras's order: one output is binary; class numbers are sparse; else one-hot rows."""
-    if prediction[-1] == 1:
-        return "binary"
-    if len(y) < len(prediction) or y[-1] == 1:
-        return "sparse_categorical"
-    return "categorical"
+    return metric in ("accuracy", "acc") if isinstance(metric, str) else False
 
 
 def _named(metric: Any, taken: dict[str, int]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlbd import optimizers
-from dlbd.layers.base import Layer, Shape, flatten, map_structure
+from dlbd.layers.base import Layer, Shape, flatten
 from dlbd.models import inference, training
 from dlbd.models.batches import Batch, restore
 from dlbd.models.compiled import CompiledLoss, CompiledMetrics
@@ -117,7 +117,7 @@ class Model(Layer):
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self._compiled_loss = None if loss is None else CompiledLoss(loss)
-        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, loss)
+        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
         self.run_eagerly = bool(run_eagerly)
         self.stop_training = False
         self._forget_steps()
@@ -166,7 +166,10 @@ class Model(Layer):
 
     def _fingerprint(self) -> Any:
         """Differs when recorded steps are stale: weights moved, frozen or thawed, layers changed."""
+        optimizer = self.optimizer
+        constants = [] if optimizer is None else [getattr(optimizer, name, None) for name in optimizer._constants]
         return (
+            (id(optimizer), *constants),
             tuple((id(v.array), v.trainable) for v in self.weights),
             tuple((id(layer), layer._revision) for layer in self.walk()),
         )
@@ -176,17 +179,20 @@ class Model(Layer):
             self.__dict__.pop(kind, None)
 
     def _ensure_built(self, batch: Batch, structure: Any) -> None:
-        """Build what is not built yet by one call outside any recording, with the first rows of the batch."""
+        """Build what is not built yet, outside any recording."""
         if self.built and all(layer.built for layer in self.layers):
             return
+        shapes = restore(structure[0], [(None, *shape[1:]) for shape, _ in batch.signature])
+        if not self.built:
+            self._build_for(shapes)
+        if not all(layer.built for layer in self.layers):
+            self.output_of_first_rows(batch, structure)
+
+    def output_of_first_rows(self, batch: Batch, structure: Any) -> Any:
+        """What the model makes of a batch, outside any recording."""
         rows = [np.empty(shape, dtype) for shape, dtype in batch.signature]
         batch.write(rows)
-        x = restore(structure[0], [Tensor(r) for r in rows])
-        shape = map_structure(lambda t: (None, *t.shape[1:]), x)
-        if not self.built:
-            self._build_for(shape)
-        if not all(layer.built for layer in self.layers):
-            self(x, training=False)
+        return self(restore(structure[0], [Tensor(r) for r in rows]), training=False)
 
     # Training, evaluation, prediction
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dlbd import backend
 from dlbd.autograd import GradientTape
-from dlbd.backend import twin
 from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.history import History
 from dlbd.callbacks.progbar_logger import ProgbarLogger
@@ -32,11 +32,7 @@ def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
         prediction = model(x, training=True)
         total, count = model._compiled_loss.sum_and_count(y, prediction, sample_weight)
     found = tape.backward([total], [None], variables, optimizer.gradient_slots)
-    for variable, gradient in zip(variables, found, strict=True):
-        if gradient is None:  # the loss does not depend on it
-            slot = optimizer.gradient_slots[id(variable)]
-            twin(slot).fill(0.0, slot)
-    optimizer.apply(count)
+    optimizer.apply(count, active=[gradient is not None for gradient in found])
     _note_results(model, total, count, x, y, prediction, sample_weight)
 
 
@@ -164,11 +160,11 @@ class _Runner:
         self._version = -1
 
     def __call__(self, batch: Batch) -> None:
-        from dlbd import backend
-
         if self._version != backend.structure_version or self._structure is not self.source.structure:
             self._prepare(batch)
             self._version = backend.structure_version
+        if self.train:
+            self.model.optimizer.prepare_step()
         self._steps.run(batch)
 
     def _prepare(self, batch: Batch) -> None:
