@@ -3,6 +3,8 @@
 #include "core.h"
 #include "cpu_backend.h"
 #include "dropout.h"
+#include "copy.h"
+#include "reduce.h"
 #include "elementwise.h"
 #include "embedding.h"
 #include "gemm.h"
@@ -28,6 +30,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_core<Backend>(m);
   dlbd::bind_conv<Backend>(m);
   dlbd::bind_dropout<Backend>(m);
+  dlbd::bind_copy<Backend>(m);
+  dlbd::bind_reduce<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_embedding<Backend>(m);
   dlbd::bind_gemm<Backend>(m);

@@ -6,12 +6,6 @@
 
 namespace dlbd::DLBD_ISA {
 
-DLBD_INLINE Vec<double> log1p(Vec<double> x) { return each_lane<__builtin_log1p>(x); }
-DLBD_INLINE Vec<float> log1p(Vec<float> x) {
-  for (int i = 0; i < kLanes<float>; ++i) x[i] = __builtin_log1pf(x[i]);
-  return x;
-}
-
 template <class T>
 DLBD_INLINE Vec<T> activate(ActivationSpec act, Vec<T> x) {
   const T alpha = static_cast<T>(act.alpha);
@@ -21,11 +15,8 @@ DLBD_INLINE Vec<T> activate(ActivationSpec act, Vec<T> x) {
     case Activation::leaky_relu: return x < T(0) ? x * alpha : x;
     case Activation::sigmoid: return sigmoid<T>(x);
     case Activation::tanh: return tanh(x);
-    case Activation::elu: return x < T(0) ? (exp(x) - T(1)) * alpha : x;
-    case Activation::softplus: {
-      const Vec<T> magnitude = x < T(0) ? -x : x;
-      return (x < T(0) ? Vec<T>{} : x) + log1p(exp(-magnitude));
-    }
+    case Activation::elu: return x < T(0) ? expm1(x) * alpha : x;
+    case Activation::softplus: return softplus<T>(x);
   }
   return x;
 }
@@ -60,7 +51,7 @@ DLBD_INLINE Vec<T> activation_gradient(ActivationSpec act, Vec<T> y, Vec<T> dy) 
     case Activation::sigmoid: return dy * y * (T(1) - y);
     case Activation::tanh: return dy * (T(1) - y * y);
     case Activation::elu: return y < T(0) ? dy * (y + alpha) : dy;
-    case Activation::softplus: return dy * (T(1) - exp(-y));
+    case Activation::softplus: return -dy * expm1(-y);
   }
   return dy;
 }

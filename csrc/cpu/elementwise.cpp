@@ -1,4 +1,4 @@
-// Flat element-by-element kernels.
+// Flat copies: fill, assign, cast.
 #include "../shapes/elementwise.h"
 
 #include "kernels.h"
@@ -33,7 +33,60 @@ void assign_as(const AssignArgs& a) {
   });
 }
 
+// Largest and least value of an integer type that a double (or float) may be truncated to.
+template <class To, class From>
+DLBD_INLINE To convert(From x) {
+  if constexpr (static_cast<From>(0.5) != From(0) && static_cast<To>(0.5) == To(0)) {
+    constexpr int kBits = 8 * static_cast<int>(sizeof(To)) - (To(-1) < To(0) ? 1 : 0);
+    constexpr uint64_t kTop = ~uint64_t{0} >> (64 - kBits);
+    const From limit = static_cast<From>(kTop / 2 + 1) * From(2);  // 2^kBits
+    if (!(x < limit)) return x != x ? To(0) : static_cast<To>(kTop);
+    if (!(x > (To(-1) < To(0) ? -limit - From(1) : From(-1)))) return static_cast<To>(~kTop);
+    return static_cast<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class From, class To, bool Truth>
+void cast_between(const CastArgs& a) {
+  const From* x = static_cast<const From*>(a.x);
+  To* y = static_cast<To*>(a.y);
+  parallel_for(a.threads, a.n, kGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      if constexpr (Truth) {
+        y[i] = static_cast<To>(x[i] != From(0));
+      } else {
+        y[i] = convert<To>(x[i]);
+      }
+    }
+  });
+}
+
+template <class From>
+void cast_from(const CastArgs& a) {
+  switch (a.to) {
+    case DType::f32: return cast_between<From, float, false>(a);
+    case DType::f64: return cast_between<From, double, false>(a);
+    case DType::i32: return cast_between<From, int32_t, false>(a);
+    case DType::i64: return cast_between<From, int64_t, false>(a);
+    case DType::u8: return cast_between<From, uint8_t, false>(a);
+    case DType::b8: return cast_between<From, uint8_t, true>(a);
+  }
+}
+
 }  // namespace
+
+void cast(const CastArgs& a) {
+  switch (a.from) {
+    case DType::f32: return cast_from<float>(a);
+    case DType::f64: return cast_from<double>(a);
+    case DType::i32: return cast_from<int32_t>(a);
+    case DType::i64: return cast_from<int64_t>(a);
+    case DType::u8:
+    case DType::b8: return cast_from<uint8_t>(a);
+  }
+}
 
 void fill(const FillArgs& a) {
   switch (a.dtype) {

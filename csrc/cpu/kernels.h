@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../shapes/conv.h"
+#include "../shapes/copy.h"
 #include "../shapes/dropout.h"
 #include "../shapes/elementwise.h"
 #include "../shapes/embedding.h"
@@ -12,6 +13,7 @@
 #include "../shapes/norm.h"
 #include "../shapes/optimizer.h"
 #include "../shapes/pool.h"
+#include "../shapes/reduce.h"
 #include "../shapes/rnn.h"
 #include "../shapes/softmax.h"
 
@@ -22,15 +24,22 @@
   Y(assign, AssignArgs) \
   X(batch_norm_backward, BatchNormBackwardArgs) \
   X(batch_norm_forward, BatchNormForwardArgs) \
+  Y(binary_backward, BinaryBackwardArgs) \
+  Y(binary_forward, BinaryArgs) \
+  Y(cast, CastArgs) \
+  Y(compare_forward, CompareArgs) \
   X(conv_backward_data, ConvBackwardDataArgs) \
   X(conv_backward_weights, ConvBackwardWeightsArgs) \
   X(conv_epilogue_backward, ConvEpilogueBackwardArgs) \
   X(conv_forward, ConvForwardArgs) \
+  Y(copy, CopyArgs) \
   X(dropout_backward, DropoutBackwardArgs) \
   X(dropout_forward, DropoutForwardArgs) \
   X(embedding_backward, EmbeddingBackwardArgs) \
   Y(embedding_forward, EmbeddingForwardArgs) \
   Y(fill, FillArgs) \
+  Y(gather_backward, GatherArgs) \
+  Y(gather_forward, GatherArgs) \
   X(gemm, GemmArgs) \
   X(gradient_norms, GradientNormsArgs) \
   X(layer_norm_backward, LayerNormBackwardArgs) \
@@ -42,10 +51,16 @@
   Y(optimizer_update, OptimizerArgs) \
   Y(pool_backward, PoolBackwardArgs) \
   Y(pool_forward, PoolForwardArgs) \
+  Y(predicate_forward, PredicateArgs) \
+  X(reduce_backward, ReduceBackwardArgs) \
+  X(reduce_forward, ReduceArgs) \
   X(rnn_backward, RnnBackwardArgs) \
   X(rnn_forward, RnnForwardArgs) \
+  Y(select_forward, SelectArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \
-  Y(softmax_forward, SoftmaxForwardArgs)
+  Y(softmax_forward, SoftmaxForwardArgs) \
+  Y(unary_backward, UnaryBackwardArgs) \
+  Y(unary_forward, UnaryArgs)
 // clang-format on
 
 namespace dlbd {

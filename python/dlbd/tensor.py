@@ -170,6 +170,11 @@ def as_tensor(x: Any, dtype: Any = None) -> Tensor:
 
 
 def as_float(x: Any) -> Tensor:
-    """``x`` as a float tensor: integers and booleans become float32."""
-    x = as_tensor(x)
-    return x if x.array.dtype.kind == "f" else Tensor(as_array(x, FLOAT32))
+    """``x`` as a float tensor: integers and booleans become float32 (on the device, when ``x`` is a tensor)."""
+    tensor = as_tensor(x)
+    a = tensor.array
+    if a.dtype.kind == "f":
+        return tensor
+    y = backend.empty(a.shape, FLOAT32, a)
+    backend.twin(a).cast(a, y)
+    return Tensor(y)

@@ -1,0 +1,130 @@
+"""Comparisons, logic, tests for NaN and infinity, and choosing by a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlbd import _cpu, autograd, backend
+from dlbd.autograd import Gradients
+from dlbd.backend import BOOL
+from dlbd.ops.elementwise import broadcast
+from dlbd.ops.promotion import cast_to, constant, operands
+from dlbd.ops.reduce import sum_to
+from dlbd.tensor import Tensor, as_tensor
+
+_COMPARE: dict[str, int] = _cpu.COMPARE
+_PREDICATE: dict[str, int] = _cpu.PREDICATE
+
+
+def _compare(op: str, x1: Any, x2: Any) -> Tensor:
+    a, b = operands(x1, x2)
+    left, right = a.array, b.array
+    shape, sizes = broadcast(op, left.shape, right.shape)
+    y = backend.empty(sizes, BOOL, left)
+    backend.twin(left).compare_forward(shape, _COMPARE[op], left, right, y)
+    return Tensor(y)
+
+
+def equal(x1: Any, x2: Any) -> Tensor:
+    """``x1 == x2``, element by element; NaN equals nothing."""
+    return _compare("equal", x1, x2)
+
+
+def not_equal(x1: Any, x2: Any) -> Tensor:
+    """``x1 != x2``, element by element."""
+    return _compare("not_equal", x1, x2)
+
+
+def less(x1: Any, x2: Any) -> Tensor:
+    """``x1 < x2``, element by element."""
+    return _compare("less", x1, x2)
+
+
+def less_equal(x1: Any, x2: Any) -> Tensor:
+    """``x1 <= x2``, element by element."""
+    return _compare("less_equal", x1, x2)
+
+
+def greater(x1: Any, x2: Any) -> Tensor:
+    """``x1 > x2``, element by element."""
+    return _compare("greater", x1, x2)
+
+
+def greater_equal(x1: Any, x2: Any) -> Tensor:
+    """``x1 >= x2``, element by element."""
+    return _compare("greater_equal", x1, x2)
+
+
+def logical_and(x1: Any, x2: Any) -> Tensor:
+    """Whether both are not zero."""
+    return _compare("logical_and", x1, x2)
+
+
+def logical_or(x1: Any, x2: Any) -> Tensor:
+    """Whether one of both is not zero."""
+    return _compare("logical_or", x1, x2)
+
+
+def logical_xor(x1: Any, x2: Any) -> Tensor:
+    """Whether exactly one of both is not zero."""
+    return _compare("logical_xor", x1, x2)
+
+
+def _predicate(op: str, x: Any) -> Tensor:
+    a = as_tensor(x).array
+    y = backend.empty(a.shape, BOOL, a)
+    backend.twin(a).predicate_forward(_PREDICATE[op], a, y)
+    return Tensor(y)
+
+
+def logical_not(x: Any) -> Tensor:
+    """Whether ``x`` is zero."""
+    return _predicate("logical_not", x)
+
+
+def isnan(x: Any) -> Tensor:
+    """Whether ``x`` is NaN."""
+    return _predicate("isnan", x)
+
+
+def isinf(x: Any) -> Tensor:
+    """Whether ``x`` is infinite."""
+    return _predicate("isinf", x)
+
+
+def isfinite(x: Any) -> Tensor:
+    """Whether ``x`` is neither infinite nor NaN."""
+    return _predicate("isfinite", x)
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Tensor:
+    """``x1`` where ``condition`` is not zero, ``x2`` elsewhere; all three are broadcast."""
+    c = cast_to(as_tensor(condition), BOOL)
+    a, b = operands(x1, x2)
+    mask, left, right = c.array, a.array, b.array
+    shape, sizes = broadcast("where", mask.shape, left.shape, right.shape)
+    y = Tensor(backend.empty(sizes, left.dtype, left))
+    backend.twin(left).select_forward(shape, mask, left, right, y.array)
+    if autograd.recording() and left.dtype.kind == "f":
+        autograd.note((a, b), (y,), lambda grads: _where_gradient(grads, c, a, b, y))
+    return y
+
+
+def _where_gradient(grads: Gradients, c: Tensor, a: Tensor, b: Tensor, y: Tensor) -> None:
+    """dy flows to the side that was chosen."""
+    dy = grads.of(y)
+    assert dy is not None
+    zero = constant(0.0, dy.dtype).array
+    twin = backend.twin(dy)
+    for chosen, x in ((True, a), (False, b)):
+        if not grads.wants(x):
+            continue
+        pair = (dy, zero) if chosen else (zero, dy)
+        shape, _ = broadcast("where", c.array.shape, pair[0].shape, pair[1].shape)
+        if x.array.shape == dy.shape:
+            dx, accumulate = grads.into(x)
+            twin.select_forward(shape, c.array, *pair, dx, accumulate)
+        else:
+            whole = backend.empty(dy.shape, dy.dtype, dy)
+            twin.select_forward(shape, c.array, *pair, whole, False)
+            sum_to(grads, x, whole)

@@ -1,0 +1,192 @@
+"""Shapes, copies and indexing: every copy is one launch of the strided copy kernel."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from dlbd import _cpu, autograd, backend
+from dlbd.autograd import Gradients
+from dlbd.backend import Array
+from dlbd.tensor import Tensor, as_tensor
+
+Sizes = tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def strides_of(shape: Sizes) -> Sizes:
+    """Strides, in elements, of a contiguous array."""
+    strides, step = [], 1
+    for d in reversed(shape):
+        strides.append(step)
+        step *= d
+    return tuple(reversed(strides))
+
+
+@lru_cache(maxsize=4096)
+def _copy_shape(*key: Any) -> Any:
+    return _cpu.CopyShape(*key)
+
+
+class Region:
+    """A strided part of an array of ``whole`` elements."""
+
+    __slots__ = ("offset", "size", "stride", "whole")
+
+    def __init__(self, size: Sizes, stride: Sizes, offset: int, whole: int) -> None:
+        self.size, self.stride, self.offset, self.whole = size, stride, offset, whole
+
+
+@lru_cache(maxsize=4096)
+def whole_of(size: Sizes) -> Region:
+    """All of a contiguous array."""
+    return Region(size, strides_of(size), 0, prod(size))
+
+
+def copy_region(x: Array, source: Region, y: Array, target: Region, accumulate: bool = False) -> None:
+    """y[target] = x[source], or added to it."""
+    shape = _copy_shape(
+        source.size, source.stride, target.stride, source.offset, target.offset, source.whole, target.whole
+    )
+    backend.twin(x).copy(shape, x, y, accumulate)
+
+
+def moved(x: Tensor, size: Sizes, stride: Sizes, offset: int, shape: Sizes) -> Tensor:
+    """A tensor of ``shape`` made of the strided region of ``x``, in which no element occurs twice."""
+    a = x.array
+    region = Region(size, stride, offset, a.size)
+    y = Tensor(backend.empty(shape, a.dtype, a))
+    copy_region(a, region, y.array, whole_of(size))
+    if autograd.recording() and a.dtype.kind == "f":
+        autograd.note((x,), (y,), lambda grads: _moved_gradient(grads, region, x, y))
+    return y
+
+
+def _moved_gradient(grads: Gradients, region: Region, x: Tensor, y: Tensor) -> None:
+    """dx is dy in the region, zero elsewhere."""
+    dy = grads.of(y)
+    dx, accumulate = grads.into(x)
+    if dx is None or dy is None:
+        return
+    if not accumulate and dx.size > dy.size:
+        backend.twin(dx).fill(0.0, dx)
+    copy_region(dy, whole_of(region.size), dx, region, accumulate)
+
+
+def view(x: Tensor, array: Array) -> Tensor:
+    """The same elements in the same order under another shape: nothing is copied."""
+    y = Tensor(array)
+    if autograd.recording() and array.dtype.kind == "f":
+        autograd.note((x,), (y,), lambda grads: _view_gradient(grads, x, y))
+    return y
+
+
+def _view_gradient(grads: Gradients, x: Tensor, y: Tensor) -> None:
+    dy = grads.of(y)
+    assert dy is not None
+    grads.give(x, dy.reshape(x.array.shape))
+
+
+def axis_of(op: str, axis: int, ndim: int, shape: Sizes) -> int:
+    i = int(axis.__index__())
+    if not -ndim <= i < ndim:
+        raise ValueError(f"[{op}] axis {i} does not exist in x of shape {shape}")
+    return i % ndim
+
+
+def reshape(x: Any, newshape: int | Sequence[int]) -> Tensor:
+    """``x`` under another shape, one size of which may be -1. No copy: the result shares the memory of ``x``."""
+    x = as_tensor(x)
+    wanted = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    try:
+        shaped = x.array.reshape(wanted)
+    except ValueError:
+        raise ValueError(f"[reshape] {x.shape} ({x.size} elements) cannot become {wanted}") from None
+    return view(x, shaped)
+
+
+def ravel(x: Any) -> Tensor:
+    """``x`` with one dimension."""
+    return reshape(x, (-1,))
+
+
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Tensor:
+    """``x`` with axes of size 1 inserted at these positions of the result."""
+    x = as_tensor(x)
+    listed = (axis,) if isinstance(axis, int) else tuple(axis)
+    ndim = x.ndim + len(listed)
+    places = {axis_of("expand_dims", a, ndim, x.shape) for a in listed}
+    if len(places) != len(listed):
+        raise ValueError(f"[expand_dims] an axis is given twice; received {listed}")
+    sizes = iter(x.shape)
+    return view(x, x.array.reshape(tuple(1 if i in places else next(sizes) for i in range(ndim))))
+
+
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
+    """``x`` without these axes of size 1, or without all of them."""
+    x = as_tensor(x)
+    if axis is None:
+        return view(x, x.array.reshape(tuple(d for d in x.shape if d != 1)))
+    listed = (axis,) if isinstance(axis, int) else tuple(axis)
+    places = {axis_of("squeeze", a, x.ndim, x.shape) for a in listed}
+    for i in places:
+        if x.shape[i] != 1:
+            raise ValueError(f"[squeeze] axis {i} has size {x.shape[i]}, not 1; received x of shape {x.shape}")
+    return view(x, x.array.reshape(tuple(d for i, d in enumerate(x.shape) if i not in places)))
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
+    """``x`` with its axes in another order, reversed unless given."""
+    x = as_tensor(x)
+    shape = x.array.shape
+    ndim = len(shape)
+    if axes is None:
+        order = tuple(range(ndim))[::-1]
+    else:
+        order = tuple(axis_of("transpose", a, ndim, shape) for a in axes)
+        if sorted(order) != list(range(ndim)):
+            raise ValueError(f"[transpose] axes must order all {ndim} axes of x {shape}; received {tuple(axes)}")
+    size = tuple(shape[i] for i in order)
+    moving = [i for i in order if shape[i] != 1]
+    if moving == sorted(moving):  # memory stays as it is
+        return view(x, x.array.reshape(size))
+    strides = strides_of(shape)
+    return moved(x, size, tuple(strides[i] for i in order), 0, size)
+
+
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """``x`` with axes moved to other places; the rest keep their order."""
+    x = as_tensor(x)
+    ndim = x.ndim
+    given = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
+    froms, tos = ([axis_of("moveaxis", a, ndim, x.shape) for a in axes] for axes in given)
+    if len(froms) != len(tos) or len(set(froms)) != len(froms) or len(set(tos)) != len(tos):
+        raise ValueError(f"[moveaxis] source {source} and destination {destination} must be as many different axes")
+    order = [i for i in range(ndim) if i not in froms]
+    for to, source_axis in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, source_axis)
+    return transpose(x, order)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+    """``x`` with two axes exchanged."""
+    x = as_tensor(x)
+    i, j = axis_of("swapaxes", axis1, x.ndim, x.shape), axis_of("swapaxes", axis2, x.ndim, x.shape)
+    order = list(range(x.ndim))
+    order[i], order[j] = order[j], order[i]
+    return transpose(x, order)
+
+
+def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
+    """``x`` backwards along these axes, or along all."""
+    x = as_tensor(x)
+    shape, strides = x.shape, list(strides_of(x.shape))
+    listed = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    offset = 0
+    for i in {axis_of("flip", a, x.ndim, shape) for a in listed}:
+        offset += builtins.max(shape[i] - 1, 0) * strides[i]
+        strides[i] = -strides[i]
+    return moved(x, shape, tuple(strides), offset, shape)
