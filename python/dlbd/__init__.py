@@ -49,7 +49,7 @@ _SUBMODULES = frozenset(
 )
 _NAMES = {"Input": "layers", "Layer": "layers", "Model": "models", "Sequential": "models"}
 
-if not hasattr(ops, "conv") or not hasattr(ops, "elu"):  # until these operations are there
+if not hasattr(ops, "dense") or not hasattr(ops, "dot_product_attention"):  # until these operations are there
     _NAMES = {}
 
 
