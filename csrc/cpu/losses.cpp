@@ -66,7 +66,7 @@ DLBD_INLINE Vec<T> load_labels(const void* p, DType dtype, int64_t at, int64_t n
   return Vec<T>{};
 }
 
-// A sum that takes vectors of T and is kept in double: blocks of 64 vectors are added in T, then folded.
+// A sum that takes vectors of T and is kept in double: blocks of 8 vectors are added in T, then folded.
 template <class T>
 struct Sum {
   double lanes[kLanes<T>] = {};
@@ -75,7 +75,7 @@ struct Sum {
 
   DLBD_INLINE void add(Vec<T> v) {
     block += v;
-    if (++filled == 64) fold();
+    if (++filled == 8) fold();
   }
   DLBD_INLINE void fold() {
     for (int i = 0; i < kLanes<T>; ++i) lanes[i] += static_cast<double>(block[i]);
