@@ -1,4 +1,4 @@
-"""Losses as users meet them: classes, names, shapes, weights, masks, errors. The formulas: tests/ops/table_losses.py."""
+"""Losses as users meet them: names, shapes, weights, masks, errors. The formulas: tests/ops/table_losses.py."""
 
 import numpy as np
 import pytest
