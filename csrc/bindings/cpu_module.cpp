@@ -1,5 +1,6 @@
 #include "../cpu/parallel.h"
 #include "conv.h"
+#include "attention.h"
 #include "core.h"
 #include "cpu_backend.h"
 #include "dropout.h"
@@ -32,6 +33,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_dropout<Backend>(m);
   dlbd::bind_copy<Backend>(m);
   dlbd::bind_reduce<Backend>(m);
+  dlbd::bind_attention<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_embedding<Backend>(m);
   dlbd::bind_gemm<Backend>(m);

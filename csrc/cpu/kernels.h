@@ -2,6 +2,7 @@
 // dispatch.cpp picks one at import.
 #pragma once
 
+#include "../shapes/attention.h"
 #include "../shapes/conv.h"
 #include "../shapes/copy.h"
 #include "../shapes/dropout.h"
@@ -22,6 +23,8 @@
 // clang-format off
 #define DLBD_KERNELS(X, Y) \
   Y(assign, AssignArgs) \
+  X(attention_backward, AttentionBackwardArgs) \
+  X(attention_forward, AttentionForwardArgs) \
   X(batch_norm_backward, BatchNormBackwardArgs) \
   X(batch_norm_forward, BatchNormForwardArgs) \
   Y(binary_backward, BinaryBackwardArgs) \

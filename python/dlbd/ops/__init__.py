@@ -1,6 +1,7 @@
 """One function per operation, with the names of ``keras.ops``."""
 
 from dlbd.ops import operators as operators
+from dlbd.ops.attention import dot_product_attention
 from dlbd.ops.activations import (
     celu,
     elu,
@@ -164,6 +165,7 @@ __all__ = [
     "convert_to_tensor",
     "cos",
     "divide",
+    "dot_product_attention",
     "dropout",
     "elu",
     "embedding",
@@ -199,9 +201,9 @@ __all__ = [
     "less_equal",
     "linspace",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "log_sigmoid",
     "log_softmax",
     "logical_and",
