@@ -9,7 +9,6 @@ from dlbd import ops
 from dlbd.ops import (
     elu,
     exponential,
-    gelu,
     hard_sigmoid,
     leaky_relu,
     log_sigmoid,
@@ -34,13 +33,26 @@ def linear(x: Any) -> Any:
     return x
 
 
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """``x * Phi(x)``, exact by default."""
+    return ops.gelu(x, approximate)
+
+
+def hard_silu(x: Any) -> Any:
+    """``x * hard_sigmoid(x)``."""
+    return ops.multiply(x, ops.hard_sigmoid(x))
+
+
 swish = silu
+hard_swish = hard_silu
 
 _NAMED: dict[str, Activation] = {
     "elu": elu,
     "exponential": exponential,
     "gelu": gelu,
     "hard_sigmoid": hard_sigmoid,
+    "hard_silu": hard_silu,
+    "hard_swish": hard_silu,
     "leaky_relu": leaky_relu,
     "linear": linear,
     "log_sigmoid": log_sigmoid,

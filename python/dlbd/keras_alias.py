@@ -28,6 +28,11 @@ class _Alias(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec
+        # Importing a submodule sets it as an attribute of its package: the alias of one that is loaded already must not
+        # be imported, or the module dlbd.ops.matmul would replace the function of that name.
+        for name, loaded in list(sys.modules.items()):
+            if name.startswith(self._name + "."):
+                sys.modules.setdefault(_PREFIX + name.removeprefix("dlbd."), loaded)
 
 
 class _Finder(MetaPathFinder):

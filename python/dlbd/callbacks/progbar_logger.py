@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dlbd.callbacks.base import Callback, Logs
-from dlbd.callbacks.progress import Bar, in_terminal
+from dlbd.callbacks.progress import Bar, in_terminal, write
 
 
 class ProgbarLogger(Callback):
@@ -19,12 +19,12 @@ class ProgbarLogger(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.verbose == 1:
-            print(f"Epoch {epoch + 1}/{self.params['epochs']}")
+            write(f"Epoch {epoch + 1}/{self.params['epochs']}\n")
         self._open(self.params.get("steps"))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.verbose == 2:
-            print(f"Epoch {epoch + 1}/{self.params['epochs']}")
+            write(f"Epoch {epoch + 1}/{self.params['epochs']}\n")
         self._close(logs or {})
 
     def open_test(self, steps: int | None) -> None:

@@ -66,12 +66,18 @@ class Bar:
         visible = len(text.lstrip("\r"))
         padding = " " * max(self._width - visible, 0) if self.live else ""
         self._width = visible
-        # a closed or broken stdout must not end a training run of hours
-        try:
-            sys.stdout.write(text + padding + end)
-            sys.stdout.flush()
-        except (OSError, ValueError):
+        if not write(text + padding + end):
             self.live = False
+
+
+def write(text: str) -> bool:
+    """To stdout; a closed or broken one must not end a training run of hours."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def values_text(logs: dict[str, float]) -> str:

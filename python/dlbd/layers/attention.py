@@ -92,9 +92,9 @@ class Attention(Layer):
     def _fused(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         if self.scale is not None:
             query = ops.multiply(query, self.scale)
-        one_head = [ops.expand_dims(t, 2) for t in (query, key, value)]
+        q, k, v = (ops.expand_dims(t, 2) for t in (query, key, value))
         seen = None if mask is None else ops.reshape(mask, (mask.shape[0], 1, 1, mask.shape[1]))
-        y = ops.dot_product_attention(*one_head, mask=seen, scale=1.0, is_causal=causal)
+        y = ops.dot_product_attention(q, k, v, mask=seen, scale=1.0, is_causal=causal)
         return ops.squeeze(y, 2)
 
     def _attention_weights(self, query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:

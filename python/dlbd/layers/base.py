@@ -249,7 +249,7 @@ class Layer:
 
     def add_weight(
         self,
-        shape: Sequence[int] | int | None = None,
+        shape: Sequence[int | None] | int | None = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -275,7 +275,9 @@ class Layer:
             if n is None or n < 0:
                 raise ValueError(f"weight {name!r} cannot have shape {sizes}: every size must be known")
         kind = np.dtype(dtype) if dtype is not None else self.dtype
-        value = initializers.get("glorot_uniform" if initializer is None else initializer)(sizes, dtype=kind)
+        make = initializers.get("glorot_uniform" if initializer is None else initializer)
+        assert make is not None
+        value = make(sizes, dtype=kind)
         variable = Variable(value, trainable=trainable, dtype=kind, name=name or "variable")
         if variable.shape != sizes:
             raise ValueError(f"the initializer of weight {name!r} gave shape {variable.shape}; expected {sizes}")
@@ -410,6 +412,17 @@ def _masks(inputs: Any) -> Any:
     if all(t.mask is None for t in leaves):
         return None
     return [t.mask for t in leaves] if len(leaves) > 1 or isinstance(inputs, (list, tuple)) else leaves[0].mask
+
+
+def restored(config: dict[str, Any]) -> Layer:
+    """The layer that :func:`plain` wrote down."""
+    from dlbd import layers, models
+
+    name = config["class_name"]
+    kind = getattr(layers, name, None) or getattr(models, name, None)
+    if kind is None:
+        raise ValueError(f"there is no layer class {name!r} in dlbd.layers")
+    return kind.from_config(config["config"])  # type: ignore[no-any-return]
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlbd import ops
-from dlbd.layers.base import Layer, Shape
+from dlbd.layers.base import Layer, Shape, plain, restored
 from dlbd.tensor import Tensor
 
 
@@ -47,9 +47,9 @@ class Bidirectional(Layer):
                 raise ValueError(f"[{self.name}] {attribute} differs between the two directions: {ways}")
         if self.forward_layer.go_backwards == self.backward_layer.go_backwards:
             raise ValueError(f"[{self.name}] one of the two layers must have go_backwards=True, the other not")
-        self.return_sequences = layer.return_sequences
-        self.return_state = layer.return_state
-        self.stateful = layer.stateful
+        self.return_sequences = self.forward_layer.return_sequences
+        self.return_state = self.forward_layer.return_state
+        self.stateful = self.forward_layer.stateful
         for way in (self.forward_layer, self.backward_layer):
             way.zero_output_for_mask = way.return_sequences
         self._initial_weights = weights
@@ -110,9 +110,12 @@ class Bidirectional(Layer):
         everything = (y, *([y] if self.merge_mode is None else []), *states, *states)
         return everything if len(everything) > 1 else everything[0]
 
-    def get_config(self) -> dict[str, Any]:
-        from dlbd.layers.base import plain
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Bidirectional:
+        made = {k: restored(config[k]) for k in ("layer", "backward_layer")}
+        return cls(**(config | made))
 
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "trainable": self.trainable,

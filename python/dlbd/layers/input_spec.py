@@ -13,12 +13,14 @@ class InputSpec:
     """What one input must look like.
 
     Attributes:
+        shape: exact shape, None where any size will do.
         ndim: exact number of dimensions, batch included.
         min_ndim: smallest number of dimensions.
         axes: sizes that are known, by axis.
         what: the dimensions' names for the error, "(batch, time, features)".
     """
 
+    shape: tuple[int | None, ...] | None = None
     ndim: int | None = None
     min_ndim: int | None = None
     axes: dict[int, int | None] = field(default_factory=dict)
@@ -33,6 +35,13 @@ class InputSpec:
             self.check_shape(first.shape, layer)
 
     def check_shape(self, shape: tuple[int | None, ...], layer: Any) -> None:
+        if self.shape is not None:
+            pairs = zip(self.shape, shape, strict=False)
+            if len(shape) != len(self.shape) or any(a is not None and b is not None and a != b for a, b in pairs):
+                raise ValueError(
+                    f"layer {layer.name!r} ({type(layer).__name__}) takes inputs of shape {self.shape}; "
+                    f"received shape {shape}"
+                )
         rank = len(shape)
         if self.ndim is not None and rank != self.ndim:
             wanted = f"{self.ndim} dimensions"

@@ -103,17 +103,17 @@ class MultiHeadAttention(Layer):
         self.query_kernel, self.query_bias = self._projection("query", query[-1], self.key_dim)
         self.key_kernel, self.key_bias = self._projection("key", key[-1], self.key_dim)
         self.value_kernel, self.value_bias = self._projection("value", value[-1], self.value_dim)
-        self.output_kernel = self.add_weight(
-            (heads, self.value_dim, width), self.kernel_initializer, name="attention_output/kernel"
-        )
-        self.output_bias = (
-            self.add_weight((width,), self.bias_initializer, name="attention_output/bias") if self.use_bias else None
-        )
+        self.output_kernel, self.output_bias = self._pair("attention_output", (heads, self.value_dim, width), (width,))
 
     def _projection(self, name: str, features: int, size: int) -> tuple[Variable, Variable | None]:
-        shape = features, self.num_heads, size
-        kernel = self.add_weight(shape, self.kernel_initializer, name=f"{name}/kernel")
-        bias = self.add_weight(shape[1:], self.bias_initializer, name=f"{name}/bias") if self.use_bias else None
+        return self._pair(name, (features, self.num_heads, size), (self.num_heads, size))
+
+    def _pair(self, name: str, shape: Shape, bias_shape: Shape) -> tuple[Variable, Variable | None]:
+        kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        bias = self.add_weight(bias_shape, self.bias_initializer, name="bias") if self.use_bias else None
+        for variable in (kernel, bias):
+            if variable is not None:
+                variable.path = f"{self.name}/{name}/{variable.name}"
         return kernel, bias
 
     def call(

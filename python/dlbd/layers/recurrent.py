@@ -312,6 +312,7 @@ class LSTM(_Recurrent):
             return self.bias_initializer
 
         def forget_gate_at_one(shape: tuple[int, ...], dtype: Any = None) -> Any:
+            assert self.bias_initializer is not None
             bias = np.array(self.bias_initializer(shape, dtype=dtype))
             bias[self.units : 2 * self.units] = 1.0
             return bias

@@ -6,7 +6,7 @@ in the dtype that the kernels take. So data of any size and dtype is read in pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Protocol
 
 import numpy as np
@@ -174,7 +174,7 @@ class StreamBatches:
         self._endless = iter(stream) if iter(stream) is stream else None
         self._adapt = adapt
         self._floating = floating
-        self.steps = steps if steps is not None else (len(stream) if hasattr(stream, "__len__") else None)
+        self.steps = steps if steps is not None else (len(stream) if isinstance(stream, Sized) else None)
         self._first: Any = None
         self.structure: tuple[Any, Any, Any] = (0, None, None)
 

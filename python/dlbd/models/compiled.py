@@ -41,8 +41,8 @@ class CompiledLoss:
 
     def sum_and_count(self, y: Any, prediction: Any, sample_weight: Any) -> tuple[Tensor, Tensor]:
         if y is None:
-            raise ValueError(f"the loss {self.loss!r} needs targets: pass y, or batches (x, y)")
-        return self.loss.sum_and_count(y, prediction, sample_weight)  # type: ignore[union-attr, no-any-return]
+            raise ValueError("the loss and the metrics need targets: pass y, or batches (x, y)")
+        return self.loss.sum_and_count(y, prediction, sample_weight)  # type: ignore[union-attr]
 
     def note(self, total: Tensor, count: Tensor, rows: int) -> None:
         twin(total.array).metric_add_loss(total.array, count.array, float(rows), self.mean.state)
@@ -71,7 +71,7 @@ class CompiledMetrics:
         if self._of_batches is not None:
             return
         if structure[1] is None:
-            raise ValueError("metrics need targets: pass y, or batches (x, y)")
+            raise ValueError("the loss and the metrics need targets: pass y, or batches (x, y)")
         shapes = [shape for shape, _ in batch.signature]
         inputs, targets, _ = (restore(part, shapes) for part in structure)
         try:

@@ -20,7 +20,7 @@ _SINGLE_INPUT = repr((0, None, None))
 
 def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     if type(x) is np.ndarray and verbose in ("auto", 0) and callbacks is None and steps is None:
-        size = batch_size or 32
+        size = 32 if batch_size is None else batch_size
         if x.ndim and 0 < len(x) <= size:
             found = _predict_one_batch(model, x)
             if found is not None:
@@ -29,7 +29,9 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     if is_stream(x):
         source = StreamBatches(x, steps, lambda x, y, w: (adapt_inputs(model, x), None, None), model.dtype)
     else:
-        source = ArrayBatches(adapt_inputs(model, x), batch_size=batch_size or 32, floating=model.dtype)
+        source = ArrayBatches(
+            adapt_inputs(model, x), batch_size=32 if batch_size is None else batch_size, floating=model.dtype
+        )
     return _predict_batches(model, source, steps, verbose, callbacks)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlbd.layers.base import Layer, Shape
+from dlbd.layers.base import Layer, Shape, plain, restored
 from dlbd.layers.input import InputLayer, KerasTensor
+from dlbd.layers.input_spec import InputSpec
+from dlbd.models.adapt import adapt_inputs
 from dlbd.models.model import Model
 from dlbd.tensor import Tensor
 
@@ -98,6 +100,7 @@ class Sequential(Model):
         if self._input is None:
             # the sizes of this data, but any batch size
             self._input = InputLayer(batch_shape=(None, *shape[1:]), dtype=self._first_dtype(self._layers[0]))
+        self.input_spec = InputSpec(shape=self._input.batch_shape)
         for layer in self._layers:
             shape = self._build_layer(layer, shape)
             if shape is None:
@@ -115,6 +118,9 @@ class Sequential(Model):
         except (ValueError, TypeError) as error:
             layer._name_in(error, shape)
             raise
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(inputs if isinstance(inputs, Tensor) else adapt_inputs(self, inputs), *args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = inputs
@@ -156,14 +162,9 @@ class Sequential(Model):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        from dlbd.layers.base import plain
-
         first = [] if self._input is None else [plain(self._input)]
         return {"name": self.name, "layers": first + [plain(layer) for layer in self._layers]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Sequential:
-        from dlbd import layers
-
-        made = [getattr(layers, c["class_name"]).from_config(c["config"]) for c in config["layers"]]
-        return cls(made, name=config["name"])
+        return cls([restored(c) for c in config["layers"]], name=config["name"])

@@ -19,13 +19,13 @@ def summarize(model: Any, line_length: int | None, print_fn: Callable[[str], Any
     inner = width - 10  # the bars and the spaces around three columns
     widths = [inner * 45 // 100, inner * 35 // 100]
     widths.append(inner - sum(widths))
-    lines = [f'Model: "{model.name}"', _rule("┏┳┓", "━", widths), _row(header, widths, "┃")]
-    lines.append(_rule("┡╇┩", "━", widths))
+    lines = [f'Model: "{model.name}"', _rule(("┏", "┳", "┓"), "━", widths), _row(header, widths, "┃")]
+    lines.append(_rule(("┡", "╇", "┩"), "━", widths))
     for i, row in enumerate(rows):
         if i:
-            lines.append(_rule("├┼┤", "─", widths))
+            lines.append(_rule(("├", "┼", "┤"), "─", widths))
         lines += _wrapped(row, widths)
-    lines.append(_rule("└┴┘", "─", widths))
+    lines.append(_rule(("└", "┴", "┘"), "─", widths))
     lines += _totals(model)
     for line in lines:
         write(line)
@@ -66,7 +66,7 @@ def _count_text(layer: Layer) -> str:
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def _rule(corners: str, bar: str, widths: list[int]) -> str:
+def _rule(corners: tuple[str, str, str], bar: str, widths: list[int]) -> str:
     left, middle, right = corners
     return left + middle.join(bar * (w + 2) for w in widths) + right
 

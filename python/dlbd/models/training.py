@@ -98,7 +98,7 @@ def make_source(
         if y is not None or sample_weight is not None:
             raise ValueError("x yields whole batches (x, y): y and sample_weight must be None")
         return StreamBatches(x, steps, adapt, model.dtype)
-    return ArrayBatches(*adapt(x, y, sample_weight), batch_size or 32, shuffle, model.dtype)
+    return ArrayBatches(*adapt(x, y, sample_weight), 32 if batch_size is None else batch_size, shuffle, model.dtype)
 
 
 def _single(y: Any) -> Any:
