@@ -73,15 +73,24 @@ void bind_conv(py::module_& m) {
 
   m.def(
       "conv_backward_weights",
-      [](const ConvShape& s, In x, In dy, Out dw, bool accumulate) {
+      [](const ConvShape& s, In x, In dy, MaybeIn y, ActivationSpec activation, MaybeOut dz, MaybeOut dw, MaybeOut db,
+         bool accumulate, bool accumulate_bias) {
         x.expect("conv", "x", s.dtype, s.x_size);
         dy.expect("conv", "dy", s.dtype, s.y_size);
+        y.expect("conv", "y", s.dtype, s.y_size);
+        dz.expect("conv", "dz", s.dtype, s.y_size);
         dw.expect("conv", "dw", s.dtype, s.w_size);
+        db.expect("conv", "db", s.dtype, s.k);
+        if ((activation.kind == Activation::linear) == static_cast<bool>(y) || (dz && !y))
+          throw py::value_error("[conv] y goes with an activation that is not linear, dz with y");
         ConvBackwardWeightsArgs args{};
-        args.shape = s, args.x = x.data, args.dy = dy.data, args.dw = dw.data, args.accumulate = accumulate;
-        Backend::launch(Backend::kernels().conv_backward_weights, args, x, dy, dw);
+        args.shape = s, args.x = x.data, args.dy = dy.data, args.y = y.data, args.activation = activation;
+        args.dz = dz.data, args.dw = dw.data, args.db = db.data;
+        args.accumulate = accumulate, args.accumulate_bias = accumulate_bias;
+        Backend::launch(Backend::kernels().conv_backward_weights, args, x, dy, y, dz, dw, db);
       },
-      "shape"_a, "x"_a, "dy"_a, "dw"_a, "accumulate"_a = false);
+      "shape"_a, "x"_a, "dy"_a, "y"_a, "activation"_a, "dz"_a, "dw"_a, "db"_a, "accumulate"_a = false,
+      "accumulate_bias"_a = false);
 
   m.def(
       "conv_epilogue_backward",

@@ -154,27 +154,106 @@ void generic_backward_weights(const ConvBackwardWeightsArgs& args) {
 
 }  // namespace
 
-#define DLBD_CONV_ENTRY(name, Args)                                              \
-  void conv_##name(const Args& args) {                                           \
-    switch (args.shape.path) {                                                   \
-      case ConvPath::generic:                                                    \
-        if (args.shape.dtype == DType::f64) return generic_##name<double>(args); \
-        return generic_##name<float>(args);                                      \
-      case ConvPath::tiled:                                                      \
-      case ConvPath::pointwise: return conv_tiled_##name(args);                  \
-    }                                                                            \
-  }                                                                              \
-  int64_t conv_##name##_scratch(const Args& args) {                              \
-    switch (args.shape.path) {                                                   \
-      case ConvPath::generic: return 0;                                          \
-      case ConvPath::tiled:                                                      \
-      case ConvPath::pointwise: return conv_tiled_##name##_scratch(args);        \
-    }                                                                            \
-    return 0;                                                                    \
-  }
+namespace {
 
-DLBD_CONV_ENTRY(forward, ConvForwardArgs)
-DLBD_CONV_ENTRY(backward_data, ConvBackwardDataArgs)
-DLBD_CONV_ENTRY(backward_weights, ConvBackwardWeightsArgs)
+bool fuses_epilogue(const ConvBackwardWeightsArgs& args) {
+  return args.shape.path == ConvPath::direct && conv_direct_fuses_epilogue(args.shape);
+}
+
+// The products alone: dy stands for dz, bias and activation are seen to.
+ConvBackwardWeightsArgs without_epilogue(const ConvBackwardWeightsArgs& args) {
+  ConvBackwardWeightsArgs plain = args;
+  plain.y = nullptr, plain.dz = nullptr, plain.db = nullptr;
+  return plain;
+}
+
+ConvEpilogueBackwardArgs epilogue_of(const ConvBackwardWeightsArgs& args) {
+  ConvEpilogueBackwardArgs e{};
+  e.threads = args.threads, e.dtype = args.shape.dtype;
+  e.k = args.shape.k, e.rows = e.k == 0 ? 0 : args.shape.y_size / e.k;
+  e.dy = args.dy, e.y = args.y, e.activation = args.activation, e.dz = args.dz, e.db = args.db;
+  e.accumulate = args.accumulate_bias;
+  return e;
+}
+
+int64_t own_dz(const ConvBackwardWeightsArgs& args) {
+  const bool own = args.y && !args.dz && args.dw;
+  return own ? round_up(args.shape.y_size * (args.shape.dtype == DType::f64 ? 8 : 4), 64) : 0;
+}
+
+void products(const ConvBackwardWeightsArgs& args) {
+  switch (args.shape.path) {
+    case ConvPath::generic:
+      if (args.shape.dtype == DType::f64) return generic_backward_weights<double>(args);
+      return generic_backward_weights<float>(args);
+    case ConvPath::tiled:
+    case ConvPath::pointwise: return conv_tiled_backward_weights(args);
+    case ConvPath::direct: return conv_direct_backward_weights(args);
+  }
+}
+
+int64_t products_scratch(const ConvBackwardWeightsArgs& args) {
+  switch (args.shape.path) {
+    case ConvPath::generic: return 0;
+    case ConvPath::tiled:
+    case ConvPath::pointwise: return conv_tiled_backward_weights_scratch(args);
+    case ConvPath::direct: return conv_direct_backward_weights_scratch(args);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void conv_forward(const ConvForwardArgs& args) {
+  switch (args.shape.path) {
+    case ConvPath::generic:
+      if (args.shape.dtype == DType::f64) return generic_forward<double>(args);
+      return generic_forward<float>(args);
+    case ConvPath::tiled:
+    case ConvPath::pointwise: return conv_tiled_forward(args);
+    case ConvPath::direct: return conv_direct_forward(args);
+  }
+}
+
+int64_t conv_forward_scratch(const ConvForwardArgs& args) {
+  switch (args.shape.path) {
+    case ConvPath::generic: return 0;
+    case ConvPath::tiled:
+    case ConvPath::pointwise: return conv_tiled_forward_scratch(args);
+    case ConvPath::direct: return conv_direct_forward_scratch(args);
+  }
+  return 0;
+}
+
+void conv_backward_data(const ConvBackwardDataArgs& args) {
+  if (args.shape.path != ConvPath::generic) return conv_tiled_backward_data(args);
+  if (args.shape.dtype == DType::f64) return generic_backward_data<double>(args);
+  generic_backward_data<float>(args);
+}
+
+int64_t conv_backward_data_scratch(const ConvBackwardDataArgs& args) {
+  return args.shape.path == ConvPath::generic ? 0 : conv_tiled_backward_data_scratch(args);
+}
+
+void conv_backward_weights(const ConvBackwardWeightsArgs& args) {
+  if (fuses_epilogue(args)) return products(args);
+  ConvBackwardWeightsArgs plain = without_epilogue(args);
+  if (args.y || args.db) {
+    ConvEpilogueBackwardArgs epilogue = epilogue_of(args);
+    plain.scratch = static_cast<char*>(args.scratch) + own_dz(args);
+    epilogue.scratch = plain.scratch;
+    if (own_dz(args) > 0) epilogue.dz = args.scratch;
+    conv_epilogue_backward(epilogue);
+    if (epilogue.dz) plain.dy = epilogue.dz;
+  }
+  if (args.dw) products(plain);
+}
+
+int64_t conv_backward_weights_scratch(const ConvBackwardWeightsArgs& args) {
+  if (fuses_epilogue(args)) return products_scratch(args);
+  const int64_t epilogue = args.y || args.db ? conv_epilogue_backward_scratch(epilogue_of(args)) : 0;
+  const int64_t product = args.dw ? products_scratch(without_epilogue(args)) : 0;
+  return own_dz(args) + max_of(epilogue, product);
+}
 
 }  // namespace dlbd::DLBD_ISA

@@ -1,6 +1,7 @@
-// What bias and activation of a convolution do on the way back.
+// The way back through bias and activation on its own: for kernels that do not see to it themselves.
+#include "conv_epilogue.h"
+
 #include "../shapes/conv.h"
-#include "activation.h"
 #include "kernels.h"
 #include "parallel.h"
 
@@ -22,26 +23,10 @@ void run(const ConvEpilogueBackwardArgs& args) {
   const int64_t parts = parts_of(args), k = args.k, stride = round_up(k, 16);
   parallel_for(args.threads, parts, 1, [&](int64_t part, int64_t, int) {
     const int64_t begin = args.rows * part / parts, end = args.rows * (part + 1) / parts;
-    T* sums = partial + part * stride;
-    if (db) {
-      for (int64_t j = 0; j < stride; j += kLanes<T>) store(sums + j, Vec<T>{});
-    }
-    // blocks of rows, each summed by itself first: long sums stay accurate
-    constexpr int64_t kRows = 64;
-    for (int64_t r0 = begin; r0 < end; r0 += kRows) {
-      const int64_t r1 = min_of(r0 + kRows, end);
-      for (int64_t j = 0; j < k; j += kLanes<T>) {
-        const int64_t lanes = min_of<int64_t>(kLanes<T>, k - j);
-        Vec<T> sum{};
-        for (int64_t r = r0; r < r1; ++r) {
-          Vec<T> g = lanes == kLanes<T> ? load(dy + r * k + j) : load_n(dy + r * k + j, lanes);
-          if (y) g = activation_gradient<T>(args.activation, load_n(y + r * k + j, lanes), g);
-          if (dz) store_n(dz + r * k + j, g, lanes);
-          sum += g;
-        }
-        if (db) store(sums + j, load(sums + j) + sum);
-      }
-    }
+    T* sums = db ? partial + part * stride : nullptr;
+    for (int64_t j = 0; sums && j < stride; j += kLanes<T>) store(sums + j, Vec<T>{});
+    epilogue_rows(dy + begin * k, y ? y + begin * k : nullptr, args.activation, end - begin, k,
+                  dz ? dz + begin * k : nullptr, sums);
   });
   if (!db) return;
   for (int64_t j = 0; j < k; j += kLanes<T>) {

@@ -10,7 +10,10 @@
 namespace dlbd {
 namespace {
 
-constexpr const char* kPathNames[] = {"generic", "tiled", "pointwise"};
+constexpr const char* kPathNames[] = {"generic", "tiled", "pointwise", "direct"};
+
+// Up to here a pixel is so short that gathering patches costs as much as the products.
+constexpr int64_t kFewChannels = 8;
 
 [[noreturn]] void fail(const std::string& op, const std::string& text) {
   throw std::invalid_argument("[" + op + "] " + text);
@@ -21,6 +24,15 @@ bool is_pointwise(const ConvShape& s) {
                      [](const ConvAxis& a) { return a.kernel == 1 && a.stride == 1 && a.pad == 0 && a.in == a.out; });
 }
 
+// The direct path copies padded rows, which must not be much more than the rows themselves.
+bool is_plane(const ConvShape& s) {
+  const ConvAxis& depth = s.axis[0];
+  if (s.groups != 1 || depth.in != 1 || depth.out != 1 || depth.kernel != 1 || depth.pad != 0) return false;
+  return std::all_of(s.axis + 1, s.axis + 3, [](const ConvAxis& a) {
+    return (a.out - 1) * a.stride + (a.kernel - 1) * a.dilation + 1 <= 2 * a.in + 64;
+  });
+}
+
 bool is_empty(const ConvShape& s) { return s.x_size == 0 || s.y_size == 0 || s.w_size == 0; }
 
 bool applies(const ConvShape& s, ConvPath path) {
@@ -28,12 +40,14 @@ bool applies(const ConvShape& s, ConvPath path) {
   if (s.dtype != DType::f32 || is_empty(s)) return false;
   switch (path) {
     case ConvPath::pointwise: return is_pointwise(s);
+    case ConvPath::direct: return is_plane(s);
     default: return true;
   }
 }
 
 ConvPath choose(const ConvShape& s) {
   if (applies(s, ConvPath::pointwise)) return ConvPath::pointwise;
+  if (s.c <= kFewChannels && applies(s, ConvPath::direct)) return ConvPath::direct;
   return applies(s, ConvPath::tiled) ? ConvPath::tiled : ConvPath::generic;
 }
 

@@ -9,7 +9,8 @@ namespace dlbd {
 // Which implementation runs. `generic` serves every dtype and every shape; the others are float32 only.
 //   tiled      patches of a block of output pixels side by side, then the register tile of GEMM
 //   pointwise  the same for kernels of size 1 and stride 1: x needs no patches
-enum class ConvPath : int32_t { generic, tiled, pointwise };
+//   direct     the register tile reads x, or a padded copy of a few of its rows, along a row of output pixels
+enum class ConvPath : int32_t { generic, tiled, pointwise, direct };
 
 // Output position o and kernel position t meet input position o * stride + t * dilation - pad.
 struct ConvAxis {
@@ -47,12 +48,17 @@ struct ConvBackwardDataArgs : LaunchArgs {
   bool accumulate;
 };
 
+// With dz = dy * act'(y): dw (+)= the gradient of the kernel, db (+)= the sum of dz over all pixels.
 struct ConvBackwardWeightsArgs : LaunchArgs {
   ConvShape shape;
   const void* x;
   const void* dy;
-  void* dw;
-  bool accumulate;
+  const void* y;  // null if the activation is linear
+  ActivationSpec activation;
+  void* dz;  // where dz is wanted too, or null
+  void* dw;  // null if the kernel is frozen
+  void* db;  // k values or null
+  bool accumulate, accumulate_bias;
 };
 
 // dz = dy * act'(y) and db (+)= the sum of dz over rows, of which there are `rows` of k values.

@@ -156,6 +156,21 @@ def _rows():
         yield conv_row("bias-relu", (2, 6, 5, 3), (3, 3, 3, 32), path, bias=True, activation="relu")
         yield conv_row("tanh", (2, 6, 5, 3), (3, 3, 3, 33), path, activation="tanh")
         yield conv_row("empty-batch", (0, 6, 5, 3), (3, 3, 3, 4), "generic" if path == "generic" else "auto")
+    for name, x, kernel, arguments in GENERAL:
+        if len(x) < 5:
+            yield conv_row(name, x, kernel, "direct", **arguments)
+    for channels, filters in [(1, 1), (1, 32), (3, 15), (5, 16), (17, 31), (16, 32), (33, 33), (2, 64), (31, 65)]:
+        yield conv_row(f"{channels}-to-{filters}", (1, 4, 5, channels), (2, 2, channels, filters), "direct")
+    for width in (4, 5, 6, 7, 13, 14, 15, 29):
+        yield conv_row(f"width-{width}", (1, 3, width, 2), (3, 3, 2, 3), "direct", padding="same")
+    yield conv_row("bands", (2, 40, 30, 5), (3, 3, 5, 17), "direct", padding="same")
+    yield conv_row("many-panels", (3, 34, 33, 4), (3, 3, 4, 100), "direct")
+    yield conv_row("splits", (1, 3, 9, 64), (3, 3, 64, 20), "direct")
+    yield conv_row("large", (1, 3, 5, 300), (3, 3, 300, 400), "direct", padding="same")
+    yield conv_row("bias", (2, 6, 5, 3), (3, 3, 3, 17), "direct", bias=True)
+    yield conv_row("bias-relu", (2, 16, 15, 3), (3, 3, 3, 32), "direct", bias=True, activation="relu")
+    yield conv_row("bias-relu-odd", (2, 16, 15, 3), (3, 3, 3, 33), "direct", bias=True, activation="relu")
+    yield conv_row("tanh", (2, 6, 5, 3), (3, 3, 3, 33), "direct", activation="tanh")
     # the register tile holds 4, 6 or 14 rows of one or two vectors of 4, 8 or 16: its edges, and one beside
     for channels, filters in [(1, 1), (3, 15), (5, 16), (17, 31), (16, 32), (33, 33), (32, 64), (31, 65)]:
         yield conv_row(f"{channels}-to-{filters}", (1, 4, 5, channels), (2, 2, channels, filters), "tiled")

@@ -166,15 +166,19 @@ def conv(
 
 
 def _conv_gradient(grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any) -> None:
-    """dx = dz (*) w turned round, dw = x (*) dz, where dz = dy act'(y)."""
-    dz = _before_activation(grads, x, w, b, y, act)
-    twin = backend.twin(dz)
+    """dx = dz (*) w turned round, dw = x (*) dz, db = sum of dz over all pixels, where dz = dy act'(y)."""
+    dy = grads.of(y)
+    assert dy is not None
+    twin = backend.twin(dy)
+    wants_x, values = grads.wants(x), None if act is _linear else y.array
+    dz = backend.empty(dy.shape, dy.dtype, dy) if values is not None and wants_x else None
     dw, accumulate = grads.into(w)
-    if dw is not None:
-        twin.conv_backward_weights(shape, x.array, dz, dw, accumulate)
+    db, accumulate_bias = (None, False) if b is None else grads.into(b)
+    if dw is not None or db is not None or dz is not None:
+        twin.conv_backward_weights(shape, x.array, dy, values, act, dz, dw, db, accumulate, accumulate_bias)
     dx, accumulate = grads.into(x)
     if dx is not None:
-        twin.conv_backward_data(shape, dz, w.array, None, dx, _linear, accumulate)
+        twin.conv_backward_data(shape, dy if dz is None else dz, w.array, None, dx, _linear, accumulate)
 
 
 def _before_activation(grads: Gradients, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any) -> Array:
@@ -250,7 +254,7 @@ def _conv_transpose_gradient(
     twin = backend.twin(dz)
     dw, accumulate = grads.into(w)
     if dw is not None:
-        twin.conv_backward_weights(shape, dz, x.array, dw, accumulate)
+        twin.conv_backward_weights(shape, dz, x.array, None, _linear, None, dw, None, accumulate)
     dx, accumulate = grads.into(x)
     if dx is not None:
         twin.conv_forward(shape, dz, w.array, None, dx, _linear, accumulate)
