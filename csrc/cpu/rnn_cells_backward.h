@@ -1,4 +1,9 @@
-// The recurrent cells, backward: from the gradient of a step's state to the gradients of its gates.
+// The recurrent cells, backward: from the gradient of a step's state to the gradients of its gates. A cell has kSets
+// gradients per unit; set i lies in columns [i * units, (i + 1) * units) of the operand that goes back one step.
+//   kGates         columns of the kernels per unit
+//   kInputSet      the set of the last gate as the input side sees it; the recurrent side has set kGates - 1
+//   kPhases        passes over all units that a step needs
+//   kFed           gates that feed the state before through phase 0; phase 1, of the same step, has the rest
 #pragma once
 
 #include "activation.h"
@@ -8,24 +13,27 @@ namespace dlbd::DLBD_ISA {
 
 template <class T>
 struct RnnBackward {
-  int64_t batch, steps, units;
-  int64_t padded, blocks;
-  int64_t depth;  // gradients of gates that one row feeds back: columns of the recurrent kernel
+  int64_t batch, steps, inputs, units;
+  int64_t padded, blocks;  // units in whole panels
+  int64_t input_blocks;    // panels of inputs, for dx
+  int64_t depth;           // columns of the kernels
   int64_t lda;
   bool reverse;
   ActivationSpec activation;
-  const T* panels;  // the recurrent kernel transposed: [block][depth][kUnits]
+  const T* panels;        // the recurrent kernel transposed: [block][depth][kUnits]
+  const T* input_panels;  // the kernel transposed: [input block][depth][kUnits]
   const uint8_t* mask;
   const T* gates;
   const T* h_before;
   const T* c_before;
   const T* dy;
-  T* dz;            // (B, T, columns): gradient of what the input side adds up to
-  T* dz_recurrent;  // gru: the same for the recurrent side
-  T* gated;         // gru_reset_before: r * state, (B, T, units)
-  T* dcandidate;    // gru_reset_before: the candidate's part of dz by itself
+  T* dx;
+  bool accumulate_dx;
+  T* dz;     // the gradients of all steps as panels for the products over all steps: [set][block][(b, t)][kUnits]
+  T* gated;  // gru_reset_before: r * state, (B, T, units)
 
   DLBD_INLINE int64_t time(int64_t s) const { return reverse ? steps - 1 - s : s; }
+  DLBD_INLINE T* set(int64_t i, int64_t block) const { return dz + (i * blocks + block) * batch * steps * kUnits<T>; }
 };
 
 // Rows that go back through time together. Step s writes the gradients of its gates to a[s % 2] and reads those of
@@ -36,7 +44,7 @@ struct RnnBackRows {
   T* a[2];
   T* carry;  // the part of the state's gradient that does not pass through the recurrent kernel
   T* dc;     // lstm
-  T* db;     // partial sums of the bias gradient: [panel][padded]
+  T* db;     // partial sums of the bias gradient: [set][padded]
 };
 
 struct RnnBackSpot {
@@ -62,26 +70,13 @@ DLBD_INLINE Vec<T> state_gradient(const RnnBackward<T>& f, const RnnBackRows<T>&
   return dh;
 }
 
-// Notes the gradient of one gate: for the next step back, for the products over all steps, for the bias.
+// Where the gradient of one gate goes: to the next step back, to the products over all steps, into the bias.
 template <class T>
-DLBD_INLINE void feed(const RnnBackward<T>& f, const RnnBackRows<T>& w, const RnnBackSpot& at, int64_t gate,
-                      Vec<T> dz) {
-  put(w.a[at.s % 2] + at.row * f.lda + gate * f.units + at.unit, dz, at.lanes);
-}
-template <class T>
-DLBD_INLINE void note(const RnnBackward<T>& f, const RnnBackSpot& at, T* to, int64_t gate, Vec<T> dz) {
-  put(to + at.step * f.depth + gate * f.units + at.unit, dz, at.lanes);
-}
-template <class T>
-DLBD_INLINE void sum(const RnnBackward<T>& f, const RnnBackRows<T>& w, const RnnBackSpot& at, int64_t panel,
-                     Vec<T> dz) {
-  T* db = w.db + panel * f.padded + at.unit;
+DLBD_INLINE void note(const RnnBackward<T>& f, const RnnBackRows<T>& w, const RnnBackSpot& at, int64_t set, Vec<T> dz) {
+  put(w.a[at.s % 2] + at.row * f.lda + set * f.units + at.unit, dz, at.lanes);
+  store(f.set(set, at.unit / kUnits<T>) + at.step * kUnits<T> + at.unit % kUnits<T>, dz);
+  T* db = w.db + set * f.padded + at.unit;
   store(db, load(db) + dz);
-}
-template <class T>
-DLBD_INLINE void feed_note_sum(const RnnBackward<T>& f, const RnnBackRows<T>& w, const RnnBackSpot& at, int64_t gate,
-                               Vec<T> dz) {
-  feed(f, w, at, gate, dz), note(f, at, f.dz, gate, dz), sum(f, w, at, gate, dz);
 }
 template <class T>
 DLBD_INLINE void carry_over(const RnnBackward<T>& f, const RnnBackRows<T>& w, const RnnBackSpot& at, Vec<T> dh) {
@@ -90,30 +85,27 @@ DLBD_INLINE void carry_over(const RnnBackward<T>& f, const RnnBackRows<T>& w, co
 
 template <class T>
 struct SimpleCellBackward {
-  static constexpr int kPhases = 1, kGates = 1;
+  static constexpr int kSets = 1, kGates = 1, kInputSet = 0, kPhases = 1, kFed = 1;
 
-  // Depth and first column of the product that phase 0 (or the initial state) and phase 1 add to the gradient.
-  static constexpr int64_t kFed = 1;
   DLBD_INLINE static void finish(const RnnBackward<T>& f, const RnnBackRows<T>& w, int, const RnnBackSpot& at,
                                  const T* out) {
     const Vec<T> dh = state_gradient(f, w, at, out);
     Vec<T> dz{};
     if (at.live) dz = activation_gradient<T>(f.activation, saved(f, at, 1, 0), dh);
-    feed_note_sum(f, w, at, 0, dz);
+    note(f, w, at, 0, dz);
     carry_over(f, w, at, at.live ? Vec<T>{} : dh);
   }
 };
 
 template <class T>
 struct LstmCellBackward {
-  static constexpr int kPhases = 1, kGates = 4;
-  static constexpr int64_t kFed = 4;
+  static constexpr int kSets = 4, kGates = 4, kInputSet = 3, kPhases = 1, kFed = 4;
 
   DLBD_INLINE static void finish(const RnnBackward<T>& f, const RnnBackRows<T>& w, int, const RnnBackSpot& at,
                                  const T* out) {
     const Vec<T> dh = state_gradient(f, w, at, out);
     if (!at.live) {
-      for (int g = 0; g < kGates; ++g) feed(f, w, at, g, Vec<T>{}), note(f, at, f.dz, g, Vec<T>{});
+      for (int g = 0; g < kGates; ++g) note(f, w, at, g, Vec<T>{});
       return carry_over(f, w, at, dh);
     }
     const Vec<T> i = saved(f, at, 4, 0), forget = saved(f, at, 4, 1), g = saved(f, at, 4, 2), o = saved(f, at, 4, 3);
@@ -121,10 +113,10 @@ struct LstmCellBackward {
     const Vec<T> squashed = tanh(forget * before + i * g);
     T* cell = w.dc + at.row * f.padded + at.unit;
     const Vec<T> dc = load(cell) + dh * o * (T(1) - squashed * squashed);
-    feed_note_sum(f, w, at, 0, dc * g * i * (T(1) - i));
-    feed_note_sum(f, w, at, 1, dc * before * forget * (T(1) - forget));
-    feed_note_sum(f, w, at, 2, dc * i * (T(1) - g * g));
-    feed_note_sum(f, w, at, 3, dh * squashed * o * (T(1) - o));
+    note(f, w, at, 0, dc * g * i * (T(1) - i));
+    note(f, w, at, 1, dc * before * forget * (T(1) - forget));
+    note(f, w, at, 2, dc * i * (T(1) - g * g));
+    note(f, w, at, 3, dh * squashed * o * (T(1) - o));
     store(cell, dc * forget);
     carry_over(f, w, at, Vec<T>{});
   }
@@ -132,8 +124,7 @@ struct LstmCellBackward {
 
 template <class T>
 struct GruCellBackward {
-  static constexpr int kPhases = 1, kGates = 3;
-  static constexpr int64_t kFed = 3;
+  static constexpr int kSets = 4, kGates = 3, kInputSet = 3, kPhases = 1, kFed = 3;
 
   DLBD_INLINE static void finish(const RnnBackward<T>& f, const RnnBackRows<T>& w, int, const RnnBackSpot& at,
                                  const T* out) {
@@ -149,18 +140,14 @@ struct GruCellBackward {
       drecurrent = dcandidate * r;
       rest = dh * z;
     }
-    feed_note_sum(f, w, at, 0, dz), note(f, at, f.dz_recurrent, 0, dz);
-    feed_note_sum(f, w, at, 1, dr), note(f, at, f.dz_recurrent, 1, dr);
-    note(f, at, f.dz, 2, dcandidate), sum(f, w, at, 2, dcandidate);
-    feed(f, w, at, 2, drecurrent), note(f, at, f.dz_recurrent, 2, drecurrent), sum(f, w, at, 3, drecurrent);
+    note(f, w, at, 0, dz), note(f, w, at, 1, dr), note(f, w, at, 2, drecurrent), note(f, w, at, 3, dcandidate);
     carry_over(f, w, at, rest);
   }
 };
 
 template <class T>
 struct GruResetBeforeCellBackward {
-  static constexpr int kPhases = 2, kGates = 3;
-  static constexpr int64_t kFed = 2;  // the candidate's gradient comes back through phase 1 of the same step
+  static constexpr int kSets = 3, kGates = 3, kInputSet = 2, kPhases = 2, kFed = 2;
 
   DLBD_INLINE static void finish(const RnnBackward<T>& f, const RnnBackRows<T>& w, int phase, const RnnBackSpot& at,
                                  const T* out) {
@@ -174,8 +161,7 @@ struct GruResetBeforeCellBackward {
         dcandidate = dh * (T(1) - z) * (T(1) - candidate * candidate);
         rest = dh * z;
       }
-      feed_note_sum(f, w, at, 0, dz), feed_note_sum(f, w, at, 2, dcandidate);
-      put(f.dcandidate + at.step * f.units + at.unit, dcandidate, at.lanes);
+      note(f, w, at, 0, dz), note(f, w, at, 2, dcandidate);
       return carry_over(f, w, at, rest);
     }
     Vec<T> dr{}, gated{};
@@ -185,7 +171,7 @@ struct GruResetBeforeCellBackward {
       dr = dgated * before * r * (T(1) - r);
       carry_over(f, w, at, load(w.carry + at.row * f.padded + at.unit) + dgated * r);
     }
-    feed_note_sum(f, w, at, 1, dr);
+    note(f, w, at, 1, dr);
     put(f.gated + at.step * f.units + at.unit, gated, at.lanes);
   }
 };

@@ -59,10 +59,6 @@ RnnShape make_rnn_shape(const char* cell, int64_t batch, int64_t steps, int64_t 
               64, "[rnn] work");
   // Small layers stream few weights per row: smaller chunks feed more workers.
   s.row_chunk = units <= 128 ? 8 : 16;
-  s.dx = make_gemm_shape(1, rows, inputs, s.columns, false, true, false, false, dtype, "auto");
-  s.dw = make_gemm_shape(1, inputs, s.columns, rows, true, false, false, false, dtype, "auto");
-  s.du = make_gemm_shape(1, units, s.columns, rows, true, false, false, false, dtype, "auto");
-  s.du_candidate = make_gemm_shape(1, units, units, rows, true, false, false, false, dtype, "auto");
   s.path = choose(s);
   if (std::strcmp(path, "auto") == 0) return s;
   const auto forced = static_cast<RnnPath>(find(kPathNames, path, "path"));

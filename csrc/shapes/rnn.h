@@ -2,7 +2,6 @@
 #pragma once
 
 #include "common.h"
-#include "gemm.h"
 
 namespace dlbd {
 
@@ -24,7 +23,6 @@ struct RnnShape {
       reserve;  // elements of the reserve that training fills: gates, states before each step, cells before each step
   DType dtype;
   RnnPath path;
-  GemmShape dx, dw, du, du_candidate;  // the products over all steps that follow the backward loop
 };
 
 struct RnnForwardArgs : LaunchArgs {

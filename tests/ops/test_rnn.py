@@ -67,6 +67,20 @@ def test_gradients_add_up_where_one_tensor_comes_in_twice():
     np.testing.assert_allclose(np.array(both), single[0] + single[1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_variable_may_be_both_kernels(dtype):
+    x, w, _ = operands("lstm", depth=5)
+    x, w, twin = (Tensor(a.astype(dtype)) for a in (x, w, w))
+    with GradientTape(persistent=True) as tape:
+        for t in (w, twin):
+            tape.watch(t)
+        same, _, _ = ops.lstm(x, w, w)
+        apart, _, _ = ops.lstm(x, w, twin)
+    both = np.array(tape.gradient(same, w))
+    parts = [np.array(g) for g in tape.gradient(apart, [w, twin])]
+    np.testing.assert_allclose(both, parts[0] + parts[1], rtol=1e-5)
+
+
 def test_gradients_only_of_the_last_state_or_only_of_the_sequence():
     x, w, u = (Tensor(a.astype(np.float64)) for a in operands("gru"))
     with GradientTape(persistent=True) as tape:
