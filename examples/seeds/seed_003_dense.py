@@ -1,0 +1,26 @@
+"""Seed 003, section 5.1: a dense network; on scikit-learn's digits, flattened, instead of undefined rows."""
+
+from data import digits
+
+(x_train, y_train), (x_test, y_test) = digits()
+x_train, x_test = x_train.reshape(-1, 784), x_test.reshape(-1, 784)
+
+# Below, only the import lines differ from the document.
+import dlbd as tf
+
+# 定义模型
+model = tf.keras.Sequential([
+  tf.keras.layers.Dense(128, activation='relu', input_shape=(784,)),
+  tf.keras.layers.Dense(10, activation='softmax')
+])
+
+# 编译模型
+model.compile(optimizer='adam',
+              loss='sparse_categorical_crossentropy',
+              metrics=['accuracy'])
+
+# 训练模型
+model.fit(x_train, y_train, epochs=5)
+
+# 评估模型
+model.evaluate(x_test, y_test)
