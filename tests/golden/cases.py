@@ -100,7 +100,6 @@ _ACTIVATIONS = (
     "mish",
     "log_softmax",
     "log_sigmoid",
-    "hard_silu",
     "linear",
 )
 
