@@ -10,6 +10,7 @@ EPSILON = 1e-3
 
 
 def normalized(x, axes, gamma, beta, shape):
+    """``shape``: of gamma and beta, so that they broadcast."""
     if x.size == 0:
         return x
     mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
@@ -25,7 +26,9 @@ def _layer_norm(sizes, axis=-1, **kinds):
     shift, spread = kinds.get("shift", 0.0), kinds.get("spread", 1.0)
     return {
         "run": lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta, axis=axis, epsilon=EPSILON),
-        "reference": lambda x, gamma, beta: normalized(x, axes, gamma, beta, of),
+        "reference": lambda x, gamma, beta: normalized(
+            x, axes, gamma, beta, tuple(n if i in axes else 1 for i, n in enumerate(sizes))
+        ),
         "inputs": lambda rng: (
             shift + spread * rng.standard_normal(sizes),
             rng.standard_normal(of) if scale else None,
@@ -82,6 +85,8 @@ def _rows():
         yield Row(name=f"layer_norm-5x{n}", **_layer_norm((5, n)))
     yield Row(name="layer_norm-3d", **_layer_norm((3, 4, 10)))
     yield Row(name="layer_norm-two-axes", **_layer_norm((3, 4, 10), axis=(-2, -1)))
+    yield Row(name="layer_norm-first-axis", **_layer_norm((7, 4, 10), axis=0))
+    yield Row(name="layer_norm-axes-apart", **_layer_norm((3, 4, 10, 2), axis=(3, 1)))
     yield Row(name="layer_norm-whole-array", **_layer_norm((4, 6), axis=(0, 1)))
     yield Row(name="layer_norm-gamma-only", **_layer_norm((6, 20), center=False))
     yield Row(name="layer_norm-beta-only", **_layer_norm((6, 20), scale=False))

@@ -75,7 +75,8 @@ def test_parameters_of_a_wrong_shape_or_dtype():
         ops.batch_normalization(np.zeros((2, 3)), None, None, mean, variance, axis=2)
     with pytest.raises(ValueError, match=r"\[layer_normalization\] beta must have shape \(3,\)"):
         ops.layer_normalization(np.zeros((2, 3)), beta=np.ones((1, 3)))
-    with pytest.raises(ValueError, match=r"\[layer_normalization\] axis must be the last axis"):
-        ops.layer_normalization(np.zeros((2, 3)), axis=0)
+    for axis in (2, -3, (0, -2), ()):
+        with pytest.raises(ValueError, match=r"\[layer_normalization\] axis must name axes of x, each once"):
+            ops.layer_normalization(np.zeros((2, 3)), axis=axis)
     with pytest.raises(TypeError, match=r"\[layer_normalization\] gamma must be float32 like x; received int64"):
         ops.layer_normalization(np.zeros((2, 3)), gamma=np.ones(3, np.int64))

@@ -9,6 +9,8 @@ from typing import Any
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import BOOL, Array
+from dlbd.ops.promotion import cast_to
+from dlbd.ops.reduce import sum_to
 from dlbd.tensor import Tensor, as_float, as_tensor
 
 
@@ -36,7 +38,7 @@ def dot_product_attention(
         key: (B, Tk, heads, D).
         value: (B, Tk, heads, Dv).
         bias: added to the scores; broadcasts to (B, heads, Tq, Tk).
-        mask: boolean, True where a query sees a key; broadcasts to (B, heads, Tq, Tk).
+        mask: True (or not 0) where a query sees a key; broadcasts to (B, heads, Tq, Tk).
         scale: of the products; 1 / sqrt(D) by default.
         is_causal: query i sees the keys 0 to i only.
 
@@ -53,9 +55,9 @@ def dot_product_attention(
     mask_array = None
     if mask is not None:
         mask = as_tensor(mask)
-        if mask.dtype != BOOL:
-            raise TypeError(f"[dot_product_attention] mask must be boolean; received {mask.dtype}")
-        mask_array = _table(mask, full, "mask")
+        if mask.dtype.kind == "f":
+            raise TypeError(f"[dot_product_attention] mask must be boolean or integer; received {mask.dtype}")
+        mask_array = _table(cast_to(mask, BOOL), full, "mask")
     if scale is None:
         scale = 1.0 / sqrt(max(1, q.shape[-1]))
     y = Tensor(backend.empty((*q.shape[:3], v.shape[3]), q.dtype, q.array))
@@ -80,7 +82,7 @@ def _attention_gradient(
     y: Tensor,
     lse: Any,
 ) -> None:
-    """With P the softmax: dS = P (dY V^T - rowsum(dY Y)), dQ = scale dS K, dK = scale dS^T Q, dV = P^T dY, dbias = dS."""
+    """With P the softmax: dV = P^T dY, dS = P (dY V^T - rowsum(dY Y)) = dbias, dQ = scale dS K, dK = scale dS^T Q."""
     dy = grads.of(y)
     assert dy is not None
     ds = None
@@ -90,7 +92,7 @@ def _attention_gradient(
     arrays = shape, q.array, k.array, v.array
     backend.twin(dy).attention_backward(*arrays, *tables, y.array, lse, dy, *outputs)
     if bias is not None and ds is not None:
-        grads.give(bias, _summed_to(ds, tables[1]))
+        sum_to(grads, bias, ds)
 
 
 def _shape(q: Tensor, k: Tensor, v: Tensor, is_causal: bool) -> Any:
@@ -98,8 +100,8 @@ def _shape(q: Tensor, k: Tensor, v: Tensor, is_causal: bool) -> Any:
     fits = fits and q.shape[0] == k.shape[0] == v.shape[0] and q.shape[2] == k.shape[2] == v.shape[2]
     if not fits or k.shape[1] != v.shape[1] or q.shape[3] != k.shape[3]:
         raise ValueError(
-            "[dot_product_attention] query (B, Tq, heads, D), key (B, Tk, heads, D) and value (B, Tk, heads, Dv) do not "
-            f"fit; received {q.shape}, {k.shape} and {v.shape}"
+            "[dot_product_attention] query (B, Tq, heads, D), key (B, Tk, heads, D) and value (B, Tk, heads, Dv) "
+            f"do not fit; received {q.shape}, {k.shape} and {v.shape}"
         )
     if not q.dtype == k.dtype == v.dtype:
         raise TypeError(
@@ -117,13 +119,3 @@ def _table(x: Tensor, full: tuple[int, ...], name: str) -> Array:
             f"[dot_product_attention] {name} must broadcast to (B, heads, Tq, Tk) = {full}; received {x.shape}"
         )
     return x.array.reshape((1,) * (4 - x.ndim) + x.shape)
-
-
-def _summed_to(ds: Array, like: Any) -> Array:
-    """``ds`` summed over the dimensions that ``like`` repeats."""
-    axes = tuple(i for i, n in enumerate(like.shape) if n == 1 and ds.shape[i] != 1)
-    if not axes:
-        return ds
-    from dlbd.ops.reduce import sum as sum_over
-
-    return sum_over(Tensor(ds), axis=axes, keepdims=True).array

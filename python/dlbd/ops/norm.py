@@ -8,6 +8,7 @@ from typing import Any
 
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
+from dlbd.ops.shape import transpose
 from dlbd.tensor import Tensor, as_float, as_tensor
 
 
@@ -117,20 +118,19 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any =
 
     Args:
         x: at least one dimension.
-        gamma: factors of the shape of the normalized axes, or None for ones.
+        gamma: factors with the sizes of ``axis`` in ascending order, or None for ones.
         beta: offsets of that shape, or None for zeros.
-        axis: the last axis, or a tuple of the last axes.
+        axis: an axis or several.
         epsilon: added to the variance.
     """
     x = as_float(x)
     sizes = x.shape
-    axes = sorted(a % len(sizes) if sizes else a for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    axes = _ascending(axis, sizes)
     first = len(sizes) - len(axes)
-    if not axes or axes != list(range(first, len(sizes))):
-        raise ValueError(
-            f"[layer_normalization] axis must be the last axis or a tuple of the last axes; received {axis} "
-            f"with x of shape {sizes}"
-        )
+    if axes[0] != first:  # not the last ones: they are moved there and back
+        order = tuple(i for i in range(len(sizes)) if i not in axes) + axes
+        y = layer_normalization(transpose(x, order), gamma, beta, tuple(range(first, len(sizes))), epsilon)
+        return transpose(y, tuple(order.index(i) for i in range(len(sizes))))
     gamma, beta = _parameters("layer_normalization", x, sizes[first:], gamma=gamma, beta=beta)
     shape = _layer_norm_shape(prod(sizes[:first]), prod(sizes[first:]), backend.DTYPE[x.dtype])
     y = Tensor(backend.empty(sizes, x.dtype, x.array))
@@ -171,6 +171,14 @@ def _layer_normalization_gradient(
     outputs = (*grads.into(x), *_into(grads, gamma), *_into(grads, beta))
     g = None if gamma is None else gamma.array
     backend.twin(dy).layer_norm_backward(shape, x.array, g, mean, rstd, dy, *outputs)
+
+
+def _ascending(axis: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    axes = {a % len(sizes) for a in given if -len(sizes) <= a < len(sizes)}
+    if not given or len(axes) != len(given):
+        raise ValueError(f"[layer_normalization] axis must name axes of x, each once; received {axis} for x {sizes}")
+    return tuple(sorted(axes))
 
 
 def _into(grads: Gradients, x: Tensor | None) -> tuple[Any, bool]:
