@@ -181,6 +181,9 @@ int64_t own_dz(const ConvBackwardWeightsArgs& args) {
   return own ? round_up(args.shape.y_size * (args.shape.dtype == DType::f64 ? 8 : 4), 64) : 0;
 }
 
+// Where dx has so few channels that they would not fill a vector.
+bool spreads(const ConvShape& s) { return s.path == ConvPath::direct && s.c <= kLanes<float> / 2; }
+
 void products(const ConvBackwardWeightsArgs& args) {
   switch (args.shape.path) {
     case ConvPath::generic:
@@ -226,12 +229,14 @@ int64_t conv_forward_scratch(const ConvForwardArgs& args) {
 }
 
 void conv_backward_data(const ConvBackwardDataArgs& args) {
+  if (spreads(args.shape)) return conv_spread_backward_data(args);
   if (args.shape.path != ConvPath::generic) return conv_tiled_backward_data(args);
   if (args.shape.dtype == DType::f64) return generic_backward_data<double>(args);
   generic_backward_data<float>(args);
 }
 
 int64_t conv_backward_data_scratch(const ConvBackwardDataArgs& args) {
+  if (spreads(args.shape)) return conv_spread_backward_data_scratch(args);
   return args.shape.path == ConvPath::generic ? 0 : conv_tiled_backward_data_scratch(args);
 }
 

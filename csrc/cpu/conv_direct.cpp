@@ -12,6 +12,8 @@ using T = float;
 
 // Elements of x under one band of output rows: they are read once per panel of weights and should stay in L2.
 constexpr int64_t kBandElements = 32768;
+// The same for dw, which goes through them once per tile of dw: longer passes are worth more than a smaller band.
+constexpr int64_t kWeightsBandElements = 131072;
 constexpr int64_t kMinTasks = 16;
 // Pixels that one pass over a tile of dw takes, at least: it then pays for loading and storing the tile.
 constexpr int64_t kPassPixels = 256;
@@ -41,9 +43,9 @@ int64_t input_rows(const ConvShape& s, int64_t rows) {
   return (rows - 1) * s.axis[1].stride + (s.axis[1].kernel - 1) * s.axis[1].dilation + 1;
 }
 
-// Output rows whose input rows take at most kBandElements; at least one.
-int64_t fitting_rows(const ConvShape& s, const Padded& p) {
-  const int64_t lines = kBandElements / p.row - input_rows(s, 1);
+// Output rows whose input rows take at most `elements`; at least one.
+int64_t fitting_rows(const ConvShape& s, const Padded& p, int64_t elements) {
+  const int64_t lines = elements / p.row - input_rows(s, 1);
   return min_of(s.axis[1].out, lines < 0 ? 1 : lines / s.axis[1].stride + 1);
 }
 
@@ -82,7 +84,7 @@ ForwardPlan plan_forward(const ConvShape& s) {
   p.padded = padded_of(s);
   p.depth = taps_of(s) * s.c;
   p.panels = ceil_div(s.k, kPanel<T>);
-  p.bands = ceil_div(s.axis[1].out, fitting_rows(s, p.padded));
+  p.bands = ceil_div(s.axis[1].out, fitting_rows(s, p.padded, kBandElements));
   if (s.n * p.bands < kMinTasks) p.bands = min_of(s.axis[1].out, ceil_div(kMinTasks, s.n));
   p.rows = ceil_div(s.axis[1].out, p.bands);
   p.panel_blocks = min_of(p.panels, ceil_div(kMinTasks / 2, s.n * p.bands));
@@ -126,7 +128,7 @@ WeightsPlan plan_weights(const ConvShape& s) {
   p.padded = padded_of(s);
   p.depth = taps_of(s) * s.c;
   p.panels = ceil_div(s.k, kPanel<T>);
-  p.rows = min_of(min_of(h.out, ceil_div(kPassPixels, w.out)), fitting_rows(s, p.padded));
+  p.rows = min_of(min_of(h.out, ceil_div(kPassPixels, w.out)), fitting_rows(s, p.padded, kWeightsBandElements));
   p.bands = ceil_div(h.out, p.rows);
   const int64_t affordable = max_of<int64_t>(1, kPartialElements / s.w_size);
   p.ranges = min_of(min_of(kMinTasks, s.n * p.bands), affordable);

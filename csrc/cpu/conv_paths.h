@@ -18,6 +18,9 @@ DLBD_CONV_PATH(conv_direct)
 void conv_tiled_backward_data(const ConvBackwardDataArgs&);
 int64_t conv_tiled_backward_data_scratch(const ConvBackwardDataArgs&);
 
+void conv_spread_backward_data(const ConvBackwardDataArgs&);
+int64_t conv_spread_backward_data_scratch(const ConvBackwardDataArgs&);
+
 // Whether backward_weights takes dy, y and db; the other paths take dz as their dy, and dw only.
 bool conv_direct_fuses_epilogue(const ConvShape&);
 

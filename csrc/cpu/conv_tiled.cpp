@@ -12,6 +12,8 @@ using T = float;
 constexpr int64_t kBlockElements = 65536;
 // Longest piece of a patch that one block takes; a panel of weights of that length fits L2 beside it.
 constexpr int64_t kMaxDepth = 1280;
+// Weights of more elements than this do not stay in L2: the fewer blocks of pixels pass by them, the better.
+constexpr int64_t kHeavyWeights = int64_t{1} << 18;
 // Fewer tasks than this leave cores idle.
 constexpr int64_t kMinTasks = 16;
 
@@ -27,16 +29,29 @@ struct ForwardPlan {
   int64_t depth, depth_parts;  // patch length, and how many pieces it is taken in
   int64_t pixel_blocks, panels, panel_blocks;
   int64_t block_rows, row;  // most pixels in a block; elements between its rows
-  bool packs_weights;
+  bool packs_weights;       // all of them, once, before the products
+  bool packs_pieces;        // each task the piece that it needs, when it needs it
 };
 
 ForwardPlan plan_forward(const ConvShape& s) {
   ForwardPlan p;
   const int64_t pixels = s.n * out_pixels(s), filters = filters_of(s);
   p.depth = depth_of(s);
+  p.panels = ceil_div(filters, kPanel<T>);
+  // Heavy weights and few pixels: one or two tall blocks of short patches, so that weights are read hardly twice.
+  constexpr int64_t kFewPixels = 1024, kTallRows = 256, kPieceDepth = 512, kPiecePanels = 4;
+  if (p.depth * filters > kHeavyWeights && pixels <= kFewPixels && pixels >= 2 * kTileRows) {
+    p.depth_parts = ceil_div(p.depth, kPieceDepth);
+    p.pixel_blocks = ceil_div(pixels, kTallRows);
+    p.block_rows = ceil_div(pixels, p.pixel_blocks);
+    p.panel_blocks = ceil_div(p.panels, kPiecePanels);
+    p.row = padded_row<T>(ceil_div(p.depth, p.depth_parts));
+    p.packs_weights = false, p.packs_pieces = true;
+    return p;
+  }
+  p.packs_pieces = false;
   p.depth_parts = ceil_div(p.depth, kMaxDepth);
   p.row = padded_row<T>(ceil_div(p.depth, p.depth_parts));
-  p.panels = ceil_div(filters, kPanel<T>);
   const int64_t most = max_of<int64_t>(kBlockElements / p.row, 4 * kTileRows);
   int64_t rows = min_of(most, ceil_div(pixels, kMinTasks));
   rows = round_up(rows, kTileRows);
@@ -51,6 +66,14 @@ int64_t packed_weights(const ConvShape& s, const ForwardPlan& p) {
   return p.packs_weights ? s.groups * p.panels * p.depth * kPanel<T> : 0;
 }
 
+int64_t piece_of_weights(const ForwardPlan& p) {
+  return p.packs_pieces ? ceil_div(p.panels, p.panel_blocks) * ceil_div(p.depth, p.depth_parts) * kPanel<T> : 0;
+}
+
+int64_t block_of_patches(const ConvShape& s, const ForwardPlan& p) {
+  return reads_x(s) ? 0 : round_up(p.block_rows * p.row, 16);
+}
+
 // dy^T patches: ranges of pixels (each with a partial sum of its own), pieces of the patch, panels of filters.
 struct WeightsPlan {
   int64_t depth, ranges, depth_parts, panels;
@@ -59,7 +82,7 @@ struct WeightsPlan {
 };
 
 WeightsPlan plan_weights(const ConvShape& s) {
-  constexpr int64_t kBlockRows = 256, kPartialElements = int64_t{1} << 18;
+  constexpr int64_t kBlockRows = 256, kMostRows = 512, kPartialElements = int64_t{1} << 18;
   WeightsPlan p;
   const int64_t pixels = s.n * out_pixels(s), filters = filters_of(s);
   p.depth = depth_of(s);
@@ -69,7 +92,8 @@ WeightsPlan plan_weights(const ConvShape& s) {
   const int64_t wanted = ceil_div(kMinTasks, p.ranges);
   p.depth_parts = max_of(ceil_div(p.depth, kMaxDepth / 4), min_of(wanted, ceil_div(p.depth, 4 * kTileRows)));
   p.row = padded_row<T>(ceil_div(p.depth, p.depth_parts));
-  p.block_rows = min_of(kBlockRows, ceil_div(pixels, p.ranges));
+  const int64_t range = ceil_div(pixels, p.ranges);
+  p.block_rows = range <= kMostRows ? range : kBlockRows;
   p.packs_dy = filters % kLanes<T> != 0;
   return p;
 }
@@ -78,8 +102,8 @@ WeightsPlan plan_weights(const ConvShape& s) {
 
 int64_t conv_tiled_forward_scratch(const ConvForwardArgs& args) {
   const ForwardPlan p = plan_forward(args.shape);
-  const int64_t patches = reads_x(args.shape) ? 0 : args.threads * round_up(p.block_rows * p.row, 16);
-  return (packed_weights(args.shape, p) + patches) * static_cast<int64_t>(sizeof(T));
+  const int64_t space = block_of_patches(args.shape, p) + piece_of_weights(p);
+  return (packed_weights(args.shape, p) + args.threads * space) * static_cast<int64_t>(sizeof(T));
 }
 
 void conv_tiled_forward(const ConvForwardArgs& args) {
@@ -89,7 +113,8 @@ void conv_tiled_forward(const ConvForwardArgs& args) {
   T* y = static_cast<T*>(args.y);
   const int64_t pixels = s.n * out_pixels(s), cg = channels_of(s), filters = filters_of(s);
   T* packed = static_cast<T*>(args.scratch);
-  T* patches = packed + packed_weights(s, p);
+  T* spaces = packed + packed_weights(s, p);
+  const int64_t patch_space = block_of_patches(s, p), space = patch_space + piece_of_weights(p);
   const int64_t group_weights = p.panels * p.depth * kPanel<T>;
   if (p.packs_weights) {
     constexpr int64_t kRows = 64;
@@ -117,16 +142,22 @@ void conv_tiled_forward(const ConvForwardArgs& args) {
       if (reads_x(s)) {
         a = x + p0 * s.c + g * cg + k0, row = s.c;
       } else {
-        T* to = patches + worker * round_up(p.block_rows * p.row, 16);
+        T* to = spaces + worker * space;
         pack_patches(s, x, g, p0, p1, k0, k1, to, p.row);
         a = to, row = p.row;
+      }
+      T* piece = spaces + worker * space + patch_space;
+      if (p.packs_pieces) {
+        const int64_t column = g * filters + j0 * kPanel<T>, columns = min_of(j1 * kPanel<T>, filters) - j0 * kPanel<T>;
+        pack_panels(w + k0 * s.k + column, s.k, k1 - k0, 0, k1 - k0, columns, piece);
       }
       const bool last = part + 1 == p.depth_parts;
       for (int64_t j = j0; j < j1; ++j) {
         const int64_t column = g * filters + j * kPanel<T>;
-        const T* panel =
-            p.packs_weights ? packed + g * group_weights + (j * p.depth + k0) * kPanel<T> : w + k0 * s.k + column;
-        const int64_t ldb = p.packs_weights ? kPanel<T> : s.k;
+        const T* panel = w + k0 * s.k + column;
+        if (p.packs_weights) panel = packed + g * group_weights + (j * p.depth + k0) * kPanel<T>;
+        if (p.packs_pieces) panel = piece + (j - j0) * (k1 - k0) * kPanel<T>;
+        const int64_t ldb = p.packs_weights || p.packs_pieces ? kPanel<T> : s.k;
         int64_t rows[kTileRows];
         TileOutput<T> out{y + column,
                           rows,

@@ -14,6 +14,9 @@ constexpr const char* kPathNames[] = {"generic", "tiled", "pointwise", "direct"}
 
 // Up to here a pixel is so short that gathering patches costs as much as the products.
 constexpr int64_t kFewChannels = 8;
+constexpr int64_t kManyChannels = 192;
+// Rows of the register tile of AVX-512, and how many of them an average tile must use (measured).
+constexpr int64_t kTileWidth = 14, kMinRun = 10;
 
 [[noreturn]] void fail(const std::string& op, const std::string& text) {
   throw std::invalid_argument("[" + op + "] " + text);
@@ -47,7 +50,10 @@ bool applies(const ConvShape& s, ConvPath path) {
 
 ConvPath choose(const ConvShape& s) {
   if (applies(s, ConvPath::pointwise)) return ConvPath::pointwise;
-  if (s.c <= kFewChannels && applies(s, ConvPath::direct)) return ConvPath::direct;
+  // Rows that fill register tiles need no patches; with many channels patches cost little, and save padded rows.
+  const int64_t width = s.axis[2].out, tiles = (width + kTileWidth - 1) / kTileWidth;
+  const bool fills = width >= kMinRun * tiles && s.c <= kManyChannels;
+  if ((s.c <= kFewChannels || fills) && applies(s, ConvPath::direct)) return ConvPath::direct;
   return applies(s, ConvPath::tiled) ? ConvPath::tiled : ConvPath::generic;
 }
 

@@ -166,6 +166,10 @@ def _rows():
     yield conv_row("bands", (2, 40, 30, 5), (3, 3, 5, 17), "direct", padding="same")
     yield conv_row("many-panels", (3, 34, 33, 4), (3, 3, 4, 100), "direct")
     yield conv_row("splits", (1, 3, 9, 64), (3, 3, 64, 20), "direct")
+    yield transpose_row("one-channel", (3, 7, 6, 33), (4, 4, 1, 33), "direct", strides=2, padding="same", bias=True)
+    yield transpose_row("three-channels", (1, 30, 9, 16), (5, 5, 3, 16), "direct", strides=2, padding="same")
+    yield transpose_row("panels", (2, 15, 4, 3), (7, 7, 3, 3), "direct", strides=2)
+    yield transpose_row("many-images", (40, 3, 4, 5), (3, 3, 2, 5), "direct")
     yield conv_row("large", (1, 3, 5, 300), (3, 3, 300, 400), "direct", padding="same")
     yield conv_row("bias", (2, 6, 5, 3), (3, 3, 3, 17), "direct", bias=True)
     yield conv_row("bias-relu", (2, 16, 15, 3), (3, 3, 3, 32), "direct", bias=True, activation="relu")
@@ -180,6 +184,7 @@ def _rows():
     yield conv_row("ranges", (3, 26, 27, 2), (3, 3, 2, 5), "tiled")
     yield conv_row("many-panels", (1, 34, 33, 4), (3, 3, 4, 100), "tiled")
     yield conv_row("images", (17, 3, 3, 4), (3, 3, 4, 20), "tiled", padding="same")
+    yield conv_row("heavy", (3, 6, 5, 260), (3, 3, 260, 130), "tiled", padding="same")
     yield conv_row("wide-input", (1, 5, 5, 70), (3, 3, 70, 3), "tiled")
     for name, x, kernel in [
         ("odd", (2, 3, 5, 5), (1, 1, 5, 17)),
@@ -190,7 +195,7 @@ def _rows():
         yield conv_row(name, x, kernel, "pointwise")
     yield conv_row("bias-relu", (1, 4, 7, 31), (1, 1, 31, 48), "pointwise", bias=True, activation="relu")
     yield conv_row("groups", (1, 4, 7, 6), (1, 1, 3, 10), "pointwise", groups=2)
-    for path in ("generic", "tiled"):
+    for path in ("generic", "tiled", "direct"):
         for padding in ("valid", "same"):
             for k, s in [(3, 2), (4, 2), (2, 3), (5, 1), (1, 2), (1, 1)]:
                 yield transpose_row(
@@ -208,6 +213,8 @@ def _rows():
             yield transpose_row(f"{padding}-dilation", (1, 4, 3, 2), (3, 2, 3, 2), path, dilation=2, padding=padding)
         yield transpose_row("bias", (2, 3, 4, 3), (3, 3, 33, 3), path, bias=True, strides=2, padding="same")
         yield transpose_row("1d", (2, 5, 3), (4, 2, 3), path, strides=2)
+        if path == "direct":
+            continue
         yield transpose_row("3d", (1, 2, 3, 2, 3), (3, 2, 2, 4, 3), path, strides=2, padding="same")
     yield transpose_row("1x1", (2, 3, 4, 5), (1, 1, 18, 5), "pointwise", bias=True)
 
