@@ -84,9 +84,9 @@ struct Sum {
   }
   DLBD_INLINE double total() {
     fold();
-    double sum = 0;
-    for (int i = 0; i < kLanes<T>; ++i) sum += lanes[i];
-    return sum;
+    for (int width = kLanes<T> / 2; width > 0; width /= 2)
+      for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+    return lanes[0];
   }
 };
 
@@ -239,31 +239,66 @@ DLBD_INLINE double element_share(const LossShape& s) {
 
 // --- losses over classes ------------------------------------------------------------------------------------------
 
+// Four vectors at a time: one accumulator would wait for each addition.
+constexpr int kUnroll = 4;
+
+template <class T>
+T row_max(const T* x, int64_t n) {
+  const T lowest = static_cast<T>(-__builtin_inf());
+  Vec<T> most[kUnroll];
+#pragma GCC unroll 4
+  for (int j = 0; j < kUnroll; ++j) most[j] = splat(lowest);
+  int64_t i = 0;
+  for (; i + kUnroll * kLanes<T> <= n; i += kUnroll * kLanes<T>)
+#pragma GCC unroll 4
+    for (int j = 0; j < kUnroll; ++j) most[j] = vmax<T>(most[j], load(x + i + j * kLanes<T>));
+  for (; i < n; i += kLanes<T>) most[0] = vmax<T>(most[0], load_n(x + i, min_of<int64_t>(kLanes<T>, n - i), lowest));
+  return reduce_max<T>(vmax<T>(vmax<T>(most[0], most[1]), vmax<T>(most[2], most[3])));
+}
+
+template <class T>
+double sum_of_exponentials(const T* x, int64_t n, T max) {
+  Sum<T> total;
+  Vec<T> sums[kUnroll] = {};
+  int64_t i = 0;
+  while (i < n) {
+    // at most 16 additions in T before what they gave is kept in double
+    const int64_t stop = min_of<int64_t>(n, i + 16 * kUnroll * kLanes<T>);
+    for (; i + kUnroll * kLanes<T> <= stop; i += kUnroll * kLanes<T>)
+#pragma GCC unroll 4
+      for (int j = 0; j < kUnroll; ++j) sums[j] += exp(load(x + i + j * kLanes<T>) - max);
+    for (; i < stop; i += kLanes<T>)  // the missing lanes count exp(-inf)
+      sums[1] += exp(load_n(x + i, min_of<int64_t>(kLanes<T>, n - i), static_cast<T>(-__builtin_inf())) - max);
+    const Vec<T> block = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    if (stop == n && stop <= 16 * kUnroll * kLanes<T>) return static_cast<double>(reduce_add<T>(block));
+    total.block = block;
+    total.fold();
+#pragma GCC unroll 4
+    for (int j = 0; j < kUnroll; ++j) sums[j] = Vec<T>{};
+  }
+  return total.total();
+}
+
 // L = log sum exp(x) * sum(t) - sum(t x); statistics: max, 1 / sum exp(x - max), sum(t).
 template <class T>
 double softmax_row(const LossShape& s, const void* labels, int64_t label, const T* x, int64_t row, Target<T> target,
                    T* statistics) {
   const int64_t n = s.columns;
-  Vec<T> most = splat(static_cast<T>(-__builtin_inf()));
-  for (int64_t i = 0; i < n; i += kLanes<T>)
-    most = vmax<T>(most, load_n(x + i, min_of<int64_t>(kLanes<T>, n - i), static_cast<T>(-__builtin_inf())));
-  const T max = reduce_max<T>(most);
-  Sum<T> exponentials, weighted, weights;
-  for (int64_t i = 0; i < n; i += kLanes<T>) {
-    const int64_t lanes = min_of<int64_t>(kLanes<T>, n - i);
-    const Vec<T> shifted = load_n(x + i, lanes, max) - max;
-    exponentials.add(keep_n<T>(exp(shifted), lanes));
-    if (s.sparse) continue;
-    const Vec<T> t =
-        keep_n<T>(load_labels<T>(labels, s.label_dtype, row * n + i, lanes) * target.scale + target.shift, lanes);
-    weights.add(t);
-    weighted.add(t == T(0) ? t : t * shifted);  // 0 * -inf counts as nothing
-  }
-  const double sum = exponentials.total();
+  const T max = row_max(x, n);
+  const double sum = sum_of_exponentials(x, n, max);
   statistics[0] = max, statistics[1] = static_cast<T>(1 / sum);
   if (s.sparse) {
     statistics[2] = T(1);
     return __builtin_log(sum) - (static_cast<double>(x[label]) - static_cast<double>(max));
+  }
+  Sum<T> weighted, weights;
+  for (int64_t i = 0; i < n; i += kLanes<T>) {
+    const int64_t lanes = min_of<int64_t>(kLanes<T>, n - i);
+    const Vec<T> shifted = load_n(x + i, lanes, max) - max;
+    const Vec<T> t =
+        keep_n<T>(load_labels<T>(labels, s.label_dtype, row * n + i, lanes) * target.scale + target.shift, lanes);
+    weights.add(t);
+    weighted.add(t == T(0) ? t : t * shifted);  // 0 * -inf counts as nothing
   }
   const double weight = weights.total();
   statistics[2] = static_cast<T>(weight);

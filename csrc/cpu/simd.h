@@ -187,24 +187,29 @@ DLBD_INLINE Vec<double> vsqrt(Vec<double> x) {
 #endif
 }
 
-// Sum of the lanes by halving: the same order on every call.
-template <class T>
-DLBD_INLINE T reduce_add(Vec<T> v) {
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  for (int width = kLanes<T> / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
+// Lane i of the result is lane i ^ width of v.
+template <int width, class T>
+DLBD_INLINE Vec<T> swap_lanes(Vec<T> v) {
+  Mask<T> from;
+  for (int i = 0; i < kLanes<T>; ++i) from[i] = i ^ width;
+  return __builtin_shuffle(v, from);
 }
 
-template <class T>
+// Sum of the lanes by halving: the same order on every call.
+template <class T, int width = kLanes<T> / 2>
+DLBD_INLINE T reduce_add(Vec<T> v) {
+  if constexpr (width == 0)
+    return v[0];
+  else
+    return reduce_add<T, width / 2>(v + swap_lanes<width, T>(v));
+}
+
+template <class T, int width = kLanes<T> / 2>
 DLBD_INLINE T reduce_max(Vec<T> v) {
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  T best = lanes[0];
-  for (int i = 1; i < kLanes<T>; ++i)
-    if (lanes[i] > best || lanes[i] != lanes[i]) best = lanes[i];
-  return best;
+  if constexpr (width == 0)
+    return v[0];
+  else
+    return reduce_max<T, width / 2>(vmax<T>(v, swap_lanes<width, T>(v)));
 }
 
 }  // namespace dlbd::DLBD_ISA
