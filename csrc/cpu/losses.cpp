@@ -14,12 +14,6 @@ constexpr double kEpsilon = 1e-7;  // Keras's, where it keeps probabilities away
 constexpr double kLog2 = 0.69314718055994530942;
 
 template <class T>
-DLBD_INLINE Vec<T> log_of(Vec<T> x) {
-  for (int i = 0; i < kLanes<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_logf(x[i]) : __builtin_log(x[i]);
-  return x;
-}
-
-template <class T>
 DLBD_INLINE Vec<T> magnitude(Vec<T> x) {
   return x < T(0) ? -x : x;
 }
@@ -134,7 +128,7 @@ DLBD_INLINE Vec<T> element_loss(const LossShape& s, Vec<T> t, Vec<T> p) {
       const Vec<T> e = magnitude<T>(p - t);  // log cosh e = e + log(1 + exp(-2e)) - log 2
       return e + log1p(exp(T(-2) * e)) - T(kLog2);
     }
-    case LossKind::poisson: return p - t * log_of<T>(p + T(kEpsilon));
+    case LossKind::poisson: return p - t * log(p + T(kEpsilon));
     case LossKind::hinge: return at_least<T>(T(1) - t * p, 0);
     case LossKind::squared_hinge: {
       const Vec<T> e = at_least<T>(T(1) - t * p, 0);
@@ -142,12 +136,12 @@ DLBD_INLINE Vec<T> element_loss(const LossShape& s, Vec<T> t, Vec<T> p) {
     }
     case LossKind::kl_divergence: {
       const Vec<T> a = at_most<T>(at_least<T>(t, kEpsilon), 1), b = at_most<T>(at_least<T>(p, kEpsilon), 1);
-      return a * log_of<T>(a / b);
+      return a * log(a / b);
     }
     case LossKind::sigmoid_cross_entropy: return at_least<T>(p, 0) - p * t + log1p(exp(-magnitude<T>(p)));
     case LossKind::binary_cross_entropy: {
       const Vec<T> q = at_most<T>(at_least<T>(p, kEpsilon), static_cast<T>(1 - kEpsilon));
-      return -(t * log_of<T>(q) + (T(1) - t) * log_of<T>(T(1) - q));
+      return -(t * log(q) + (T(1) - t) * log(T(1) - q));
     }
     case LossKind::identity:
     default: return p;
@@ -344,7 +338,7 @@ double categorical_row(const LossShape& s, const void* labels, int64_t label, co
     const Vec<T> q = load_n(x + i, lanes) / sum;
     const Vec<T> t = keep_n<T>(
         load_labels<T>(labels, s.label_dtype, row * s.columns + i, lanes) * target.scale + target.shift, lanes);
-    loss.add(-t * log_of<T>(at_most<T>(at_least<T>(q, low), high)));
+    loss.add(-t * log(at_most<T>(at_least<T>(q, low), high)));
     unclipped.add((q < low) | (q > high) ? Vec<T>{} : t);
   }
   statistics[1] = static_cast<T>(unclipped.total());
