@@ -19,8 +19,10 @@ py::object CpuBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
   std::array<Py_intptr_t, kMaxDims> dims;
   int64_t bytes = dtype.itemsize();
   for (int i = 0; i < ndim; ++i) {
-    dims[i] = shape[i].cast<int64_t>();
-    if (dims[i] < 0 || __builtin_mul_overflow(bytes, dims[i], &bytes))
+    int overflow = 0;  // an int too large for int64 is a wrong shape, not a failed cast
+    dims[i] = PyLong_AsLongLongAndOverflow(py::object(shape[i]).ptr(), &overflow);
+    if (dims[i] == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (overflow != 0 || dims[i] < 0 || __builtin_mul_overflow(bytes, dims[i], &bytes))
       throw py::value_error("shape " + std::string(py::str(shape)) + " is negative or overflows 64 bits");
   }
   Recording* recording = Recording::current();
