@@ -6,6 +6,7 @@
 #pragma once
 
 #include "activation.h"
+#include "rnn_gates.h"
 #include "rnn_tile.h"
 
 namespace dlbd::DLBD_ISA {
@@ -94,7 +95,7 @@ struct SimpleCell {
   DLBD_INLINE static void finish(const RnnForward<T>& f, const RnnRows<T>& w, int, const RnnSpot& at, const T* out) {
     Vec<T> h = load(w.a[at.s % 2] + at.row * f.lda + at.unit);
     if (at.live) {
-      h = activate<T>(f.activation, load(out));
+      h = f.activation.kind == Activation::tanh ? gate_tanh(load(out)) : activate<T>(f.activation, load(out));
       keep(f, at, 1, 0, h);
     }
     emit(f, w, at, h);
@@ -114,12 +115,12 @@ struct LstmCell {
     Vec<T> c = load(cell), h = load(w.a[at.s % 2] + at.row * f.lda + at.unit);
     if (f.c_before) put(f.c_before + at.step * f.units + at.unit, c, at.lanes);
     if (at.live) {
-      const Vec<T> i = sigmoid<T>(load(out));
-      const Vec<T> forget = sigmoid<T>(load(out + kProductStride<T>));
-      const Vec<T> g = tanh(load(out + 2 * kProductStride<T>));
-      const Vec<T> o = sigmoid<T>(load(out + 3 * kProductStride<T>));
+      const Vec<T> i = gate_sigmoid(load(out));
+      const Vec<T> forget = gate_sigmoid(load(out + kProductStride<T>));
+      const Vec<T> g = gate_tanh(load(out + 2 * kProductStride<T>));
+      const Vec<T> o = gate_sigmoid(load(out + 3 * kProductStride<T>));
       c = forget * c + i * g;
-      h = o * tanh(c);
+      h = o * gate_tanh(c);
       store(cell, c);
       keep(f, at, 4, 0, i), keep(f, at, 4, 1, forget), keep(f, at, 4, 2, g), keep(f, at, 4, 3, o);
     }
@@ -142,10 +143,10 @@ struct GruCell {
   DLBD_INLINE static void finish(const RnnForward<T>& f, const RnnRows<T>& w, int, const RnnSpot& at, const T* out) {
     Vec<T> h = load(w.a[at.s % 2] + at.row * f.lda + at.unit);
     if (at.live) {
-      const Vec<T> z = sigmoid<T>(load(out));
-      const Vec<T> r = sigmoid<T>(load(out + kProductStride<T>));
+      const Vec<T> z = gate_sigmoid(load(out));
+      const Vec<T> r = gate_sigmoid(load(out + kProductStride<T>));
       const Vec<T> recurrent = load(out + 3 * kProductStride<T>);
-      const Vec<T> candidate = tanh(load(out + 2 * kProductStride<T>) + r * recurrent);
+      const Vec<T> candidate = gate_tanh(load(out + 2 * kProductStride<T>) + r * recurrent);
       h = z * h + (T(1) - z) * candidate;
       keep(f, at, 4, 0, z), keep(f, at, 4, 1, r), keep(f, at, 4, 2, candidate), keep(f, at, 4, 3, recurrent);
     }
@@ -167,15 +168,15 @@ struct GruResetBeforeCell {
     Vec<T> h = load(w.a[at.s % 2] + at.row * f.lda + at.unit);
     T* z = w.z + at.row * f.padded + at.unit;
     if (phase == 0) {
-      const Vec<T> update = sigmoid<T>(load(out));
-      const Vec<T> r = sigmoid<T>(load(out + kProductStride<T>));
+      const Vec<T> update = gate_sigmoid(load(out));
+      const Vec<T> r = gate_sigmoid(load(out + kProductStride<T>));
       store(z, update);
       put(w.gated + at.row * f.lda + at.unit, r * h, at.lanes);
       keep(f, at, 3, 0, update), keep(f, at, 3, 1, r);
       return;
     }
     if (at.live) {
-      const Vec<T> candidate = tanh(load(out + 2 * kProductStride<T>));
+      const Vec<T> candidate = gate_tanh(load(out + 2 * kProductStride<T>));
       const Vec<T> update = load(z);
       h = update * h + (T(1) - update) * candidate;
       keep(f, at, 3, 2, candidate);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "activation.h"
+#include "rnn_gates.h"
 #include "rnn_tile.h"
 
 namespace dlbd::DLBD_ISA {
@@ -110,7 +111,7 @@ struct LstmCellBackward {
     }
     const Vec<T> i = saved(f, at, 4, 0), forget = saved(f, at, 4, 1), g = saved(f, at, 4, 2), o = saved(f, at, 4, 3);
     const Vec<T> before = get(f.c_before + at.step * f.units + at.unit, at.lanes);
-    const Vec<T> squashed = tanh(forget * before + i * g);
+    const Vec<T> squashed = gate_tanh(forget * before + i * g);
     T* cell = w.dc + at.row * f.padded + at.unit;
     const Vec<T> dc = load(cell) + dh * o * (T(1) - squashed * squashed);
     note(f, w, at, 0, dc * g * i * (T(1) - i));
