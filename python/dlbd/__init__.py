@@ -49,8 +49,17 @@ _SUBMODULES = frozenset(
 )
 _NAMES = {"Input": "layers", "Layer": "layers", "Model": "models", "Sequential": "models"}
 
-if not hasattr(ops, "dense") or not hasattr(ops, "dot_product_attention"):  # until these operations are there
-    _NAMES = {}
+
+def _composed_dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) -> Any:
+    """Until the fused operation is there: the same from three."""
+    y = ops.matmul(ops.cast(x, kernel.dtype), kernel)
+    if bias is not None:
+        y = ops.add(y, bias)
+    return getattr(ops, activation)(y) if activation else y
+
+
+if not hasattr(ops, "dense"):
+    ops.dense = _composed_dense  # type: ignore[attr-defined]
 
 
 def __getattr__(name: str) -> Any:

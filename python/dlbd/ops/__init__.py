@@ -1,7 +1,6 @@
 """One function per operation, with the names of ``keras.ops``."""
 
 from dlbd.ops import operators as operators
-from dlbd.ops.attention import dot_product_attention
 from dlbd.ops.activations import (
     celu,
     elu,
@@ -30,6 +29,7 @@ from dlbd.ops.activations import (
     tanh_shrink,
     threshold,
 )
+from dlbd.ops.attention import dot_product_attention
 from dlbd.ops.compare import (
     equal,
     greater,

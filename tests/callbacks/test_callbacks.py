@@ -1,0 +1,134 @@
+import re
+
+import numpy as np
+import pytest
+
+import dlbd
+from dlbd import callbacks
+from tests.models.programs import blobs, mlp
+
+
+def test_stages_in_order():
+    told = []
+
+    class Spy(callbacks.Callback):
+        pass
+
+    for stage in ("train", "test"):
+        for end in ("begin", "end"):
+            setattr(Spy, f"on_{stage}_{end}", lambda self, logs=None, s=f"{stage} {end}": told.append(s))
+            setattr(Spy, f"on_{stage}_batch_{end}", lambda self, i, logs=None, s=f"{stage} batch {end}": told.append(s))
+    for end in ("begin", "end"):
+        setattr(Spy, f"on_epoch_{end}", lambda self, i, logs=None, s=f"epoch {end}": told.append(s))
+    x, y = blobs(40)
+    mlp().fit(x, y, batch_size=20, validation_data=(x[:10], y[:10]), verbose=0, callbacks=Spy())
+    batch = ["train batch begin", "train batch end"]
+    test = ["test begin", "test batch begin", "test batch end", "test end"]
+    assert told == ["train begin", "epoch begin", *batch * 2, *test, "epoch end", "train end"]
+
+
+def test_logs_of_batches_are_running_means():
+    x, y = blobs(64)
+    seen = []
+    model = mlp(optimizer=dlbd.optimizers.SGD(0.0))
+    spy = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
+    model.fit(x, y, shuffle=False, verbose=0, callbacks=[spy])
+    first = model.evaluate(x[:32], y[:32], verbose=0)[0]
+    second = model.evaluate(x[32:], y[32:], verbose=0)[0]
+    assert seen == pytest.approx([first, (first + second) / 2], rel=1e-6)
+
+
+def test_early_stopping():
+    x, y = blobs()
+    model = mlp(optimizer=dlbd.optimizers.SGD(0.0))
+    stopper = callbacks.EarlyStopping(monitor="loss", patience=2, restore_best_weights=True)
+    assert model.fit(x, y, epochs=20, shuffle=False, verbose=0, callbacks=[stopper]).epoch == [0, 1, 2]
+    assert stopper.stopped_epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("monitor", "values", "stopped"),
+    [("val_loss", [3, 2, 1, 1.5, 1.2, 0.5], 4), ("val_accuracy", [0.1, 0.5, 0.4, 0.3, 0.9], 3)],
+)
+def test_early_stopping_directions(monitor: str, values: list, stopped: int):
+    class Model:
+        stop_training = False
+
+    stopper = callbacks.EarlyStopping(monitor=monitor, patience=2)
+    stopper.set_model(Model())
+    stopper.on_train_begin()
+    for epoch, value in enumerate(values):
+        stopper.on_epoch_end(epoch, {monitor: value})
+        if stopper.model.stop_training:
+            break
+    assert epoch == stopped
+
+
+def test_early_stopping_restores_the_best_weights():
+    x, y = blobs()
+    model = mlp()
+    kept = {}
+    losses = iter([3.0, 1.0, 2.0, 2.5])
+
+    class Keeper(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kept[epoch] = self.model.get_weights()
+            logs["fake"] = next(losses)
+
+    stopper = callbacks.EarlyStopping("fake", patience=2, restore_best_weights=True)
+    model.fit(x, y, epochs=10, verbose=0, callbacks=[Keeper(), stopper])
+    for found, wanted in zip(model.get_weights(), kept[1], strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_early_stopping_without_its_value_warns():
+    x, y = blobs()
+    with pytest.warns(UserWarning, match="'val_loss', which is not among"):
+        mlp().fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
+
+
+def test_lines_in_a_log(capsys):
+    x, y = blobs()
+    model = mlp()
+    model.fit(x, y, epochs=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Epoch 1/2"
+    assert re.fullmatch(r"7/7 ━{20} \d+s \d+[mu]s/step - accuracy: \d\.\d{4} - loss: \d\.\d{4}", lines[1])
+    assert len(lines) == 4
+    model.evaluate(x, y)
+    assert re.match(r"7/7 ━{20}", capsys.readouterr().out)
+    model.fit(x, y, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_bar_in_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("dlbd.callbacks.progress.REFRESH", 0.0)
+    x, y = blobs()
+    mlp().fit(x, y, validation_split=0.2)
+    text = capsys.readouterr().out
+    assert text.count("\r") >= 5
+    assert "1/5 ━━━━────────────────" in text
+    assert text.splitlines()[-1].count("val_loss") == 1
+
+
+def test_a_broken_stdout_does_not_end_training(monkeypatch):
+    import sys
+
+    class Broken:
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise BrokenPipeError
+
+        def isatty(self):
+            return True
+
+    x, y = blobs()
+    model = mlp()
+    real, sys.stdout = sys.stdout, Broken()
+    try:
+        model.fit(x, y, verbose=1)
+    finally:
+        sys.stdout = real

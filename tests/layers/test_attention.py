@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+
+import dlbd
+from dlbd import layers
+
+from .check import check_layer
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def attend(q, v, k, scale=1.0):
+    return softmax(q @ k.swapaxes(-1, -2) * scale) @ v
+
+
+def inputs(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(s).astype(np.float32) for s in shapes]
+
+
+def test_self_attention():
+    check_layer(lambda: layers.Attention(), (2, 5, 3), (2, 5, 3), reference=lambda x: attend(x, x, x))
+
+
+def test_one_element_list_is_self_attention():
+    (x,) = inputs((2, 5, 3))
+    layer = layers.Attention()
+    np.testing.assert_array_equal(layer([x]), layer(x))
+    np.testing.assert_allclose(layer([x]), layer([x, x]), rtol=1e-6)
+
+
+def test_query_value_key():
+    q, v, k = inputs((2, 5, 3), (2, 6, 4), (2, 6, 3))
+    layer = layers.Attention()
+    y = layer([q, v, k])
+    np.testing.assert_allclose(y, attend(q, v, k), rtol=1e-5, atol=1e-6)
+    assert layer.compute_output_shape([q.shape, v.shape, k.shape]) == y.shape
+
+
+@pytest.mark.parametrize("mode", ["dot", "concat"])
+def test_scale_and_scores(mode: str):
+    q, v = inputs((2, 5, 3), (2, 6, 3))
+    layer = layers.Attention(use_scale=True, score_mode=mode)
+    layer.build([q.shape, v.shape])
+    layer.set_weights([np.float32(0.7)] + ([np.float32(1.3)] if mode == "concat" else []))
+    y, weights = layer([q, v], return_attention_scores=True)
+    if mode == "dot":
+        wanted = softmax(0.7 * q @ v.swapaxes(1, 2))
+    else:
+        wanted = softmax(1.3 * np.tanh(0.7 * (q[:, :, None] + v[:, None])).sum(-1))
+    np.testing.assert_allclose(weights, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y, wanted @ v, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer([q, v]), y, rtol=1e-5, atol=1e-6)
+
+
+def test_masks():
+    q, v = inputs((2, 3, 4), (2, 5, 4))
+    value_mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
+    query_mask = np.array([[1, 1, 0], [1, 1, 1]], bool)
+    layer = layers.Attention()
+    y = np.array(layer([q, v], mask=[query_mask, value_mask]))
+    wanted = np.stack([attend(q[0], v[0, :3], v[0, :3]), attend(q[1], v[1], v[1])])
+    wanted[0, 2] = 0
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+    unfused, _ = layer([q, v], mask=[query_mask, value_mask], return_attention_scores=True)
+    np.testing.assert_allclose(unfused, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_causal():
+    (x,) = inputs((1, 4, 3))
+    layer = layers.Attention()
+    y = np.array(layer(x, use_causal_mask=True))
+    for t in range(4):
+        np.testing.assert_allclose(
+            y[:, t : t + 1], attend(x[:, t : t + 1], x[:, : t + 1], x[:, : t + 1]), rtol=1e-5, atol=1e-6
+        )
+    unfused, _ = layer(x, use_causal_mask=True, return_attention_scores=True)
+    np.testing.assert_allclose(unfused, y, rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_of_weights():
+    check_layer(lambda: layers.Attention(dropout=0.5), (2, 5, 3), (2, 5, 3), random=True)
+
+
+@pytest.mark.parametrize("shapes", [[(2, 5)], [(2, 5, 3)] * 4, [(2, 5, 3), (2, 6, 4)]])
+def test_wrong_inputs_name_the_layer(shapes):
+    with pytest.raises(ValueError, match="layer 'a'"):
+        layers.Attention(name="a")(inputs(*shapes))
+
+
+class SelfAttention(layers.Layer):
+    """MultiHeadAttention of a sequence with itself, so that check_layer can call it."""
+
+    supports_masking = True
+
+    def __init__(self, heads=2, key_dim=3, options=None, **kwargs):
+        super().__init__(**kwargs)
+        self.heads, self.key_dim, self.options = heads, key_dim, options
+        self.attention = layers.MultiHeadAttention(heads, key_dim, **(options or {}))
+
+    def build(self, input_shape):
+        self.attention.build(input_shape)
+
+    def call(self, x, training=False):
+        return self.attention(x, x, training=training)
+
+    def compute_output_shape(self, input_shape):
+        return self.attention.compute_output_shape(input_shape)
+
+
+def multi_head_reference(x, wq, bq, wk, bk, wv, bv, wo, bo):
+    q, k, v = (np.einsum("btd,dhk->bhtk", x, w) + b[:, None] for w, b in ((wq, bq), (wk, bk), (wv, bv)))
+    y = attend(q, v, k, 1 / np.sqrt(q.shape[-1]))
+    return np.einsum("bhtk,hko->bto", y, wo) + bo
+
+
+def test_multi_head_attention():
+    shapes = [(6, 2, 3), (2, 3)] * 3 + [(2, 3, 6), (6,)]
+    check_layer(lambda: SelfAttention(), (2, 5, 6), (2, 5, 6), weights=shapes, reference=multi_head_reference)
+
+
+def test_multi_head_attention_sizes():
+    shapes = [(6, 2, 3), (6, 2, 3), (6, 2, 4), (2, 4, 7)]
+    options = {"value_dim": 4, "use_bias": False, "output_shape": 7}
+    check_layer(lambda: SelfAttention(options=options), (2, 5, 6), (2, 5, 7), weights=shapes)
+
+
+def test_multi_head_attention_scores_masks_and_key():
+    q, v, k = inputs((2, 3, 6), (2, 5, 4), (2, 5, 7))
+    layer = layers.MultiHeadAttention(2, 3)
+    mask = np.tril(np.ones((3, 5), bool))[None].repeat(2, 0)
+    y = layer(q, v, k, attention_mask=mask)
+    unfused, weights = layer(q, v, k, attention_mask=mask, return_attention_scores=True)
+    assert weights.shape == (2, 2, 3, 5)
+    np.testing.assert_allclose(unfused, y, rtol=1e-5, atol=1e-6)
+    assert not np.array(weights)[~np.broadcast_to(mask[:, None], weights.shape)].any()
+    causal = layer(q, q[..., :4], q.repeat(2, -1)[..., :7], use_causal_mask=True)
+    assert causal.shape == (2, 3, 6)
+
+
+def test_multi_head_attention_sees_the_masks_of_embeddings():
+    embedding = layers.Embedding(10, 6, mask_zero=True)
+    layer = layers.MultiHeadAttention(2, 3)
+    long, short = embedding(np.array([[1, 2, 3, 0]])), embedding(np.array([[1, 2, 3]]))
+    y = np.array(layer(long, long))
+    np.testing.assert_allclose(y[:, :3], layer(short, short), rtol=1e-5, atol=1e-6)
+
+
+def test_multi_head_attention_without_value():
+    with pytest.raises(TypeError, match="query, value"):
+        layers.MultiHeadAttention(2, 3)(np.ones((2, 3, 4), np.float32))
+
+
+def test_attention_model_of_polarity_shape():
+    """The parts of an attention classifier train together."""
+    model = dlbd.Sequential(
+        [
+            layers.Embedding(50, 8, mask_zero=True),
+            SelfAttention(2, 4),
+            layers.LayerNormalization(),
+            layers.Flatten(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 50, (64, 6))
+    y = (x[:, 0] > 25).astype(np.float32)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=30, batch_size=16, verbose=0)
+    assert history.history["accuracy"][-1] > 0.9
