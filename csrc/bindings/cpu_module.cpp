@@ -11,6 +11,7 @@
 #include "gemm.h"
 #include "losses.h"
 #include "metrics.h"
+#include "measure.h"
 #include "norm.h"
 #include "optimizer.h"
 #include "pool.h"
@@ -39,6 +40,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_gemm<Backend>(m);
   dlbd::bind_losses<Backend>(m);
   dlbd::bind_metrics<Backend>(m);
+  dlbd::bind_measure<Backend>(m);
   dlbd::bind_norm<Backend>(m);
   dlbd::bind_optimizer<Backend>(m);
   dlbd::bind_pool<Backend>(m);

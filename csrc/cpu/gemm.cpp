@@ -75,7 +75,7 @@ constexpr int64_t kTaskWork = 1 << 23, kSmallTaskWork = 1 << 19, kEnoughTasks = 
 Plan plan_of(const GemmShape& s) {
   Plan plan;
   const bool packed = s.path == GemmPath::packed;
-  plan.pack_a = packed;
+  plan.pack_a = packed && s.trans_a;
   plan.pack_b = packed || s.trans_b;
   const int64_t tiles = max_of<int64_t>(1, ceil_div(s.m, kRows<float>));
   const int64_t panels = max_of<int64_t>(1, ceil_div(s.n, kPanel<float>));
@@ -95,57 +95,68 @@ Plan plan_of(const GemmShape& s) {
   return plan;
 }
 
-// Scratch of one worker, in floats: the panels of A and one panel of B, each a whole number of cache lines.
-int64_t panel_a_size(const Plan& plan) { return plan.pack_a ? round_up(plan.block_m * kDepth + kLanes<float>, 16) : 0; }
-int64_t panel_b_size(const Plan& plan) { return plan.pack_b ? kPanel<float> * kDepth : 0; }
+// Panels of B that are packed together; one, used while it is in L1, measured faster than longer runs through memory.
+constexpr int64_t kPanelsTogether = 1;
 
-void gemm_blocked(const GemmArgs& args) {
+// Scratch of one worker, in floats: the tiles of A and some panels of B, each a whole number of cache lines.
+int64_t panels_a_size(const Plan& plan) {
+  return plan.pack_a ? round_up(packed_a_size<float>(plan.block_m, kDepth), 16) : 0;
+}
+int64_t panels_b_size(const Plan& plan) {
+  return plan.pack_b ? min_of(plan.block_n, kPanelsTogether * kPanel<float>) * kDepth : 0;
+}
+
+// One block of C: m rows from i0, n columns from j0.
+void multiply_block_of(const GemmArgs& args, const Plan& plan, const Operands<float>& o, int64_t i0, int64_t m,
+                       int64_t j0, int64_t n, float* panels_a) {
   const GemmShape& s = args.shape;
-  const Plan plan = plan_of(s);
-  const int64_t per_matrix = plan.m_blocks * plan.n_blocks;
-  parallel_for(args.threads, s.batch * per_matrix, 1, [&](int64_t task, int64_t, int worker) {
-    const Operands<float> o = operands<float>(args, task / per_matrix);
-    const int64_t i0 = task % per_matrix % plan.m_blocks * plan.block_m;
-    const int64_t j0 = task % per_matrix / plan.m_blocks * plan.block_n;
-    const int64_t m = min_of(plan.block_m, s.m - i0), n = min_of(plan.block_n, s.n - j0);
-    const int64_t tiles = ceil_div(m, kRows<float>), height = m / tiles, taller = m % tiles;
-    float* const panels_a = static_cast<float*>(args.scratch) + worker * (panel_a_size(plan) + panel_b_size(plan));
-    float* const panel_b = panels_a + panel_a_size(plan);
-    const float* bias = static_cast<const float*>(args.bias);
-    int64_t p = 0;
-    do {
-      TileCall<float> call{};
-      call.k = min_of(s.k - p, kDepth);
-      const bool final = p + call.k >= s.k;
-      const Rows<float> a{o.a.data + i0 * o.a.row + p * o.a.step, o.a.row, o.a.step};
-      if (plan.pack_a)
-        for (int64_t t = 0, i = 0; t < tiles; ++t) {
-          const int64_t rows = height + (t < taller ? 1 : 0);
-          pack_a<float>({a.data + i * a.row, a.row, a.step}, rows, call.k, panels_a + t * call.k * kRows<float>);
-          i += rows;
-        }
-      call.a.row = plan.pack_a ? 1 : a.row, call.a.step = plan.pack_a ? kRows<float> : a.step;
-      call.c.row = s.n, call.c.accumulate = p != 0 || args.accumulate;
-      for (int64_t j = j0; j < j0 + n; j += kPanel<float>) {
+  const float* bias = static_cast<const float*>(args.bias);
+  float* const panels_b = panels_a + panels_a_size(plan);
+  const RowTiles<float> tiles(m);
+  const int64_t group = plan.pack_b ? kPanelsTogether * kPanel<float> : n;
+  int64_t p = 0;
+  do {
+    TileCall<float> call{};
+    call.k = min_of(s.k - p, kDepth);
+    const bool final = p + call.k >= s.k;
+    const Rows<float> a{o.a.data + i0 * o.a.row + p * o.a.step, o.a.row, o.a.step};
+    if (plan.pack_a) pack_a<float>(a, m, call.k, panels_a);
+    call.a.row = plan.pack_a ? 1 : a.row, call.a.step = plan.pack_a ? kRows<float> : a.step;
+    call.c.row = s.n, call.c.accumulate = p != 0 || args.accumulate;
+    for (int64_t jg = 0; jg < n; jg += group) {
+      const float* b = o.b + p * o.b_row + (j0 + jg) * o.b_column;
+      if (plan.pack_b) pack_b(b, o.b_row, o.b_column, call.k, min_of(group, n - jg), panels_b);
+      const Columns<float> columns = plan.pack_b ? packed_columns(panels_b, call.k) : direct_columns(b, o.b_row);
+      call.ldb = columns.row;
+      for (int64_t jp = 0; jp < min_of(group, n - jg); jp += kPanel<float>) {
+        const int64_t j = j0 + jg + jp;
         call.n = min_of<int64_t>(kPanel<float>, j0 + n - j);
-        call.b = o.b + p * o.b_row + j * o.b_column, call.ldb = o.b_row;
-        if (plan.pack_b) {
-          pack_b(call.b, o.b_row, o.b_column, call.k, call.n, panel_b);
-          call.b = panel_b, call.ldb = kPanel<float>;
-        }
+        call.b = columns.data + jp / kPanel<float> * columns.panel;
         call.c.bias = bias && p == 0 ? bias + j : nullptr;
-        for (int64_t t = 0, i = 0; t < tiles; ++t) {
-          const int64_t rows = height + (t < taller ? 1 : 0);
+        for (int64_t t = 0; t < tiles.count; ++t) {
+          const int64_t i = tiles.first(t), rows = tiles.rows(t);
           call.a.data = plan.pack_a ? panels_a + t * call.k * kRows<float> : a.data + i * a.row;
           call.c.data = o.c + (i0 + i) * s.n + j;
           multiply_tile(rows, call);
           if (final && args.activation.kind != Activation::linear)
             activate_block(args.activation, call.c.data, s.n, rows, call.n);
-          i += rows;
         }
       }
-      p += call.k;
-    } while (p < s.k);
+    }
+    p += call.k;
+  } while (p < s.k);
+}
+
+void gemm_blocked(const GemmArgs& args) {
+  const GemmShape& s = args.shape;
+  const Plan plan = plan_of(s);
+  const int64_t per_matrix = plan.m_blocks * plan.n_blocks;
+  const int64_t per_worker = panels_a_size(plan) + panels_b_size(plan);
+  parallel_for(args.threads, s.batch * per_matrix, 1, [&](int64_t task, int64_t, int worker) {
+    const int64_t i = task % per_matrix % plan.m_blocks * plan.block_m;
+    const int64_t j = task % per_matrix / plan.m_blocks * plan.block_n;
+    multiply_block_of(args, plan, operands<float>(args, task / per_matrix), i, min_of(plan.block_m, s.m - i), j,
+                      min_of(plan.block_n, s.n - j), static_cast<float*>(args.scratch) + worker * per_worker);
   });
 }
 
@@ -154,7 +165,7 @@ void gemm_blocked(const GemmArgs& args) {
 int64_t gemm_scratch(const GemmArgs& args) {
   if (args.shape.path == GemmPath::generic) return 0;
   const Plan plan = plan_of(args.shape);
-  return args.threads * (panel_a_size(plan) + panel_b_size(plan)) * static_cast<int64_t>(sizeof(float));
+  return args.threads * (panels_a_size(plan) + panels_b_size(plan)) * static_cast<int64_t>(sizeof(float));
 }
 
 void gemm(const GemmArgs& args) {

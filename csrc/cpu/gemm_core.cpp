@@ -78,43 +78,48 @@ void multiply_tile(int64_t rows, const TileCall<T>& call) {
 
 template <class T>
 void pack_b(const T* b, int64_t row, int64_t column, int64_t k, int64_t n, T* panels) {
-  for (int64_t j = 0; j < n; j += kPanel<T>, panels += k * kPanel<T>) {
-    const int64_t columns = min_of<int64_t>(kPanel<T>, n - j);
-    const T* from = b + j * column;
-    if (column == 1 && columns == kPanel<T>) {
-      for (int64_t p = 0; p < k; ++p)
+  // Runs of this many panels are copied together, so that memory is read in long runs.
+  constexpr int64_t kTogether = 8 * kPanel<T>;
+  for (int64_t j0 = 0; column == 1 && j0 < n; j0 += kTogether) {
+    const int64_t columns = min_of(kTogether, n - j0), whole = columns / kPanel<T>;
+    for (int64_t p = 0; p < k; ++p) {
+      const T* from = b + p * row + j0;
+      T* to = panels + j0 * k + p * kPanel<T>;
+      for (int64_t q = 0; q < whole; ++q, from += kPanel<T>, to += k * kPanel<T>)
 #pragma GCC unroll 4
-        for (int v = 0; v < kTileVectors; ++v)
-          store(panels + p * kPanel<T> + v * kLanes<T>, load(from + p * row + v * kLanes<T>));
-    } else if (column == 1) {
-      for (int64_t p = 0; p < k; ++p)
-        for (int v = 0; v < kTileVectors; ++v) {
-          const int64_t lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, columns - v * kLanes<T>));
-          store(panels + p * kPanel<T> + v * kLanes<T>, load_n(from + p * row + v * kLanes<T>, lanes));
-        }
-    } else {
-      for (int v = 0; v < kTileVectors; ++v) {
-        const int64_t lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, columns - v * kLanes<T>));
-        transpose_strip(from + v * kLanes<T> * column, column, row, lanes, k, panels + v * kLanes<T>, kPanel<T>);
+        for (int v = 0; v < kTileVectors; ++v) store(to + v * kLanes<T>, load(from + v * kLanes<T>));
+      for (int64_t v = 0; v < kTileVectors && whole * kPanel<T> < columns; ++v) {
+        const int64_t lanes = columns - whole * kPanel<T> - v * kLanes<T>;
+        store(to + v * kLanes<T>,
+              lanes > 0 ? load_n(from + v * kLanes<T>, min_of<int64_t>(lanes, kLanes<T>)) : Vec<T>{});
       }
     }
   }
+  if (column == 1) return;
+  for (int64_t j = 0; j < n; j += kPanel<T>)
+    for (int v = 0; v < kTileVectors; ++v) {
+      const int64_t first = j + v * kLanes<T>, lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, n - first));
+      transpose_strip(b + first * column, column, row, lanes, k, panels + j * k + v * kLanes<T>, kPanel<T>);
+    }
 }
 
 template <class T>
-void pack_a(Rows<T> a, int64_t rows, int64_t k, T* packed) {
-  for (int first = 0; first < kRows<T>; first += kLanes<T>) {
-    const int64_t lanes = max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, rows - first));
-    if (lanes == 0) continue;
-    const T* from = a.data + first * a.row;
-    T* to = packed + first;
-    if (a.row == 1) {
-      // A store of a whole vector may run over the next k step, which then overwrites it.
-      for (int64_t p = 0; p < k; ++p) store(to + p * kRows<T>, load_n(from + p * a.step, lanes));
-    } else {
-      transpose_strip(from, a.row, a.step, lanes, k, to, kRows<T>);
-    }
+void pack_a(Rows<T> a, int64_t m, int64_t k, T* packed) {
+  static_assert(kRows<T> <= kLanes<T> || kRows<T> % kLanes<T> == 0);
+  const RowTiles<T> tiles(m);
+  if (a.row == 1) {
+    // A store of a whole vector may run over the next k step, which then overwrites it.
+    for (int64_t p = 0; p < k; ++p)
+      for (int64_t t = 0; t < tiles.count; ++t)
+        for (int64_t i = 0; i < tiles.rows(t); i += kLanes<T>)
+          store(packed + (t * k + p) * kRows<T> + i,
+                load_n(a.data + p * a.step + tiles.first(t) + i, min_of<int64_t>(kLanes<T>, tiles.rows(t) - i)));
+    return;
   }
+  for (int64_t t = 0; t < tiles.count; ++t)
+    for (int64_t i = 0; i < tiles.rows(t); i += kLanes<T>)
+      transpose_strip(a.data + (tiles.first(t) + i) * a.row, a.row, a.step,
+                      min_of<int64_t>(kLanes<T>, tiles.rows(t) - i), k, packed + t * k * kRows<T> + i, kRows<T>);
 }
 
 template void multiply_tile<float>(int64_t, const TileCall<float>&);

@@ -62,6 +62,16 @@ DLBD_INLINE Columns<T> direct_columns(const T* b, int64_t ldb) {
   return {b, ldb, kPanel<T>};
 }
 
+// m rows cut into tiles of nearly equal height: 32 rows are 11 + 11 + 10 rather than 14 + 14 + 4.
+template <class T>
+struct RowTiles {
+  int64_t count, height, taller;
+  DLBD_INLINE explicit RowTiles(int64_t m)
+      : count(ceil_div(m, kRows<T>)), height(count ? m / count : 0), taller(count ? m % count : 0) {}
+  DLBD_INLINE int64_t rows(int64_t t) const { return height + (t < taller ? 1 : 0); }
+  DLBD_INLINE int64_t first(int64_t t) const { return height * t + min_of(t, taller); }
+};
+
 // One register tile: rows <= kRows, n <= kPanel columns, all of k.
 template <class T>
 struct TileCall {
@@ -79,9 +89,14 @@ void multiply_tile(int64_t rows, const TileCall<T>& call);
 template <class T>
 void pack_b(const T* b, int64_t row, int64_t column, int64_t k, int64_t n, T* panels);
 
-// `rows` <= kRows rows of A, for Rows{packed, 1, kRows}; packed: k * kRows + kLanes elements.
+// m rows of A as RowTiles cuts them, each tile for Rows{packed + tile * k * kRows, 1, kRows}; packed_a_size elements.
 template <class T>
-void pack_a(Rows<T> a, int64_t rows, int64_t k, T* packed);
+void pack_a(Rows<T> a, int64_t m, int64_t k, T* packed);
+
+template <class T>
+DLBD_INLINE constexpr int64_t packed_a_size(int64_t m, int64_t k) {
+  return round_up(m, kRows<T>) * k + kLanes<T>;
+}
 
 extern template void multiply_tile<float>(int64_t, const TileCall<float>&);
 extern template void multiply_tile<double>(int64_t, const TileCall<double>&);
@@ -98,8 +113,7 @@ DLBD_INLINE void fill_zero(T* p, int64_t n) {
 template <class T, class Done>
 inline void multiply_block(int64_t m, int64_t n, int64_t k, Rows<T> a, Columns<T> b, Output<T> c, const Done& done) {
   if (m == 0 || n == 0) return;
-  // Row tiles of nearly equal height: 32 rows are 11 + 11 + 10 rather than 14 + 14 + 4.
-  const int64_t tiles = ceil_div(m, kRows<T>), height = m / tiles, taller = m % tiles;
+  const RowTiles<T> tiles(m);
   int64_t p = 0;
   do {
     const int64_t depth = min_of(k - p, kDepth);
@@ -111,14 +125,12 @@ inline void multiply_block(int64_t m, int64_t n, int64_t k, Rows<T> a, Columns<T
       call.a.row = a.row, call.a.step = a.step, call.c.row = c.row;
       call.c.bias = p == 0 && c.bias ? c.bias + j : nullptr;
       call.c.accumulate = p != 0 || c.accumulate;
-      int64_t i = 0;
-      for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t rows = height + (t < taller ? 1 : 0);
+      for (int64_t t = 0; t < tiles.count; ++t) {
+        const int64_t i = tiles.first(t), rows = tiles.rows(t);
         call.a.data = a.data + i * a.row + p * a.step;
         call.c.data = c.data + i * c.row + j;
         multiply_tile(rows, call);
         if (p + depth >= k) done(i, j, rows, columns);
-        i += rows;
       }
     }
     p += depth;

@@ -11,6 +11,7 @@
 #include "../shapes/gemm.h"
 #include "../shapes/losses.h"
 #include "../shapes/metrics.h"
+#include "../shapes/measure.h"
 #include "../shapes/norm.h"
 #include "../shapes/optimizer.h"
 #include "../shapes/pool.h"
@@ -60,6 +61,8 @@
   X(rnn_backward, RnnBackwardArgs) \
   X(rnn_forward, RnnForwardArgs) \
   Y(select_forward, SelectArgs) \
+  Y(measure_copy, MeasureCopyArgs) \
+  Y(measure_fma_peak, MeasureFmaArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \
   Y(softmax_forward, SoftmaxForwardArgs) \
   Y(unary_backward, UnaryBackwardArgs) \
