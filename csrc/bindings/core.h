@@ -29,6 +29,8 @@ void bind_core(py::module_& m) {
       .value("uint8", DType::u8)
       .value("bool", DType::b8)
       .finalize();
+  // enum's own hash is a Python function; a dtype is part of the key under which operations cache their shapes
+  m.attr("DType").attr("__hash__") = py::type::of(py::int_(0)).attr("__hash__");
   py::class_<ActivationSpec>(m, "Activation", py::module_local())
       .def(py::init([](const std::string& name, float alpha) {
              return ActivationSpec{activation_named(name), alpha};

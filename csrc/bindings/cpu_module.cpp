@@ -8,10 +8,11 @@
 #include "reduce.h"
 #include "elementwise.h"
 #include "embedding.h"
+#include "epilogue.h"
 #include "gemm.h"
 #include "losses.h"
-#include "metrics.h"
 #include "measure.h"
+#include "metrics.h"
 #include "norm.h"
 #include "optimizer.h"
 #include "pool.h"
@@ -37,10 +38,11 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_attention<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_embedding<Backend>(m);
+  dlbd::bind_epilogue<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
   dlbd::bind_losses<Backend>(m);
-  dlbd::bind_metrics<Backend>(m);
   dlbd::bind_measure<Backend>(m);
+  dlbd::bind_metrics<Backend>(m);
   dlbd::bind_norm<Backend>(m);
   dlbd::bind_optimizer<Backend>(m);
   dlbd::bind_pool<Backend>(m);

@@ -8,6 +8,7 @@
 #include "../shapes/dropout.h"
 #include "../shapes/elementwise.h"
 #include "../shapes/embedding.h"
+#include "../shapes/epilogue.h"
 #include "../shapes/gemm.h"
 #include "../shapes/losses.h"
 #include "../shapes/metrics.h"
@@ -44,6 +45,7 @@
   Y(fill, FillArgs) \
   Y(gather_backward, GatherArgs) \
   Y(gather_forward, GatherArgs) \
+  X(epilogue_backward, EpilogueBackwardArgs) \
   X(gemm, GemmArgs) \
   X(gradient_norms, GradientNormsArgs) \
   X(layer_norm_backward, LayerNormBackwardArgs) \

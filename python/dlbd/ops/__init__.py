@@ -112,7 +112,7 @@ from dlbd.ops.losses import (
     softmax_cross_entropy,
     squared_error,
 )
-from dlbd.ops.matmul import matmul
+from dlbd.ops.matmul import dense, matmul
 from dlbd.ops.norm import batch_normalization, layer_normalization
 from dlbd.ops.pool import average_pool, max_pool
 from dlbd.ops.reduce import (
@@ -164,6 +164,7 @@ __all__ = [
     "convert_to_numpy",
     "convert_to_tensor",
     "cos",
+    "dense",
     "divide",
     "dot_product_attention",
     "dropout",
