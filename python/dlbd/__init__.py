@@ -58,10 +58,6 @@ def _composed_dense(x: Any, kernel: Any, bias: Any = None, activation: str | Non
     return getattr(ops, activation)(y) if activation else y
 
 
-if not hasattr(ops, "dense"):
-    ops.dense = _composed_dense  # type: ignore[attr-defined]
-
-
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"dlbd.{name}")

@@ -53,9 +53,7 @@ def gru_step(
 ) -> Step:
     """Gates in the order z, r, h; h = z h_prev + (1 - z) candidate. ``reset_after``: r multiplies (h R), not h."""
     units = recurrent_kernel.shape[0]
-    input_bias, recurrent_bias = (
-        (bias, None) if bias is None or bias.ndim == 1 else (bias[0], bias[1])
-    )
+    input_bias, recurrent_bias = (bias, None) if bias is None or bias.ndim == 1 else (bias[0], bias[1])
 
     def step(x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         before = states[0]
@@ -63,17 +61,13 @@ def gru_step(
         if reset_after:
             hz, hr, hh = ops.split(ops.dense(before, recurrent_kernel, recurrent_bias), 3, axis=-1)
         else:
-            hz, hr = ops.split(
-                ops.matmul(before, recurrent_kernel[:, : 2 * units]), 2, axis=-1
-            )
+            hz, hr = ops.split(ops.matmul(before, recurrent_kernel[:, : 2 * units]), 2, axis=-1)
         z = recurrent_activation(ops.add(xz, hz))
         r = recurrent_activation(ops.add(xr, hr))
         if reset_after:
             inner = ops.multiply(r, hh)
         else:
-            inner = ops.matmul(
-                ops.multiply(r, before), recurrent_kernel[:, 2 * units :]
-            )
+            inner = ops.matmul(ops.multiply(r, before), recurrent_kernel[:, 2 * units :])
         candidate = activation(ops.add(xh, inner))
         h = ops.add(candidate, ops.multiply(z, ops.subtract(before, candidate)))
         return h, [h]

@@ -102,7 +102,9 @@ def _matmul_gradient(grads: Gradients, product: _Product, a: Tensor, b: Tensor, 
     if grads.wants(a):
         shape = _gemm_shape(batch, m, k, n, False, True, False, False, *product.key)
         if product.shared:  # its gradient is the sum over the batch
-            each = backend.empty((*product.y_shape[: y.ndim - (b.ndim > 1) - (a.ndim > 1)], *a.shape[-2:]), dy.dtype, dy)
+            each = backend.empty(
+                (*product.y_shape[: y.ndim - (b.ndim > 1) - (a.ndim > 1)], *a.shape[-2:]), dy.dtype, dy
+            )
             gemm(shape, dy, b.array, None, each, LINEAR, False)
             sum_to(grads, a, each)
         else:
