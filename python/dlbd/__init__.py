@@ -50,14 +50,6 @@ _SUBMODULES = frozenset(
 _NAMES = {"Input": "layers", "Layer": "layers", "Model": "models", "Sequential": "models"}
 
 
-def _composed_dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) -> Any:
-    """Until the fused operation is there: the same from three."""
-    y = ops.matmul(ops.cast(x, kernel.dtype), kernel)
-    if bias is not None:
-        y = ops.add(y, bias)
-    return getattr(ops, activation)(y) if activation else y
-
-
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"dlbd.{name}")
