@@ -45,34 +45,65 @@ void pack_block(const AttentionForwardArgs& a, int64_t b, int64_t h, int64_t k0,
          packed + packed_keys<T>(s) + packed_b_size<T>(k0, s.dv));
 }
 
+// The largest logit of a row that has seen none.
+template <class T>
+constexpr T kUnseen = sizeof(T) == 4 ? T(-__FLT_MAX__) : T(-__DBL_MAX__);
+
 // The running softmax of a group of queries.
 template <class T>
 struct RowState {
-  T top[kQueryRows];    // largest logit so far
-  T sum[kQueryRows];    // of exp(logit - top)
-  T decay[kQueryRows];  // what the sums so far are multiplied with, now that top has grown
+  static constexpr int64_t kSize = round_up(kQueryRows, kLanes<T>);
+  T top[kSize];    // largest logit so far
+  T next[kSize];   // and with the block at hand
+  T decay[kSize];  // what the sums so far are multiplied with, now that top has grown
+  T sum[kSize];    // of exp(logit - top)
 };
 
-// Turns n logits of row r into exp(logit - top), with zeros from there to `width`.
+// The largest of n logits and `top`. A NaN is ignored here: the sum of exponentials finds it.
 template <class T>
-DLBD_INLINE void exponentiate(T* s, int64_t n, int64_t width, int64_t r, RowState<T>& state) {
-  Vec<T> best = splat(state.top[r]);
-  each_vector<T>(n, [&](int64_t j, int64_t lanes) {
-    const Vec<T> x = keep_lanes<T>(load(s + j), lanes, kMinusInfinity<T>);
-    best = x > best ? x : best;  // a NaN is ignored here: the sum finds it
-  });
-  const T top = reduce_max<T>(best);
-  const T shift = top == kMinusInfinity<T> ? T(0) : top;  // nothing seen yet: exp(-inf - 0) = 0
-  Vec<T> sum{};
-  each_vector<T>(n, [&](int64_t j, int64_t lanes) {
-    const Vec<T> e = keep_lanes<T>(exp_of_logit(load(s + j) - shift), lanes);
+DLBD_INLINE T largest_logit(const T* s, int64_t n, T top) {
+  constexpr int64_t L = kLanes<T>;
+  const auto larger = [](Vec<T> x, Vec<T> best) { return x > best ? x : best; };
+  Vec<T> best[4];
+#pragma GCC unroll 4
+  for (int u = 0; u < 4; ++u) best[u] = splat(top);
+  int64_t j = 0;
+  for (; j + 4 * L <= n; j += 4 * L) {
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) best[u] = larger(load(s + j + u * L), best[u]);
+  }
+  for (; j + L <= n; j += L) best[0] = larger(load(s + j), best[0]);
+  if (j < n) best[1] = larger(keep_lanes<T>(load(s + j), n - j, top), best[1]);
+  return reduce_max<T>(larger(larger(best[0], best[1]), larger(best[2], best[3])));
+}
+
+// Moves every row's maximum on. As long as a row has seen nothing its top stays at a finite value below all others, so
+// that exp(-inf - top) is zero and not NaN.
+template <class T>
+DLBD_INLINE void advance(RowState<T>& state) {
+  for (int64_t r = 0; r < RowState<T>::kSize; r += kLanes<T>) {
+    const Vec<T> next = load(state.next + r);
+    store<T>(state.decay + r, exp_of_logit(load(state.top + r) - next));
+    store<T>(state.top + r, next);
+  }
+}
+
+// Turns n logits into exp(logit - top), with zeros from there to `width`, and returns their sum.
+template <class T>
+DLBD_INLINE T exponentiate(T* s, int64_t n, int64_t width, T top) {
+  constexpr int64_t L = kLanes<T>;
+  Vec<T> sum[2] = {};
+  const auto step = [&](int64_t j) {
+    const Vec<T> e = exp_of_logit(load(s + j) - top);
     store<T>(s + j, e);
-    sum += e;
-  });
-  for (int64_t j = n; j < width; ++j) s[j] = 0;
-  state.decay[r] = exp_of_logit(splat(state.top[r] - shift))[0];
-  state.sum[r] = state.sum[r] * state.decay[r] + reduce_add<T>(sum);
-  state.top[r] = top;
+    return e;
+  };
+  int64_t j = 0;
+  for (; j + 2 * L <= n; j += 2 * L) sum[0] += step(j), sum[1] += step(j + L);
+  for (; j + L <= n; j += L) sum[0] += step(j);
+  if (j < n) sum[1] += keep_lanes<T>(step(j), n - j);
+  for (j = n; j < width; ++j) s[j] = 0;
+  return reduce_add<T>(sum[0] + sum[1]);
 }
 
 // One block of keys [k0, k0 + n) for one group of queries [i0, i0 + rows).
@@ -82,12 +113,17 @@ void query_group(const AttentionForwardArgs& a, int64_t b, int64_t h, int64_t i0
   const AttentionShape& shape = a.shape;
   const int64_t block = min_of(kKeyBlock<T>, shape.tk - k0);
   constexpr int64_t kRow = kLogits<T>;
+  const auto seen = [&](int64_t r) { return shape.causal ? max_of<int64_t>(0, min_of(n, i0 + r + 1 - k0)) : n; };
   multiply_block<T>(rows, n, shape.d, {q, shape.d, 1}, packed_columns(packed + k0 * shape.d, shape.d),
                     {s, kRow, nullptr, false});
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t seen = shape.causal ? max_of<int64_t>(0, min_of(n, i0 + r + 1 - k0)) : n;
-    adjust_logits(a.mask, a.bias, b, h, i0 + r, k0, seen, s + r * kRow);
-    exponentiate(s + r * kRow, seen, n, r, state);
+    adjust_logits(a.mask, a.bias, b, h, i0 + r, k0, seen(r), s + r * kRow);
+    state.next[r] = largest_logit(s + r * kRow, seen(r), state.top[r]);
+  }
+  advance(state);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T sum = exponentiate(s + r * kRow, seen(r), n, state.top[r]);
+    state.sum[r] = state.sum[r] * state.decay[r] + sum;
     if (k0 == 0) continue;
     T* row = o + r * shape.dv;
     each_vector<T>(shape.dv, [&](int64_t j, int64_t lanes) {
@@ -107,7 +143,7 @@ void query_block(const AttentionForwardArgs& a, int64_t b, int64_t h, int64_t i0
   T* logits = work + round_up(kQueryBlock * (s.d + s.dv), kLanes<T>);
   RowState<T> state[kQueryGroups];
   for (auto& group : state)
-    for (int64_t r = 0; r < kQueryRows; ++r) group.top[r] = kMinusInfinity<T>, group.sum[r] = 0;
+    for (int64_t r = 0; r < RowState<T>::kSize; ++r) group.top[r] = group.next[r] = kUnseen<T>, group.sum[r] = 0;
   scale_rows(head_row<T>(a.q, b, h, i0, s.tq, s.heads, s.d), s.heads * s.d, rows, s.d, static_cast<T>(a.scale), q);
   const int64_t seen = s.causal ? min_of(s.tk, i0 + rows) : s.tk;
   for (int64_t k0 = 0; k0 < seen; k0 += kKeyBlock<T>) {
