@@ -269,20 +269,51 @@ DLBD_INLINE void put(T* y, Vec<T> v, int64_t lanes) {
   }
 }
 
+// Rows shorter than a few vectors beside one row, or one value per row: a tile of the second operand is laid out once
+// (or per block), so that whole vectors run over many rows. body(u, v, at, n), all contiguous; false if it does not
+// fit.
+template <class T, class Body>
+bool over_short_rows(int threads, const BroadcastShape& s, const T* a, const T* b, const Body& body) {
+  constexpr int64_t kTile = 512;
+  if (s.ndim != 2 || s.size[1] > 4 * kLanes<T> || s.size[0] < 16) return false;
+  const int64_t n = s.size[1];
+  const int whole = s.stride[0][0] == n && s.stride[0][1] == 1 ? 0 : 1;  // the operand of the full shape
+  const int64_t *own = s.stride[whole], *other = s.stride[1 - whole];
+  const bool row = other[0] == 0 && other[1] == 1, column = other[0] == 1 && other[1] == 0;
+  if (own[0] != n || own[1] != 1 || !(row || column)) return false;
+  const T *full = whole == 0 ? a : b, *small = whole == 0 ? b : a;
+  const int64_t tile_rows = kTile / n, grain = round_up(max_of<int64_t>(1, kElementGrain / n), tile_rows);
+  parallel_for(threads, s.size[0], grain, [&](int64_t begin, int64_t end, int) {
+    T tile[kTile];
+    for (int64_t first = begin; first < end; first += tile_rows) {
+      const int64_t rows = min_of(tile_rows, end - first);
+      if (column || first == begin)
+        for (int64_t i = 0; i < rows; ++i)
+          for (int64_t j = 0; j < n; ++j) tile[i * n + j] = column ? small[first + i] : small[j];
+      const T* from = full + first * n;
+      whole == 0 ? body(from, tile, first * n, rows * n) : body(tile, from, first * n, rows * n);
+    }
+  });
+  return true;
+}
+
 template <class T, class Op>
 void binary_floats(const BinaryArgs& args) {
   const T *a = static_cast<const T*>(args.a), *b = static_cast<const T*>(args.b);
   T* y = static_cast<T*>(args.y);
   const BroadcastShape& s = args.shape;
   const int64_t sa = s.stride[0][s.ndim - 1], sb = s.stride[1][s.ndim - 1];
-  for_each_row(args.threads, s, [&](const int64_t* at, int64_t out, int64_t n) {
+  const auto run = [&](const T* u, int64_t su, const T* v, int64_t sv, int64_t out, int64_t n) {
     T* to = y + out;
     for_each_vector<T>(
-        n, a + at[0], sa, b + at[1],
-        sb, [&](int64_t i, int64_t lanes, Vec<T> u, Vec<T> v) __attribute__((always_inline)) {
-          put<T>(to + i, Op::template of<T>(u, v), lanes);
+        n, u, su, v, sv, [&](int64_t i, int64_t lanes, Vec<T> p, Vec<T> q) __attribute__((always_inline)) {
+          put<T>(to + i, Op::template of<T>(p, q), lanes);
         });
-  });
+  };
+  const auto block = [&](const T* u, const T* v, int64_t out, int64_t n) { run(u, 1, v, 1, out, n); };
+  if (over_short_rows<T>(args.threads, s, a, b, block)) return;
+  for_each_row(args.threads, s,
+               [&](const int64_t* at, int64_t out, int64_t n) { run(a + at[0], sa, b + at[1], sb, out, n); });
 }
 
 template <class T, class Op>
@@ -321,19 +352,22 @@ void binary_gradient(const BinaryBackwardArgs& args) {
   T* gradient = static_cast<T*>(args.gradient);
   const BroadcastShape& s = args.shape;
   const int64_t sa = s.stride[0][s.ndim - 1], sb = s.stride[1][s.ndim - 1];
-  for_each_row(args.threads, s, [&](const int64_t* at, int64_t out, int64_t n) {
+  const auto run = [&](const T* u, int64_t su, const T* v, int64_t sv, int64_t out, int64_t n) {
     const T* from = dy + out;
     T* to = gradient + out;
     for_each_vector<T>(
-        n, a + at[0], sa, b + at[1],
-        sb, [&](int64_t i, int64_t lanes, Vec<T> u, Vec<T> v) __attribute__((always_inline)) {
+        n, u, su, v, sv, [&](int64_t i, int64_t lanes, Vec<T> p, Vec<T> q) __attribute__((always_inline)) {
           const bool whole = lanes == kLanes<T>;
           const Vec<T> w = whole ? load(from + i) : load_n(from + i, lanes);
-          Vec<T> g = Left ? Op::template da<T>(u, v, w) : Op::template db<T>(u, v, w);
+          Vec<T> g = Left ? Op::template da<T>(p, q, w) : Op::template db<T>(p, q, w);
           if (Accumulate) g += whole ? load(to + i) : load_n(to + i, lanes);
           put<T>(to + i, g, lanes);
         });
-  });
+  };
+  const auto block = [&](const T* u, const T* v, int64_t out, int64_t n) { run(u, 1, v, 1, out, n); };
+  if (over_short_rows<T>(args.threads, s, a, b, block)) return;
+  for_each_row(args.threads, s,
+               [&](const int64_t* at, int64_t out, int64_t n) { run(a + at[0], sa, b + at[1], sb, out, n); });
 }
 
 template <class T, class Op>
@@ -419,10 +453,11 @@ void select_as(const SelectArgs& args) {
 
 }  // namespace
 
-#define DLBD_OPERATIONS(X)                                                                          \
-  X(add, Add)                                                                                       \
-  X(subtract, Subtract) X(multiply, Multiply) X(divide, Divide) X(power, Power) X(maximum, Maximum) \
-      X(minimum, Minimum) X(floor_divide, FloorDivide) X(mod, Mod) X(arctan2, Arctan2)
+#define DLBD_OPERATIONS(X)                                                                        \
+  X(add, Add)                                                                                     \
+  X(subtract, Subtract)                                                                           \
+  X(multiply, Multiply) X(divide, Divide) X(power, Power) X(maximum, Maximum) X(minimum, Minimum) \
+      X(floor_divide, FloorDivide) X(mod, Mod) X(arctan2, Arctan2)
 
 void binary_forward(const BinaryArgs& args) {
   switch (args.op) {

@@ -299,6 +299,30 @@ void reduce_integers(const ReduceArgs& a, T identity, const Join& join) {
                });
 }
 
+template <bool Largest>
+struct PositionOf {
+  using type = Max;
+};
+template <>
+struct PositionOf<false> {
+  using type = Min;
+};
+
+// Where the first element stands that is equal to `value`, NaN equal to NaN.
+template <class T>
+int64_t first_equal(const T* x, int64_t n, T value) {
+  constexpr int64_t kBlock = 64;
+  for (int64_t first = 0; first < n; first += kBlock) {
+    const int64_t last = min_of(n, first + kBlock);
+    int found = 0;
+    for (int64_t i = first; i < last; ++i) found |= (x[i] == value) | ((x[i] != x[i]) & (value != value));
+    if (!found) continue;
+    for (int64_t i = first; i < last; ++i)
+      if (x[i] == value || (x[i] != x[i] && value != value)) return i;
+  }
+  return 0;
+}
+
 // The first of the best; a NaN is better than anything.
 template <class T, bool Largest>
 void reduce_position(const ReduceArgs& a) {
@@ -307,6 +331,19 @@ void reduce_position(const ReduceArgs& a) {
   const auto better = [](T candidate, T best) {
     return (Largest ? candidate > best : candidate < best) || (candidate != candidate && best == best);
   };
+  if constexpr (sizeof(T) >= 4 && T(0.5) != T(0)) {
+    if (a.inner == 1) {  // the best value by vectors, then where it stands
+      using Op = PositionOf<Largest>;
+      parallel_for(a.threads, a.outer, max_of<int64_t>(1, kChunk / a.n), [&](int64_t begin, int64_t end, int) {
+        for (int64_t o = begin; o < end; ++o) {
+          const T* from = x + o * a.n;
+          const T best = reduce_run<typename Op::type, T>(from, a.n, T(0));
+          y[o] = static_cast<int32_t>(first_equal(from, a.n, best));
+        }
+      });
+      return;
+    }
+  }
   constexpr int64_t kStrip = 64;
   const int64_t strips = ceil_div(a.inner, kStrip);
   const int64_t grain = max_of<int64_t>(1, kChunk / (a.n * min_of(a.inner, kStrip)));

@@ -145,6 +145,21 @@ DLBD_INLINE Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) {
   return m ? a : b;
 }
 
+// Whether a float comparison holds in every lane.
+DLBD_INLINE bool all_lanes(Vec<int32_t> m) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask((__m512i)m) == 0xffff;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps((__m256)m) == 0xff;
+#elif defined(__x86_64__)
+  return _mm_movemask_ps((__m128)m) == 0xf;
+#else
+  int32_t all = -1;
+  for (int i = 0; i < kLanes<int32_t>; ++i) all &= m[i];
+  return all != 0;
+#endif
+}
+
 // NaN in either operand propagates, alike on every instruction set.
 template <class T>
 DLBD_INLINE Vec<T> vmax(Vec<T> a, Vec<T> b) {

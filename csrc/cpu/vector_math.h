@@ -50,26 +50,51 @@ DLBD_INLINE Vec<T> ceil(Vec<T> x) {
   return copysign<T>(r < x ? r + T(1) : r, x);
 }
 
-// p * 2^n in two factors, so that results in the subnormal range and just below overflow are right; |n| < 250.
-DLBD_INLINE Vec<float> scale_by_power_of_two(Vec<float> p, Vec<int32_t> n) {
-  const Vec<int32_t> half = n >> 1;
-  return p * (Vec<float>)((half + 127) << 23) * (Vec<float>)((n - half + 127) << 23);
+// The larger of a bound and x, the smaller of both: one instruction each, and a NaN stays.
+DLBD_INLINE Vec<float> at_least(float bound, Vec<float> x) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_mask_max_ps((__m512)x, 0xffff, (__m512)splat(bound), (__m512)x);
+#elif defined(__AVX2__)
+  return (Vec<float>)_mm256_max_ps((__m256)splat(bound), (__m256)x);
+#else
+  return x < bound ? splat(bound) : x;
+#endif
+}
+DLBD_INLINE Vec<float> at_most(float bound, Vec<float> x) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_mask_min_ps((__m512)x, 0xffff, (__m512)splat(bound), (__m512)x);
+#elif defined(__AVX2__)
+  return (Vec<float>)_mm256_min_ps((__m256)splat(bound), (__m256)x);
+#else
+  return x > bound ? splat(bound) : x;
+#endif
+}
+
+inline constexpr float kRoundMagic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+
+// p * 2^n for an integer n, |n| < 250. Without AVX-512 in two factors, so that results in the subnormal range and just
+// below overflow are right.
+DLBD_INLINE Vec<float> scale_by_power_of_two(Vec<float> p, Vec<float> n) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_mask_scalef_ps((__m512)p, 0xffff, (__m512)p, (__m512)n);
+#else
+  const Vec<int32_t> e = (Vec<int32_t>)(n + kRoundMagic) - (Vec<int32_t>)splat(kRoundMagic);
+  const Vec<int32_t> half = e >> 1;
+  return p * (Vec<float>)((half + 127) << 23) * (Vec<float>)((e - half + 127) << 23);
+#endif
 }
 
 struct ExpParts {
-  Vec<float> r;    // |r| <= ln 2 / 2
-  Vec<int32_t> n;  // exp(x) = 2^n exp(r)
+  Vec<float> r;  // |r| <= ln 2 / 2
+  Vec<float> n;  // an integer: exp(x) = 2^n exp(r)
 };
 
 DLBD_INLINE ExpParts exp_parts(Vec<float> x) {
-  const Vec<float> lo = splat(-104.0f), hi = splat(89.0f);
-  const Vec<float> clamped = x < lo ? lo : (x > hi ? hi : x);  // a NaN passes through both comparisons
-  const Vec<float> magic = splat(12582912.0f);                 // 1.5 * 2^23: adding it rounds to an integer
-  const Vec<float> shifted = fma<float>(clamped, splat(1.44269504088896341f), magic);
-  const Vec<float> n = shifted - magic;
+  const Vec<float> clamped = at_most(89.0f, at_least(-104.0f, x));
+  const Vec<float> n = fma<float>(clamped, splat(1.44269504088896341f), splat(kRoundMagic)) - kRoundMagic;
   Vec<float> r = fma<float>(n, splat(-0.693359375f), clamped);
   r = fma<float>(n, splat(2.12194440e-4f), r);
-  return {r, (Vec<int32_t>)shifted - (Vec<int32_t>)magic};
+  return {r, n};
 }
 
 // exp(r) - 1 for |r| <= ln 2 / 2: degree-7 minimax polynomial (Cephes expf).
@@ -97,7 +122,7 @@ DLBD_INLINE Vec<float> expm1(Vec<float> x) {
   const Vec<float> y = scale_by_power_of_two(p, parts.n) + less_one;
   const Vec<float> top = scale_by_power_of_two(p + 1.0f, parts.n);  // where 2^n itself overflows
   // n = 0 leaves the polynomial as it is, the sign of a zero included.
-  return parts.n == 0 ? copysign<float>(p, x) : (x > 88.0f ? top : y);
+  return parts.n == 0.0f ? copysign<float>(p, x) : (x > 88.0f ? top : y);
 }
 
 DLBD_INLINE Vec<double> expm1(Vec<double> x) { return each_lane<__builtin_expm1>(x); }
@@ -157,7 +182,7 @@ DLBD_INLINE Vec<float> tanh(Vec<float> x) {
   p = fma<float>(p, z, splat(-5.37397155531e-2f));
   p = fma<float>(p, z, splat(1.33314422036e-1f));
   p = fma<float>(p, z, splat(-3.33332819422e-1f));
-  const V near = fma<float>(p * z, x, x);
+  const V near = copysign<float>(fma<float>(p * z, x, x), x);  // the sign of a zero
   const V magnitude = vabs<float>(x);
   const V far = copysign<float>(1.0f - 2.0f / (exp(magnitude + magnitude) + 1.0f), x);
   return magnitude < 0.625f ? near : far;
@@ -225,13 +250,11 @@ DLBD_INLINE Vec<float> sine_or_cosine(Vec<float> x) {
   c = fma<float>(c * z, z, fma<float>(z, splat(-0.5f), splat(1.0f)));
   V y = (quadrant & 1) != 0 ? c : s;
   y = (quadrant & 2) != 0 ? -y : y;
+  if (!Cosine) y = x == 0.0f ? x : y;  // the sign of a zero
   const I small = vabs<float>(x) < 8192.0f;
-  int32_t lanes[kLanes<float>], all = -1;
-  __builtin_memcpy(lanes, &small, sizeof(small));
-  for (int i = 0; i < kLanes<float>; ++i) all &= lanes[i];
-  if (all == 0) {
+  if (!all_lanes(small)) {
     for (int i = 0; i < kLanes<float>; ++i)
-      if (lanes[i] == 0) y[i] = Cosine ? __builtin_cosf(x[i]) : __builtin_sinf(x[i]);
+      if (small[i] == 0) y[i] = Cosine ? __builtin_cosf(x[i]) : __builtin_sinf(x[i]);
   }
   return y;
 }

@@ -112,7 +112,7 @@ def numerical_gradient(
 
 def magnitudes(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """|x| of the float inputs: a multilinear operation of them is the sum |a b| of the error bound."""
-    return tuple(np.abs(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in inputs)
+    return tuple(np.asarray(np.abs(x)) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in inputs)
 
 
 def layouts(x: np.ndarray) -> dict[str, np.ndarray]:
