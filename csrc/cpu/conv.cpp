@@ -192,6 +192,7 @@ void products(const ConvBackwardWeightsArgs& args) {
     case ConvPath::tiled:
     case ConvPath::pointwise: return conv_tiled_backward_weights(args);
     case ConvPath::direct: return conv_direct_backward_weights(args);
+    case ConvPath::depthwise: return conv_depthwise_backward_weights(args);
   }
 }
 
@@ -201,6 +202,7 @@ int64_t products_scratch(const ConvBackwardWeightsArgs& args) {
     case ConvPath::tiled:
     case ConvPath::pointwise: return conv_tiled_backward_weights_scratch(args);
     case ConvPath::direct: return conv_direct_backward_weights_scratch(args);
+    case ConvPath::depthwise: return conv_depthwise_backward_weights_scratch(args);
   }
   return 0;
 }
@@ -215,6 +217,7 @@ void conv_forward(const ConvForwardArgs& args) {
     case ConvPath::tiled:
     case ConvPath::pointwise: return conv_tiled_forward(args);
     case ConvPath::direct: return conv_direct_forward(args);
+    case ConvPath::depthwise: return conv_depthwise_forward(args);
   }
 }
 
@@ -224,12 +227,14 @@ int64_t conv_forward_scratch(const ConvForwardArgs& args) {
     case ConvPath::tiled:
     case ConvPath::pointwise: return conv_tiled_forward_scratch(args);
     case ConvPath::direct: return conv_direct_forward_scratch(args);
+    case ConvPath::depthwise: return conv_depthwise_forward_scratch(args);
   }
   return 0;
 }
 
 void conv_backward_data(const ConvBackwardDataArgs& args) {
   if (spreads(args.shape)) return conv_spread_backward_data(args);
+  if (args.shape.path == ConvPath::depthwise) return conv_depthwise_backward_data(args);
   if (args.shape.path != ConvPath::generic) return conv_tiled_backward_data(args);
   if (args.shape.dtype == DType::f64) return generic_backward_data<double>(args);
   generic_backward_data<float>(args);
@@ -237,6 +242,7 @@ void conv_backward_data(const ConvBackwardDataArgs& args) {
 
 int64_t conv_backward_data_scratch(const ConvBackwardDataArgs& args) {
   if (spreads(args.shape)) return conv_spread_backward_data_scratch(args);
+  if (args.shape.path == ConvPath::depthwise) return conv_depthwise_backward_data_scratch(args);
   return args.shape.path == ConvPath::generic ? 0 : conv_tiled_backward_data_scratch(args);
 }
 

@@ -18,7 +18,7 @@ constexpr int64_t kMinTasks = 16;
 // Pixels that one pass over a tile of dw takes, at least: it then pays for loading and storing the tile.
 constexpr int64_t kPassPixels = 256;
 // Partial sums of dw may take this many elements in all.
-constexpr int64_t kPartialElements = int64_t{1} << 20;
+constexpr int64_t kPartialElements = int64_t{3} << 19;
 
 // Rows of x as a band sees them: padded, so that no kernel position hangs over the edge.
 struct Padded {
@@ -131,7 +131,8 @@ WeightsPlan plan_weights(const ConvShape& s) {
   p.rows = min_of(min_of(h.out, ceil_div(kPassPixels, w.out)), fitting_rows(s, p.padded, kWeightsBandElements));
   p.bands = ceil_div(h.out, p.rows);
   const int64_t affordable = max_of<int64_t>(1, kPartialElements / s.w_size);
-  p.ranges = min_of(min_of(kMinTasks, s.n * p.bands), affordable);
+  p.ranges = kMinTasks;
+  while (p.ranges > 1 && (p.ranges > s.n * p.bands || p.ranges > affordable)) p.ranges /= 2;
   p.per_line = is_dense(s) && w.kernel * s.c >= kTileRows ? ceil_div(w.kernel * s.c, kTileRows) : 0;
   p.tiles = p.per_line > 0 ? h.kernel * p.per_line : ceil_div(p.depth, kTileRows);
   p.splits = min_of(ceil_div(p.tiles, 4), ceil_div(kMinTasks / 2, p.ranges));

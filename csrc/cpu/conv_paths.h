@@ -13,11 +13,14 @@ namespace dlbd::DLBD_ISA {
 
 DLBD_CONV_PATH(conv_tiled)
 DLBD_CONV_PATH(conv_direct)
+DLBD_CONV_PATH(conv_depthwise)
 #undef DLBD_CONV_PATH
 
 void conv_tiled_backward_data(const ConvBackwardDataArgs&);
 int64_t conv_tiled_backward_data_scratch(const ConvBackwardDataArgs&);
 
+void conv_depthwise_backward_data(const ConvBackwardDataArgs&);
+int64_t conv_depthwise_backward_data_scratch(const ConvBackwardDataArgs&);
 void conv_spread_backward_data(const ConvBackwardDataArgs&);
 int64_t conv_spread_backward_data_scratch(const ConvBackwardDataArgs&);
 

@@ -39,7 +39,7 @@ ForwardPlan plan_forward(const ConvShape& s) {
   p.depth = depth_of(s);
   p.panels = ceil_div(filters, kPanel<T>);
   // Heavy weights and few pixels: one or two tall blocks of short patches, so that weights are read hardly twice.
-  constexpr int64_t kFewPixels = 1024, kTallRows = 256, kPieceDepth = 512, kPiecePanels = 4;
+  constexpr int64_t kFewPixels = 1024, kTallRows = 400, kPieceDepth = 384, kPiecePanels = 4;
   if (p.depth * filters > kHeavyWeights && pixels <= kFewPixels && pixels >= 2 * kTileRows) {
     p.depth_parts = ceil_div(p.depth, kPieceDepth);
     p.pixel_blocks = ceil_div(pixels, kTallRows);

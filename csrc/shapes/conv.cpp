@@ -10,7 +10,7 @@
 namespace dlbd {
 namespace {
 
-constexpr const char* kPathNames[] = {"generic", "tiled", "pointwise", "direct"};
+constexpr const char* kPathNames[] = {"generic", "tiled", "pointwise", "direct", "depthwise"};
 
 // Up to here a pixel is so short that gathering patches costs as much as the products.
 constexpr int64_t kFewChannels = 8;
@@ -36,6 +36,8 @@ bool is_plane(const ConvShape& s) {
   });
 }
 
+bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.groups == s.k; }
+
 bool is_empty(const ConvShape& s) { return s.x_size == 0 || s.y_size == 0 || s.w_size == 0; }
 
 bool applies(const ConvShape& s, ConvPath path) {
@@ -44,11 +46,13 @@ bool applies(const ConvShape& s, ConvPath path) {
   switch (path) {
     case ConvPath::pointwise: return is_pointwise(s);
     case ConvPath::direct: return is_plane(s);
+    case ConvPath::depthwise: return is_depthwise(s);
     default: return true;
   }
 }
 
 ConvPath choose(const ConvShape& s) {
+  if (s.groups > 1 && applies(s, ConvPath::depthwise)) return ConvPath::depthwise;
   if (applies(s, ConvPath::pointwise)) return ConvPath::pointwise;
   // Rows that fill register tiles need no patches; with many channels patches cost little, and save padded rows.
   const int64_t width = s.axis[2].out, tiles = (width + kTileWidth - 1) / kTileWidth;

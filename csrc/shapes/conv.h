@@ -10,7 +10,8 @@ namespace dlbd {
 //   tiled      patches of a block of output pixels side by side, then the register tile of GEMM
 //   pointwise  the same for kernels of size 1 and stride 1: x needs no patches
 //   direct     the register tile reads x, or a padded copy of a few of its rows, along a row of output pixels
-enum class ConvPath : int32_t { generic, tiled, pointwise, direct };
+//   depthwise  one input and one output channel per group: vectors of channels
+enum class ConvPath : int32_t { generic, tiled, pointwise, direct, depthwise };
 
 // Output position o and kernel position t meet input position o * stride + t * dilation - pad.
 struct ConvAxis {

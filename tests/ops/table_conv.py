@@ -195,6 +195,19 @@ def _rows():
         yield conv_row(name, x, kernel, "pointwise")
     yield conv_row("bias-relu", (1, 4, 7, 31), (1, 1, 31, 48), "pointwise", bias=True, activation="relu")
     yield conv_row("groups", (1, 4, 7, 6), (1, 1, 3, 10), "pointwise", groups=2)
+    for name, x, arguments in [
+        ("plain", (2, 5, 12, 5), {}),
+        ("one-vector", (2, 6, 19, 16), {"padding": "same"}),
+        ("odd", (2, 7, 20, 33), {"padding": "same", "strides": 2}),
+        ("dilated", (1, 9, 21, 17), {"dilation": (2, 3), "padding": "same"}),
+        ("stride-over-kernel", (1, 9, 41, 32), {"strides": (4, 5)}),
+        ("narrow", (1, 2, 2, 48), {"padding": "same"}),
+        ("1d", (2, 23, 16), {"padding": "same"}),
+        ("3d", (1, 3, 4, 11, 18), {"padding": "same", "strides": (1, 2, 1)}),
+    ]:
+        kernel = (*(3,) * (len(x) - 2), 1, x[-1])
+        yield conv_row(name, x, kernel, "depthwise", groups=x[-1], **arguments)
+    yield conv_row("relu", (2, 7, 20, 33), (3, 4, 1, 33), "depthwise", bias=True, activation="relu", groups=33)
     for path in ("generic", "tiled", "direct"):
         for padding in ("valid", "same"):
             for k, s in [(3, 2), (4, 2), (2, 3), (5, 1), (1, 2), (1, 1)]:
