@@ -1,11 +1,10 @@
 #include "../cpu/parallel.h"
-#include "conv.h"
 #include "attention.h"
+#include "conv.h"
+#include "copy.h"
 #include "core.h"
 #include "cpu_backend.h"
 #include "dropout.h"
-#include "copy.h"
-#include "reduce.h"
 #include "elementwise.h"
 #include "embedding.h"
 #include "epilogue.h"
@@ -16,6 +15,7 @@
 #include "norm.h"
 #include "optimizer.h"
 #include "pool.h"
+#include "reduce.h"
 #include "rnn.h"
 #include "softmax.h"
 #if defined(DLBD_SANITIZE)
@@ -31,11 +31,10 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   m.def("set_num_threads", &dlbd::set_num_threads);
   m.def("default_num_threads", &dlbd::default_num_threads);
   dlbd::bind_core<Backend>(m);
-  dlbd::bind_conv<Backend>(m);
-  dlbd::bind_dropout<Backend>(m);
-  dlbd::bind_copy<Backend>(m);
-  dlbd::bind_reduce<Backend>(m);
   dlbd::bind_attention<Backend>(m);
+  dlbd::bind_conv<Backend>(m);
+  dlbd::bind_copy<Backend>(m);
+  dlbd::bind_dropout<Backend>(m);
   dlbd::bind_elementwise<Backend>(m);
   dlbd::bind_embedding<Backend>(m);
   dlbd::bind_epilogue<Backend>(m);
@@ -46,6 +45,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_norm<Backend>(m);
   dlbd::bind_optimizer<Backend>(m);
   dlbd::bind_pool<Backend>(m);
+  dlbd::bind_reduce<Backend>(m);
   dlbd::bind_rnn<Backend>(m);
   dlbd::bind_softmax<Backend>(m);
 #if defined(DLBD_SANITIZE)

@@ -17,8 +17,14 @@ void bind_gemm(py::module_& m) {
   using namespace py::literals;
 
   py::class_<GemmShape>(m, "GemmShape", py::module_local())
-      .def(py::init(&make_gemm_shape), "batch"_a, "m"_a, "n"_a, "k"_a, "trans_a"_a, "trans_b"_a, "broadcast_a"_a,
-           "broadcast_b"_a, "dtype"_a, "path"_a = "auto")
+      .def(py::init([](int64_t batch, int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool broadcast_a,
+                       bool broadcast_b, DType dtype, const char* path) {
+             if (dtype != DType::f32 && dtype != DType::f64)
+               throw py::type_error(std::string("[matmul] takes float32 or float64; received ") + name_of(dtype));
+             return make_gemm_shape(batch, m, n, k, trans_a, trans_b, broadcast_a, broadcast_b, dtype, path);
+           }),
+           "batch"_a, "m"_a, "n"_a, "k"_a, "trans_a"_a, "trans_b"_a, "broadcast_a"_a, "broadcast_b"_a, "dtype"_a,
+           "path"_a = "auto")
       .def_property_readonly("path", [](const GemmShape& s) { return name_of(s.path); });
 
   m.def(

@@ -108,12 +108,19 @@ void pack_a(Rows<T> a, int64_t m, int64_t k, T* packed) {
   static_assert(kRows<T> <= kLanes<T> || kRows<T> % kLanes<T> == 0);
   const RowTiles<T> tiles(m);
   if (a.row == 1) {
-    // A store of a whole vector may run over the next k step, which then overwrites it.
     for (int64_t p = 0; p < k; ++p)
       for (int64_t t = 0; t < tiles.count; ++t)
-        for (int64_t i = 0; i < tiles.rows(t); i += kLanes<T>)
-          store(packed + (t * k + p) * kRows<T> + i,
-                load_n(a.data + p * a.step + tiles.first(t) + i, min_of<int64_t>(kLanes<T>, tiles.rows(t) - i)));
+        for (int64_t i = 0; i < tiles.rows(t); i += kLanes<T>) {
+          const Vec<T> x =
+              load_n(a.data + p * a.step + tiles.first(t) + i, min_of<int64_t>(kLanes<T>, tiles.rows(t) - i));
+          T* to = packed + (t * k + p) * kRows<T> + i;
+          // A whole vector may run over the tile's next step, which is yet to come; but not over the next tile.
+          if (p + 1 < k) {
+            store(to, x);
+          } else {
+            store_n(to, x, min_of<int64_t>(kLanes<T>, kRows<T> - i));
+          }
+        }
     return;
   }
   for (int64_t t = 0; t < tiles.count; ++t)

@@ -11,8 +11,8 @@
 #include "../shapes/epilogue.h"
 #include "../shapes/gemm.h"
 #include "../shapes/losses.h"
-#include "../shapes/metrics.h"
 #include "../shapes/measure.h"
+#include "../shapes/metrics.h"
 #include "../shapes/norm.h"
 #include "../shapes/optimizer.h"
 #include "../shapes/pool.h"
@@ -42,16 +42,18 @@
   X(dropout_forward, DropoutForwardArgs) \
   X(embedding_backward, EmbeddingBackwardArgs) \
   Y(embedding_forward, EmbeddingForwardArgs) \
+  X(epilogue_backward, EpilogueBackwardArgs) \
   Y(fill, FillArgs) \
   Y(gather_backward, GatherArgs) \
   Y(gather_forward, GatherArgs) \
-  X(epilogue_backward, EpilogueBackwardArgs) \
   X(gemm, GemmArgs) \
   X(gradient_norms, GradientNormsArgs) \
   X(layer_norm_backward, LayerNormBackwardArgs) \
   Y(layer_norm_forward, LayerNormForwardArgs) \
   Y(loss_backward, LossBackwardArgs) \
   X(loss_forward, LossForwardArgs) \
+  Y(measure_copy, MeasureCopyArgs) \
+  Y(measure_fma_peak, MeasureFmaArgs) \
   Y(metric_add_loss, MetricAddLossArgs) \
   X(metric_update, MetricArgs) \
   Y(optimizer_update, OptimizerArgs) \
@@ -63,8 +65,6 @@
   X(rnn_backward, RnnBackwardArgs) \
   X(rnn_forward, RnnForwardArgs) \
   Y(select_forward, SelectArgs) \
-  Y(measure_copy, MeasureCopyArgs) \
-  Y(measure_fma_peak, MeasureFmaArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \
   Y(softmax_forward, SoftmaxForwardArgs) \
   Y(unary_backward, UnaryBackwardArgs) \

@@ -35,6 +35,7 @@ GemmShape make_gemm_shape(int64_t batch, int64_t m, int64_t n, int64_t k, bool t
   s.b_stride = checked_mul(k, n, "[matmul] K * N");
   s.c_stride = checked_mul(m, n, "[matmul] M * N");
   checked_mul(checked_mul(s.c_stride, k, "[matmul] M * N * K"), batch, "[matmul] batch * M * N * K");
+  for (const int64_t size : {s.a_stride, s.b_stride, s.c_stride}) checked_mul(size, batch, "[matmul] batch * matrix");
   if (broadcast_a) s.a_stride = 0;
   if (broadcast_b) s.b_stride = 0;
   s.path = choose(s);

@@ -12,9 +12,9 @@ from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import twin
 from dlbd.ops.epilogue import LINEAR, before_activation, fused_activation
+from dlbd.ops.join import broadcast_to
 from dlbd.ops.promotion import operands
 from dlbd.ops.reduce import sum_to
-from dlbd.ops.join import broadcast_to
 from dlbd.tensor import Tensor, as_float
 
 Shape = tuple[int, ...]
