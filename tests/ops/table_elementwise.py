@@ -182,9 +182,7 @@ def _choice_rows():
             )
     special = np.array([0.0, -0.0, 1.0, np.nan, np.inf, -np.inf] * 5)
     for name in ("isnan", "isinf", "isfinite", "logical_not"):
-        yield Row(
-            name=name, run=getattr(ops, name), reference=getattr(np, name), inputs=lambda rng: (special.copy(),)
-        )
+        yield Row(name=name, run=getattr(ops, name), reference=getattr(np, name), inputs=lambda rng: (special.copy(),))
     for what, c, a, b in [
         ("same", (4, 5), (4, 5), (4, 5)),
         ("scalar", (40,), (), (40,)),

@@ -57,7 +57,9 @@ def _transposes():
 
 def _views():
     yield row("reshape", lambda x: ops.reshape(x, (4, -1)), lambda x: x.reshape(4, -1), (2, 6, 3))
-    yield row("reshape-then-use", lambda x: ops.reshape(x, 12) * 2.0 + x[0, 0], lambda x: x.reshape(12) * 2 + x[0, 0], (3, 4))
+    yield row(
+        "reshape-then-use", lambda x: ops.reshape(x, 12) * 2.0 + x[0, 0], lambda x: x.reshape(12) * 2 + x[0, 0], (3, 4)
+    )
     yield row("ravel", ops.ravel, np.ravel, (3, 4))
     yield row("squeeze", ops.squeeze, np.squeeze, (1, 3, 1))
     yield row("squeeze-axis", lambda x: ops.squeeze(x, -1), lambda x: np.squeeze(x, -1), (1, 3, 1))

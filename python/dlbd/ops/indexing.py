@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ from dlbd import autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import BOOL, INT32, INT64
 from dlbd.ops.promotion import cast_to
-from dlbd.ops.shape import axis_of, moved, view
+from dlbd.ops.shape import Region, axis_of, moved, region_of, strides_of, view
 from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 
@@ -29,14 +30,39 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     if builtins.any(isinstance(i, (bool, np.bool_)) for i in listed):
         raise TypeError("[getitem] booleans do not index a tensor; see ops.where")
     a = x.array
-    # With an Ellipsis NumPy gives a view even of a single element: its shape and strides are what we need.
-    part = a[listed if Ellipsis in listed else (*listed, Ellipsis)]
-    shape = part.shape
-    if part.flags.c_contiguous and not isinstance(x, Variable) and (part.size == a.size or not autograd.recording()):
-        return view(x, part)
-    step = a.dtype.itemsize
-    offset = (part.__array_interface__["data"][0] - a.__array_interface__["data"][0]) // step if part.size else 0
-    return moved(x, shape, tuple(s // step for s in part.strides), offset, shape)
+    key = tuple(
+        (i.start, i.stop, i.step)
+        if type(i) is builtins.slice
+        else i
+        if i is None or i is Ellipsis
+        else _whole_number(i)
+        for i in listed
+    )
+    region, contiguous = _part(a.shape, key)
+    if contiguous and not isinstance(x, Variable) and (prod(region.size) == a.size or not autograd.recording()):
+        # With an Ellipsis NumPy gives a view even of a single element.
+        return view(x, a[listed if Ellipsis in key else (*listed, Ellipsis)])
+    return moved(x, region, region.size)
+
+
+def _whole_number(i: Any) -> int:
+    try:
+        return int(i.__index__())
+    except AttributeError:
+        raise TypeError(
+            f"[getitem] a tensor is indexed by integers, slices, None, Ellipsis and arrays; received {i!r}"
+        ) from None
+
+
+@lru_cache(maxsize=4096)
+def _part(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[Region, bool]:
+    """The region that an index names, found by indexing an array that occupies no memory."""
+    listed = tuple(slice_(*i) if isinstance(i, tuple) else i for i in key)
+    base = np.zeros(1, np.int8)
+    whole = np.lib.stride_tricks.as_strided(base, shape, strides_of(shape))  # one byte per element: never read
+    part = whole[listed if Ellipsis in listed else (*listed, Ellipsis)]
+    start = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0] if part.size else 0
+    return region_of(part.shape, part.strides, start, prod(shape)), part.flags.c_contiguous
 
 
 def _with_array(x: Tensor, listed: tuple[Any, ...], chosen: list[Any]) -> Tensor:

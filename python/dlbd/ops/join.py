@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from dlbd import autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.ops.promotion import cast_to, wider
 from dlbd.ops.reduce import sum_to
-from dlbd.ops.shape import Region, Sizes, axis_of, copy_region, moved, reshape, strides_of, view, whole_of
+from dlbd.ops.shape import Region, Sizes, axis_of, moved, region_of, reshape, strides_of, view
 from dlbd.tensor import Tensor, as_tensor
 
 
@@ -35,19 +37,26 @@ def concatenate(xs: Any, axis: int = 0) -> Tensor:
         if t.ndim != ndim or t.shape[:axis] + t.shape[axis + 1 :] != rest:
             shapes = ", ".join(str(t.shape) for t in tensors)
             raise ValueError(f"[concatenate] sizes must agree except along axis {axis}; received {shapes}")
-    total = sum(t.array.shape[axis] for t in tensors)
-    shape = (*first.shape[:axis], total, *first.shape[axis + 1 :])
+    shape, regions = _side_by_side(rest, axis, tuple(t.array.shape[axis] for t in tensors))
     y = Tensor(backend.empty(shape, first.dtype, first))
-    strides = strides_of(shape)
-    regions, start = [], 0
-    for t in tensors:
-        region = Region(t.array.shape, strides, start * strides[axis], y.array.size)
-        regions.append(region)
-        start += t.array.shape[axis]
-        copy_region(t.array, whole_of(t.array.shape), y.array, region)
+    copy = backend.twin(first).copy
+    for t, region in zip(tensors, regions, strict=True):
+        copy(region.inward, t.array, y.array)
     if autograd.recording() and first.dtype.kind == "f":
         autograd.note(tensors, (y,), lambda grads: _concatenate_gradient(grads, tensors, regions, y))
     return y
+
+
+@lru_cache(maxsize=1024)
+def _side_by_side(rest: Sizes, axis: int, lengths: Sizes) -> tuple[Sizes, list[Region]]:
+    """The shape of a concatenation and where each part lies in it."""
+    shape = (*rest[:axis], sum(lengths), *rest[axis:])
+    strides, whole = strides_of(shape), prod(shape)
+    regions, start = [], 0
+    for n in lengths:
+        regions.append(region_of((*rest[:axis], n, *rest[axis:]), strides, start * strides[axis], whole))
+        start += n
+    return shape, regions
 
 
 def _concatenate_gradient(grads: Gradients, tensors: list[Tensor], regions: list[Region], y: Tensor) -> None:
@@ -56,7 +65,7 @@ def _concatenate_gradient(grads: Gradients, tensors: list[Tensor], regions: list
     for t, region in zip(tensors, regions, strict=True):
         dx, accumulate = grads.into(t)
         if dx is not None:
-            copy_region(dy, region, dx, whole_of(t.array.shape), accumulate)
+            backend.twin(dx).copy(region.outward, dy, dx, accumulate)
 
 
 def stack(x: Any, axis: int = 0) -> Tensor:
@@ -92,7 +101,7 @@ def part_of(x: Tensor, axis: int, begin: int, end: int) -> Tensor:
     """The slice begin:end along an axis."""
     strides = strides_of(x.shape)
     size = (*x.shape[:axis], end - begin, *x.shape[axis + 1 :])
-    return moved(x, size, strides, begin * strides[axis], size)
+    return moved(x, region_of(size, strides, begin * strides[axis], x.array.size), size)
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
@@ -105,7 +114,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     size = x.shape[:axis] + x.shape[axis + 1 :]
     strides = strides_of(x.shape)
     kept = strides[:axis] + strides[axis + 1 :]
-    return [moved(x, size, kept, i * strides[axis], size) for i in range(n)]
+    return [moved(x, region_of(size, kept, i * strides[axis], x.array.size), size) for i in range(n)]
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
@@ -125,7 +134,7 @@ def _repeated(x: Tensor, size: Sizes, strides: Sizes, shape: Sizes, once: Sizes)
     """A copy in which zero strides repeat; ``once`` is the shape of ``x`` beside ``size``, 1 where it is repeated."""
     a = x.array
     y = Tensor(backend.empty(shape, a.dtype, a))
-    copy_region(a, Region(size, strides, 0, a.size), y.array, whole_of(size))
+    backend.twin(a).copy(region_of(size, strides, 0, a.size).outward, a, y.array)
     if autograd.recording() and a.dtype.kind == "f":
         autograd.note((x,), (y,), lambda grads: _repeated_gradient(grads, size, once, x, y))
     return y
@@ -199,9 +208,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
     y = Tensor(backend.empty(padded, a.dtype, a))
     backend.twin(a).fill(float(constant_values or 0.0), y.array)
     strides = strides_of(padded)
-    region = Region(shape, strides, sum(b * s for (b, _), s in zip(widths, strides, strict=True)), y.array.size)
+    region = region_of(shape, strides, sum(b * s for (b, _), s in zip(widths, strides, strict=True)), y.array.size)
     if a.size:
-        copy_region(a, whole_of(shape), y.array, region)
+        backend.twin(a).copy(region.inward, a, y.array)
     if autograd.recording() and a.dtype.kind == "f":
         autograd.note((x,), (y,), lambda grads: _pad_gradient(grads, region, x, y))
     return y
@@ -211,7 +220,7 @@ def _pad_gradient(grads: Gradients, region: Region, x: Tensor, y: Tensor) -> Non
     dy = grads.of(y)
     dx, accumulate = grads.into(x)
     if dx is not None and dy is not None and dx.size:
-        copy_region(dy, region, dx, whole_of(x.array.shape), accumulate)
+        backend.twin(dx).copy(region.outward, dy, dx, accumulate)
 
 
 def _pad_by_index(x: Tensor, widths: list[tuple[int, int]], mode: str) -> Tensor:

@@ -26,40 +26,31 @@ def strides_of(shape: Sizes) -> Sizes:
     return tuple(reversed(strides))
 
 
-@lru_cache(maxsize=4096)
-def _copy_shape(*key: Any) -> Any:
-    return _cpu.CopyShape(*key)
-
-
 class Region:
-    """A strided part of an array of ``whole`` elements."""
+    """A strided part of an array of ``whole`` elements, and its copies out of that array and into it."""
 
-    __slots__ = ("offset", "size", "stride", "whole")
+    __slots__ = ("inward", "outward", "size")
 
     def __init__(self, size: Sizes, stride: Sizes, offset: int, whole: int) -> None:
-        self.size, self.stride, self.offset, self.whole = size, stride, offset, whole
+        dense, count = strides_of(size), prod(size)
+        self.size = size
+        self.outward = _cpu.CopyShape(size, stride, dense, offset, 0, whole, count)
+        # A part that repeats elements (stride zero) is only ever read.
+        repeats = any(s == 0 and d > 1 for s, d in zip(stride, size, strict=True))
+        self.inward = None if repeats else _cpu.CopyShape(size, dense, stride, 0, offset, count, whole)
 
 
 @lru_cache(maxsize=4096)
-def whole_of(size: Sizes) -> Region:
-    """All of a contiguous array."""
-    return Region(size, strides_of(size), 0, prod(size))
+def region_of(size: Sizes, stride: Sizes, offset: int, whole: int) -> Region:
+    """The same object for the same part."""
+    return Region(size, stride, offset, whole)
 
 
-def copy_region(x: Array, source: Region, y: Array, target: Region, accumulate: bool = False) -> None:
-    """y[target] = x[source], or added to it."""
-    shape = _copy_shape(
-        source.size, source.stride, target.stride, source.offset, target.offset, source.whole, target.whole
-    )
-    backend.twin(x).copy(shape, x, y, accumulate)
-
-
-def moved(x: Tensor, size: Sizes, stride: Sizes, offset: int, shape: Sizes) -> Tensor:
-    """A tensor of ``shape`` made of the strided region of ``x``, in which no element occurs twice."""
+def moved(x: Tensor, region: Region, shape: Sizes) -> Tensor:
+    """A tensor of ``shape`` made of a region of ``x`` in which no element occurs twice."""
     a = x.array
-    region = Region(size, stride, offset, a.size)
     y = Tensor(backend.empty(shape, a.dtype, a))
-    copy_region(a, region, y.array, whole_of(size))
+    backend.twin(a).copy(region.outward, a, y.array)
     if autograd.recording() and a.dtype.kind == "f":
         autograd.note((x,), (y,), lambda grads: _moved_gradient(grads, region, x, y))
     return y
@@ -73,7 +64,7 @@ def _moved_gradient(grads: Gradients, region: Region, x: Tensor, y: Tensor) -> N
         return
     if not accumulate and dx.size > dy.size:
         backend.twin(dx).fill(0.0, dx)
-    copy_region(dy, whole_of(region.size), dx, region, accumulate)
+    backend.twin(dx).copy(region.inward, dy, dx, accumulate)
 
 
 def view(x: Tensor, array: Array) -> Tensor:
@@ -154,7 +145,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     if moving == sorted(moving):  # memory stays as it is
         return view(x, x.array.reshape(size))
     strides = strides_of(shape)
-    return moved(x, size, tuple(strides[i] for i in order), 0, size)
+    return moved(x, region_of(size, tuple(strides[i] for i in order), 0, x.array.size), size)
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
@@ -189,4 +180,4 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     for i in {axis_of("flip", a, x.ndim, shape) for a in listed}:
         offset += builtins.max(shape[i] - 1, 0) * strides[i]
         strides[i] = -strides[i]
-    return moved(x, shape, tuple(strides), offset, shape)
+    return moved(x, region_of(shape, tuple(strides), offset, x.array.size), shape)
