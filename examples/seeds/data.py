@@ -22,7 +22,7 @@ def digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarra
 def sequences() -> tuple[np.ndarray, np.ndarray]:
     """Ten noisy sines of growing frequency over 50 steps; the label is the next value of the first."""
     rng = np.random.default_rng(0)
-    count = 64 if QUICK else 320
+    count = 32 if QUICK else 320
     phase = rng.uniform(0, 2 * np.pi, (count, 1, 1))
     frequency = np.linspace(0.1, 1.0, 10)
     time = np.arange(51)[None, :, None]
