@@ -63,8 +63,6 @@ CALLS = {
     ),
     "squared_error": Call(lambda x, y: ops.squared_error(x, y)[0], ((3, 4), (3, 4)), (0, 1)),
 }
-if not hasattr(ops, "dense"):
-    del CALLS["dense"], CALLS["matmul"]
 each_call = pytest.mark.parametrize("name", CALLS)
 # The others keep integers as they are, or want parameters of their input's dtype (layer_normalization).
 CASTING = sorted(set(CALLS) - {"add", "concatenate", "layer_normalization", "multiply", "relu", "sum", "transpose"})
@@ -181,7 +179,9 @@ def test_inputs_are_never_written(name: str):
         np.testing.assert_array_equal(x, copy)
 
 
-@pytest.mark.parametrize("name", ["relu", "softmax", "max_pool", "average_pool", "conv", "layer_normalization", "sum"])
+@pytest.mark.parametrize(
+    "name", ["relu", "softmax", "max_pool", "average_pool", "matmul", "conv", "layer_normalization", "sum"]
+)
 def test_nan_propagates(name: str):
     call = CALLS[name]
     inputs = call.inputs()

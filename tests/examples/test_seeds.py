@@ -10,9 +10,6 @@ import dlbd
 
 from .documents import PROGRAMS
 
-if not hasattr(dlbd, "Sequential"):
-    pytest.skip("models are not there yet", allow_module_level=True)
-
 SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
 PARAMETERS = {
     "seed_000_cnn": 93_322,

@@ -45,7 +45,6 @@ def test_the_golden_file_has_an_answer_to_every_case():
         assert {key.split("/")[1] for key in GOLDEN if key.startswith(f"{kind}/")} == set(table)
 
 
-@pytest.mark.skipif(not hasattr(dlbd, "Sequential"), reason="models are not there yet")
 @pytest.mark.parametrize("name", cases.LAYERS)
 def test_layer(name: str):
     case = cases.LAYERS[name]

@@ -10,9 +10,6 @@ import dlbd
 
 from .programs import PROGRAMS, compiled, epoch_losses, step_losses
 
-if not hasattr(dlbd, "Sequential"):
-    pytest.skip("models are not there yet", allow_module_level=True)
-
 RUNS = json.loads((Path(__file__).parent / "steps.json").read_text())
 each_program = pytest.mark.parametrize("name", PROGRAMS)
 
