@@ -91,7 +91,7 @@ namespace pybind11::detail {
 template <bool Writable, bool Nullable>
 struct type_caster<dlbd::HostArray<Writable, Nullable>> {
   using Array = dlbd::HostArray<Writable, Nullable>;
-  PYBIND11_TYPE_CASTER(Array, const_name("numpy.ndarray"));
+  PYBIND11_TYPE_CASTER(Array, const_name<Nullable>("numpy.ndarray | None", "numpy.ndarray"));
   bool load(handle source, bool) {
     value = Array::from(source);
     return true;
