@@ -67,8 +67,8 @@ OVERLAPPING = [
     ("2x3-by-1", (1, 5, 6, 65), (2, 3), {"strides": 1}),
     ("5x5-by-1-same", (1, 4, 3, 3), 5, {"strides": 1, "padding": "same"}),
     ("bands", (1, 60, 40, 20), (3, 3), {"strides": (2, 1), "padding": "same"}),
-    ("1d", (2, 11, 3), 4, {"strides": 3, "padding": "same"}),
-    ("3d", (1, 4, 5, 4, 3), (2, 3, 2), {"strides": 1, "padding": "same"}),
+    ("1d-4-by-3-same", (2, 11, 3), 4, {"strides": 3, "padding": "same"}),
+    ("3d-by-1-same", (1, 4, 5, 4, 3), (2, 3, 2), {"strides": 1, "padding": "same"}),
 ]
 
 
