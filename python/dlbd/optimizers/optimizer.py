@@ -358,7 +358,9 @@ class Optimizer:
     def _make_rule(self) -> Any:
         clips = {"norm": self.clipnorm, "value": self.clipvalue, "global_norm": self.global_clipnorm}
         clipping, limit = next(((k, c) for k, c in clips.items() if c is not None), ("none", 0.0))
-        rule = {name: getattr(self, name, 0.0) for name in ("beta_1", "beta_2", "rho", "momentum", "epsilon")}
+        rule: dict[str, Any] = {
+            name: getattr(self, name, 0.0) for name in ("beta_1", "beta_2", "rho", "momentum", "epsilon")
+        }
         flags = {name: bool(getattr(self, name, False)) for name in ("nesterov", "amsgrad", "centered")}
         self._rule = _cpu.OptimizerRule(
             self._kind, clipping, float(limit), float(self.weight_decay or 0.0), **rule, **flags
