@@ -16,8 +16,8 @@ SHIFT = 3  # pixels: one of the scan's own
 
 
 def enlarge(images: Array) -> Array:
-    """8x8 scans with values 0 to 16 as (N, 28, 28, 1) float32 images in [0, 1]."""
-    large = np.kron(images.astype(np.float32) / 16.0, np.ones((1, SCALE, SCALE), np.float32))
+    """8x8 scans as (N, 28, 28, 1) images."""
+    large = np.kron(images, np.ones((1, SCALE, SCALE), images.dtype))
     return np.pad(large, ((0, 0), (2, 2), (2, 2)))[..., None]
 
 
