@@ -91,21 +91,6 @@ void bind_conv(py::module_& m) {
       },
       "shape"_a, "x"_a, "dy"_a, "y"_a, "activation"_a, "dz"_a, "dw"_a, "db"_a, "accumulate"_a = false,
       "accumulate_bias"_a = false);
-
-  m.def(
-      "conv_epilogue_backward",
-      [](In dy, MaybeIn y, ActivationSpec activation, MaybeOut dz, MaybeOut db, bool accumulate) {
-        if (dy.ndim == 0) throw py::value_error("[conv] dy must have a channel axis");
-        const int64_t k = dy.shape[dy.ndim - 1];
-        y.expect("conv", "y", dy.dtype, dy.size);
-        dz.expect("conv", "dz", dy.dtype, dy.size);
-        db.expect("conv", "db", dy.dtype, k);
-        ConvEpilogueBackwardArgs args{};
-        args.rows = k == 0 ? 0 : dy.size / k, args.k = k, args.dtype = dy.dtype, args.dy = dy.data, args.y = y.data;
-        args.activation = activation, args.dz = dz.data, args.db = db.data, args.accumulate = accumulate;
-        Backend::launch(Backend::kernels().conv_epilogue_backward, args, dy, y, dz, db);
-      },
-      "dy"_a, "y"_a, "activation"_a, "dz"_a, "db"_a, "accumulate"_a = false);
 }
 
 }  // namespace dlbd

@@ -167,10 +167,10 @@ ConvBackwardWeightsArgs without_epilogue(const ConvBackwardWeightsArgs& args) {
   return plain;
 }
 
-ConvEpilogueBackwardArgs epilogue_of(const ConvBackwardWeightsArgs& args) {
-  ConvEpilogueBackwardArgs e{};
+EpilogueBackwardArgs epilogue_of(const ConvBackwardWeightsArgs& args) {
+  EpilogueBackwardArgs e{};
   e.threads = args.threads, e.dtype = args.shape.dtype;
-  e.k = args.shape.k, e.rows = e.k == 0 ? 0 : args.shape.y_size / e.k;
+  e.columns = args.shape.k, e.rows = e.columns == 0 ? 0 : args.shape.y_size / e.columns;
   e.dy = args.dy, e.y = args.y, e.activation = args.activation, e.dz = args.dz, e.db = args.db;
   e.accumulate = args.accumulate_bias;
   return e;
@@ -250,11 +250,11 @@ void conv_backward_weights(const ConvBackwardWeightsArgs& args) {
   if (fuses_epilogue(args)) return products(args);
   ConvBackwardWeightsArgs plain = without_epilogue(args);
   if (args.y || args.db) {
-    ConvEpilogueBackwardArgs epilogue = epilogue_of(args);
+    EpilogueBackwardArgs epilogue = epilogue_of(args);
     plain.scratch = static_cast<char*>(args.scratch) + own_dz(args);
     epilogue.scratch = plain.scratch;
     if (own_dz(args) > 0) epilogue.dz = args.scratch;
-    conv_epilogue_backward(epilogue);
+    epilogue_backward(epilogue);
     if (epilogue.dz) plain.dy = epilogue.dz;
   }
   if (args.dw) products(plain);
@@ -262,7 +262,7 @@ void conv_backward_weights(const ConvBackwardWeightsArgs& args) {
 
 int64_t conv_backward_weights_scratch(const ConvBackwardWeightsArgs& args) {
   if (fuses_epilogue(args)) return products_scratch(args);
-  const int64_t epilogue = args.y || args.db ? conv_epilogue_backward_scratch(epilogue_of(args)) : 0;
+  const int64_t epilogue = args.y || args.db ? epilogue_backward_scratch(epilogue_of(args)) : 0;
   const int64_t product = args.dw ? products_scratch(without_epilogue(args)) : 0;
   return own_dz(args) + max_of(epilogue, product);
 }

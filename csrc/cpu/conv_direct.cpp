@@ -1,9 +1,9 @@
 // Convolution without patches: a register tile is a run of pixels in one output row (forward) or a run of kernel
 // elements (weights), and reads x where it lies, or a padded copy of the few rows that a band of output rows needs.
 // At its best for maps wider than the tile and for few input channels, where patches would cost as much as products.
-#include "conv_epilogue.h"
 #include "conv_pack.h"
 #include "conv_paths.h"
+#include "epilogue.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {

@@ -35,7 +35,6 @@
   Y(compare_forward, CompareArgs) \
   X(conv_backward_data, ConvBackwardDataArgs) \
   X(conv_backward_weights, ConvBackwardWeightsArgs) \
-  X(conv_epilogue_backward, ConvEpilogueBackwardArgs) \
   X(conv_forward, ConvForwardArgs) \
   Y(copy, CopyArgs) \
   X(dropout_backward, DropoutBackwardArgs) \

@@ -62,18 +62,6 @@ struct ConvBackwardWeightsArgs : LaunchArgs {
   bool accumulate, accumulate_bias;
 };
 
-// dz = dy * act'(y) and db (+)= the sum of dz over rows, of which there are `rows` of k values.
-struct ConvEpilogueBackwardArgs : LaunchArgs {
-  int64_t rows, k;
-  DType dtype;
-  const void* dy;
-  const void* y;  // null if the activation is linear
-  ActivationSpec activation;
-  void* dz;  // null if the activation is linear, or nobody needs it
-  void* db;  // k values or null
-  bool accumulate;
-};
-
 const char* name_of(ConvPath path);
 
 }  // namespace dlbd

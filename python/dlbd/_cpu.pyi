@@ -281,9 +281,6 @@ def conv_backward_weights(
     accumulate: bool = False,
     accumulate_bias: bool = False,
 ) -> None: ...
-def conv_epilogue_backward(
-    dy: Array, y: Array | None, activation: Activation, dz: Array | None, db: Array | None, accumulate: bool = False
-) -> None: ...
 def conv_forward(
     shape: ConvShape, x: Array, w: Array, b: Array | None, y: Array, activation: Activation, accumulate: bool = False
 ) -> None: ...

@@ -7,21 +7,8 @@ from typing import Any
 
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
-from dlbd.backend import Array
+from dlbd.ops.epilogue import LINEAR, before_activation, fused_activation
 from dlbd.tensor import Tensor, as_float
-
-_linear = _cpu.Activation("linear")
-_LEAKY_SLOPE = 0.2  # Keras's default of the activation "leaky_relu"
-_fused = {
-    None: _linear,
-    "linear": _linear,
-    "relu": _cpu.Activation("relu"),
-    "leaky_relu": _cpu.Activation("leaky_relu", _LEAKY_SLOPE),
-    "sigmoid": _cpu.Activation("sigmoid"),
-    "tanh": _cpu.Activation("tanh"),
-    "elu": _cpu.Activation("elu", 1.0),
-    "softplus": _cpu.Activation("softplus"),
-}
 
 
 def per_axis(op: str, name: str, value: Any) -> int | tuple[int, ...]:
@@ -101,16 +88,6 @@ def _operands(op: str, x: Any, kernel: Any, bias: Any, filters_axis: int) -> tup
     return x, w, b
 
 
-def _fused_activation(op: str, activation: Any) -> Any:
-    if isinstance(activation, _cpu.Activation):
-        return activation
-    try:
-        return _fused[activation]
-    except (KeyError, TypeError):
-        names = ", ".join(str(name) for name in _fused)
-        raise ValueError(f"[{op}] activation must be one of {names}; received {activation!r}") from None
-
-
 def conv(
     x: Any,
     kernel: Any,
@@ -145,7 +122,7 @@ def conv(
         (1, 5, 5, 2)
     """
     padding = check_layout("conv", padding, data_format)
-    act = _fused_activation("conv", activation)
+    act = fused_activation("conv", activation)
     x, w, b = _operands("conv", x, kernel, bias, -1)
     shape, y_shape = _conv_shape(
         x.shape,
@@ -170,7 +147,7 @@ def _conv_gradient(grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor
     dy = grads.of(y)
     assert dy is not None
     twin = backend.twin(dy)
-    wants_x, values = grads.wants(x), None if act is _linear else y.array
+    wants_x, values = grads.wants(x), None if act is LINEAR else y.array
     dz = backend.empty(dy.shape, dy.dtype, dy) if values is not None and wants_x else None
     dw, accumulate = grads.into(w)
     db, accumulate_bias = (None, False) if b is None else grads.into(b)
@@ -178,21 +155,7 @@ def _conv_gradient(grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor
         twin.conv_backward_weights(shape, x.array, dy, values, act, dz, dw, db, accumulate, accumulate_bias)
     dx, accumulate = grads.into(x)
     if dx is not None:
-        twin.conv_backward_data(shape, dy if dz is None else dz, w.array, None, dx, _linear, accumulate)
-
-
-def _before_activation(grads: Gradients, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any) -> Array:
-    """dz = dy act'(y); the bias's gradient, the sum of dz over all pixels, is written on the way."""
-    dy = grads.of(y)
-    assert dy is not None
-    db, accumulate = grads.into(b) if b is not None else (None, False)
-    linear = act is _linear
-    dz = dy if linear else backend.empty(dy.shape, dy.dtype, dy)
-    if db is not None or not linear:
-        backend.twin(dy).conv_epilogue_backward(
-            dy, None if linear else y.array, act, None if linear else dz, db, accumulate
-        )
-    return dz
+        twin.conv_backward_data(shape, dy if dz is None else dz, w.array, None, dx, LINEAR, accumulate)
 
 
 def conv_transpose(
@@ -226,7 +189,7 @@ def conv_transpose(
     """
     op = "conv_transpose"
     padding = check_layout(op, padding, data_format)
-    act = _fused_activation(op, activation)
+    act = fused_activation(op, activation)
     x, w, b = _operands(op, x, kernel, bias, -2)
     shape, y_shape = _transposed_shape(
         x.shape,
@@ -250,11 +213,11 @@ def _conv_transpose_gradient(
     grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor | None, y: Tensor, act: Any
 ) -> None:
     """dx = dz (*) w, dw = dz (*) x: the roles of x and y are exchanged."""
-    dz = _before_activation(grads, x, w, b, y, act)
+    dz = before_activation(grads, b, y, act)
     twin = backend.twin(dz)
     dw, accumulate = grads.into(w)
     if dw is not None:
-        twin.conv_backward_weights(shape, dz, x.array, None, _linear, None, dw, None, accumulate)
+        twin.conv_backward_weights(shape, dz, x.array, None, LINEAR, None, dw, None, accumulate)
     dx, accumulate = grads.into(x)
     if dx is not None:
-        twin.conv_forward(shape, dz, w.array, None, dx, _linear, accumulate)
+        twin.conv_forward(shape, dz, w.array, None, dx, LINEAR, accumulate)
