@@ -37,7 +37,7 @@ def _totals(model: Any) -> list[str]:
     rest = [v for v in model.weights if id(v) not in trained]
     fixed = sum(v.size for v in rest)
     optimizer = getattr(model, "optimizer", None)
-    state = [] if optimizer is None else list(getattr(optimizer, "variables", []))
+    state = list(optimizer.variables) if optimizer is not None and optimizer.built else []
     extra = sum(v.size for v in state)
     text = [
         f" Total params: {_sized(trainable + fixed + extra, [*trained.values(), *rest, *state])}",
