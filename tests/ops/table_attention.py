@@ -72,10 +72,13 @@ def _rows():
         for causal in (False, True):
             name = f"attention-{tq}x{tk}{'-causal' if causal else ''}"
             yield Row(name=name, **_attention(1, tq, tk, 2, 8, is_causal=causal))
-    for tq, tk in [(113, 113), (300, 480)]:  # every head its own task
-        for causal in (False, True):
-            name = f"attention-many-heads-{tq}x{tk}{'-causal' if causal else ''}"
-            yield Row(name=name, **_attention(8, tq, tk, 8, 2, is_causal=causal))
+    # every head its own task, with several blocks of queries and of keys
+    for tq, tk, causal in [(113, 113, False), (113, 113, True), (113, 257, False), (260, 257, True)]:
+        name = f"attention-many-heads-{tq}x{tk}{'-causal' if causal else ''}"
+        yield Row(name=name, **_attention(8, tq, tk, 8, 2, is_causal=causal))
+    for causal in (False, True):  # the least heads whose keys are one chunk of several blocks on the way back
+        name = f"attention-one-chunk-300x480{'-causal' if causal else ''}"
+        yield Row(name=name, **_attention(17, 300, 480, 1, 2, is_causal=causal))
     yield Row(name="attention-scale", **_attention(2, 9, 11, 2, 6, scale=0.7))
     yield Row(name="attention-scale-negative", **_attention(2, 9, 11, 2, 6, scale=-0.3))
     yield Row(
