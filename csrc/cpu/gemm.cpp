@@ -69,8 +69,10 @@ struct Plan {
 
 // A task of the packed path: its A block of 252 x kDepth floats takes 258 KB of L2 and serves 512 columns of B.
 constexpr int64_t kBlockRows = 252, kBlockColumns = 512;
-// Multiply-adds that are worth a task of their own (0.1 ms), and how many tasks are enough for any machine.
-constexpr int64_t kTaskWork = 1 << 23, kSmallTaskWork = 1 << 19, kEnoughTasks = 64;
+// Multiply-adds that are worth a task of their own (0.1 ms).
+constexpr int64_t kTaskWork = 1 << 23, kSmallTaskWork = 1 << 19;
+// Every task of the packed path copies its own panels, so beyond a few tasks only more work brings more of them.
+constexpr int64_t kFewTasks = 16, kManyTaskWork = 1 << 28, kEnoughTasks = 64;
 
 Plan plan_of(const GemmShape& s) {
   Plan plan;
@@ -79,9 +81,11 @@ Plan plan_of(const GemmShape& s) {
   plan.pack_b = packed || s.trans_b;
   const int64_t tiles = max_of<int64_t>(1, ceil_div(s.m, kRows<float>));
   const int64_t panels = max_of<int64_t>(1, ceil_div(s.n, kPanel<float>));
-  const int64_t work = packed ? kTaskWork : kSmallTaskWork;
   // Products that cannot overflow: the shape's constructor checked M * N * K * batch.
-  const int64_t wanted = min_of(kEnoughTasks, s.m * s.n * s.k * s.batch / work) / max_of<int64_t>(1, s.batch);
+  const int64_t work = s.m * s.n * s.k * s.batch;
+  const int64_t tasks =
+      packed ? max_of(min_of(kFewTasks, work / kTaskWork), work / kManyTaskWork) : work / kSmallTaskWork;
+  const int64_t wanted = min_of(kEnoughTasks, tasks) / max_of<int64_t>(1, s.batch);
   plan.m_blocks = packed ? ceil_div(s.m, kBlockRows) : 1;
   plan.n_blocks = packed ? ceil_div(s.n, kBlockColumns) : 1;
   while (plan.m_blocks * plan.n_blocks < wanted && (plan.n_blocks < panels || plan.m_blocks < tiles)) {

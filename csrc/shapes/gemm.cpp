@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kPathNames[] = {"generic", "packed", "small", "skinny"};
 
 // Up to this many multiply-adds a copy into panels costs more than it saves.
-constexpr int64_t kSmallWork = 1000000;
+constexpr int64_t kSmallWork = 8000000;
 // Up to this many rows a product runs at the speed of memory.
 constexpr int64_t kSkinnyRows = 8;
 
