@@ -164,10 +164,80 @@ void gemm_blocked(const GemmArgs& args) {
   });
 }
 
+// Columns of a task of few rows, and the most rows. Its sums, 16 KB, stay in L1 while B streams by in runs of 2 KB.
+constexpr int64_t kStreamColumns = 512;
+constexpr int kStreamRows = 8;
+
+// sums += A B for R rows and Steps rows of B, n columns; sums are kStreamColumns apart and may be written up to there.
+template <int R, int Steps>
+DLBD_INLINE void stream_steps(Rows<float> a, const float* b, int64_t ldb, int64_t n, float* sums) {
+  Vec<float> x[R][Steps];
+  for (int r = 0; r < R; ++r)
+    for (int i = 0; i < Steps; ++i) x[r][i] = splat(a.data[r * a.row + i * a.step]);
+  for (int64_t j = 0; j < n; j += kLanes<float>) {
+    const bool whole = n - j >= kLanes<float>;
+    Vec<float> row[Steps];
+    for (int i = 0; i < Steps; ++i) row[i] = whole ? load(b + i * ldb + j) : load_n(b + i * ldb + j, n - j);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      float* to = sums + r * kStreamColumns + j;
+      Vec<float> sum = load(to);
+#pragma GCC unroll 4
+      for (int i = 0; i < Steps; ++i) sum += x[r][i] * row[i];
+      store(to, sum);
+    }
+  }
+}
+
+template <int R>
+void stream_rows(const GemmArgs& args, const Operands<float>& o, int64_t j0, int64_t n) {
+  const GemmShape& s = args.shape;
+  alignas(64) float sums[R * kStreamColumns];
+  int64_t p = 0;
+  do {
+    const int64_t end = min_of(s.k, p + kDepth);
+    const bool add = p != 0 || args.accumulate;
+    const float* bias = args.bias && p == 0 ? static_cast<const float*>(args.bias) + j0 : nullptr;
+    fill_zero(sums, R * kStreamColumns);
+    const auto from = [&] { return Rows<float>{o.a.data + p * o.a.step, o.a.row, o.a.step}; };
+    for (; p + 4 <= end; p += 4) stream_steps<R, 4>(from(), o.b + p * s.n + j0, s.n, n, sums);
+    for (; p < end; ++p) stream_steps<R, 1>(from(), o.b + p * s.n + j0, s.n, n, sums);
+    for (int r = 0; r < R; ++r)
+      for (int64_t j = 0; j < n; j += kLanes<float>) {
+        const int64_t lanes = min_of<int64_t>(kLanes<float>, n - j);
+        float* c = o.c + r * s.n + j0 + j;
+        Vec<float> sum = load(sums + r * kStreamColumns + j);
+        if (bias) sum += load_n(bias + j, lanes);
+        if (add) sum += load_n(c, lanes);
+        store_n(c, sum, lanes);
+      }
+  } while (p < s.k);
+  if (args.activation.kind != Activation::linear) activate_block(args.activation, o.c + j0, s.n, R, n);
+}
+
+template <int R>
+DLBD_INLINE void stream_of_height(const GemmArgs& args, const Operands<float>& o, int64_t j0, int64_t n) {
+  if constexpr (R > 1)
+    if (args.shape.m < R) return stream_of_height<R - 1>(args, o, j0, n);
+  stream_rows<R>(args, o, j0, n);
+}
+
+// Few rows and B as it is stored: B is read once, in long runs, at the speed of memory.
+bool streams(const GemmShape& s) { return s.path == GemmPath::skinny && !s.trans_b && s.m <= kStreamRows; }
+
+void gemm_stream(const GemmArgs& args) {
+  const GemmShape& s = args.shape;
+  const int64_t blocks = ceil_div(s.n, kStreamColumns);
+  parallel_for(args.threads, s.batch * blocks, 1, [&](int64_t task, int64_t, int) {
+    const int64_t j = task % blocks * kStreamColumns;
+    stream_of_height<kStreamRows>(args, operands<float>(args, task / blocks), j, min_of(kStreamColumns, s.n - j));
+  });
+}
+
 }  // namespace
 
 int64_t gemm_scratch(const GemmArgs& args) {
-  if (args.shape.path == GemmPath::generic) return 0;
+  if (args.shape.path == GemmPath::generic || streams(args.shape)) return 0;
   const Plan plan = plan_of(args.shape);
   return args.threads * (panels_a_size(plan) + panels_b_size(plan)) * static_cast<int64_t>(sizeof(float));
 }
@@ -176,6 +246,7 @@ void gemm(const GemmArgs& args) {
   if (args.shape.m == 0 || args.shape.n == 0) return;
   if (args.shape.dtype == DType::f64) return gemm_generic<double>(args);
   if (args.shape.path == GemmPath::generic) return gemm_generic<float>(args);
+  if (streams(args.shape)) return gemm_stream(args);
   gemm_blocked(args);
 }
 
