@@ -222,6 +222,52 @@ DLBD_INLINE void stream_of_height(const GemmArgs& args, const Operands<float>& o
   stream_rows<R>(args, o, j0, n);
 }
 
+// Columns of a transposed B that run together, and those of a task.
+constexpr int kDotColumns = 8;
+constexpr int64_t kDotTask = 128;
+
+// One row times a transposed B: dot products along k, each a vector of sums that is added up in a fixed order.
+template <int N>
+DLBD_INLINE void dot_columns(const GemmArgs& args, const float* a, const float* b, float* c, const float* bias) {
+  const int64_t k = args.shape.k;
+  for (int v = 0; v < N; ++v) c[v] = (args.accumulate ? c[v] : 0.0f) + (bias ? bias[v] : 0.0f);
+  for (int64_t p = 0; p < k;) {
+    // Partial sums of this many vectors keep the rounding error of long sums small.
+    const int64_t end = min_of(k, p + kDepth * kLanes<float>);
+    Vec<float> sum[N] = {};
+    for (; p + kLanes<float> <= end; p += kLanes<float>) {
+      const Vec<float> x = load(a + p);
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) sum[v] += x * load(b + v * k + p);
+    }
+    if (p < end) {
+      const Vec<float> x = load_n(a + p, end - p);
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) sum[v] += x * load_n(b + v * k + p, end - p);
+      p = end;
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < N; ++v) c[v] += reduce_add<float>(sum[v]);
+  }
+}
+
+bool dots(const GemmShape& s) { return s.path == GemmPath::skinny && s.trans_b && s.m == 1; }
+
+void gemm_dot(const GemmArgs& args) {
+  const GemmShape& s = args.shape;
+  const int64_t blocks = ceil_div(s.n, kDotTask);
+  parallel_for(args.threads, s.batch * blocks, 1, [&](int64_t task, int64_t, int) {
+    const Operands<float> o = operands<float>(args, task / blocks);
+    const int64_t first = task % blocks * kDotTask, last = min_of(s.n, first + kDotTask);
+    const auto bias = [&](int64_t j) { return args.bias ? static_cast<const float*>(args.bias) + j : nullptr; };
+    int64_t j = first;
+    for (; j + kDotColumns <= last; j += kDotColumns)
+      dot_columns<kDotColumns>(args, o.a.data, o.b + j * s.k, o.c + j, bias(j));
+    for (; j < last; ++j) dot_columns<1>(args, o.a.data, o.b + j * s.k, o.c + j, bias(j));
+    if (args.activation.kind != Activation::linear) activate_block(args.activation, o.c + first, s.n, 1, last - first);
+  });
+}
+
 // Few rows and B as it is stored: B is read once, in long runs, at the speed of memory.
 bool streams(const GemmShape& s) { return s.path == GemmPath::skinny && !s.trans_b && s.m <= kStreamRows; }
 
@@ -237,7 +283,7 @@ void gemm_stream(const GemmArgs& args) {
 }  // namespace
 
 int64_t gemm_scratch(const GemmArgs& args) {
-  if (args.shape.path == GemmPath::generic || streams(args.shape)) return 0;
+  if (args.shape.path == GemmPath::generic || streams(args.shape) || dots(args.shape)) return 0;
   const Plan plan = plan_of(args.shape);
   return args.threads * (panels_a_size(plan) + panels_b_size(plan)) * static_cast<int64_t>(sizeof(float));
 }
@@ -247,6 +293,7 @@ void gemm(const GemmArgs& args) {
   if (args.shape.dtype == DType::f64) return gemm_generic<double>(args);
   if (args.shape.path == GemmPath::generic) return gemm_generic<float>(args);
   if (streams(args.shape)) return gemm_stream(args);
+  if (dots(args.shape)) return gemm_dot(args);
   gemm_blocked(args);
 }
 
