@@ -56,7 +56,7 @@ class Recording {
   std::vector<Launch> launches_;
   std::vector<std::byte> arguments_;
   std::vector<py::object> kept_;
-  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(SIZE_MAX);
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(Pool::kKeepAll);
   std::string reason_;
   Status status_{};
 };

@@ -37,7 +37,7 @@ void* allocate(size_t capacity) {
 
 }  // namespace
 
-Pool::Pool(size_t max_cached) : max_cached_(kExact ? 0 : max_cached) {}
+Pool::Pool(size_t max_cached) : max_cached_(max_cached) {}
 
 Pool::~Pool() {
   for (auto& [start, capacity] : blocks_) std::free(const_cast<char*>(start));
@@ -46,7 +46,7 @@ Pool::~Pool() {
 Block Pool::take(size_t bytes) {
   const size_t capacity = size_class(bytes);
   std::lock_guard lock(mutex_);
-  if (auto it = free_.find(capacity); it != free_.end() && !it->second.empty()) {
+  if (auto it = free_.find(capacity); !kExact && it != free_.end() && !it->second.empty()) {
     void* p = it->second.back();
     it->second.pop_back();
     cached_ -= capacity;
@@ -60,7 +60,9 @@ Block Pool::take(size_t bytes) {
 
 void Pool::give(Block block) noexcept {
   std::lock_guard lock(mutex_);
-  if (cached_ + block.bytes <= max_cached_) {
+  // A pool that keeps everything (a recording's) must not free what a replay will touch again.
+  if (kExact && max_cached_ == kKeepAll) return;
+  if (!kExact && block.bytes <= max_cached_ - cached_) {
     free_[block.bytes].push_back(block.data);
     cached_ += block.bytes;
     return;

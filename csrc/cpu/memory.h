@@ -20,6 +20,8 @@ struct Block {
 // blocks are reused by later launches of the same recording (the order of launches is fixed, so that is safe).
 class Pool {
  public:
+  static constexpr size_t kKeepAll = SIZE_MAX;
+
   // max_cached: bytes of free blocks that are kept; what exceeds it goes back to the system.
   explicit Pool(size_t max_cached);
   ~Pool();

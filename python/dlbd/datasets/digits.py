@@ -16,7 +16,7 @@ def load_digits() -> tuple[Array, Array]:
         images (1797, 8, 8) of float32 in [0, 1] and labels (1797,) of int64.
     """
     try:
-        from sklearn.datasets import load_digits as of_sklearn  # type: ignore[import-untyped]
+        from sklearn.datasets import load_digits as of_sklearn
     except ImportError as error:
         raise ImportError(
             "load_digits() reads the copy that scikit-learn ships: pip install 'dlbd[demo]' (or scikit-learn)"
