@@ -135,7 +135,8 @@ DLBD_INLINE Vec<float> log(Vec<float> x) {
   const V scaled = x < kSmallestNormal ? x * 8388608.0f : x;  // a subnormal times 2^23
   const I shift = x < kSmallestNormal ? I{} + 23 : I{};
   // Subtracting sqrt(1/2)'s bits first makes the exponent field count from there.
-  const I bits = (I)scaled - 0x3f3504f3;
+  // Unsigned, for the bits of a negative or NaN may wrap around.
+  const I bits = (I)((Vec<uint32_t>)scaled - 0x3f3504f3u);
   const I n = (bits >> 23) - shift;
   const V f = (V)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
   const V e = __builtin_convertvector(n, V);
@@ -238,7 +239,7 @@ DLBD_INLINE Vec<float> sine_or_cosine(Vec<float> x) {
   V r = fma<float>(n, splat(-1.5703125f), x);
   r = fma<float>(n, splat(-4.837512969970703125e-4f), r);
   r = fma<float>(n, splat(-7.54978995489188216e-8f), r);
-  const I quadrant = (I)shifted + (Cosine ? 1 : 0);
+  const I quadrant = (I)((Vec<uint32_t>)shifted + (Cosine ? 1u : 0u));
   const V z = r * r;
   V s = splat(-1.9515295891e-4f);
   s = fma<float>(s, z, splat(8.3321608736e-3f));
