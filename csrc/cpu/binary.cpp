@@ -453,12 +453,12 @@ void select_as(const SelectArgs& args) {
 
 }  // namespace
 
-#define DLBD_OPERATIONS(X)                                                                                           \
-  X(add, Add)                                                                                                        \
-  X(subtract, Subtract)                                                                                              \
-  X(multiply, Multiply)                                                                                              \
-  X(divide, Divide) X(power, Power) X(maximum, Maximum) X(minimum, Minimum) X(floor_divide, FloorDivide) X(mod, Mod) \
-      X(arctan2, Arctan2)
+#define DLBD_OPERATIONS(X) \
+  X(add, Add)              \
+  X(subtract, Subtract)    \
+  X(multiply, Multiply)    \
+  X(divide, Divide)        \
+  X(power, Power) X(maximum, Maximum) X(minimum, Minimum) X(floor_divide, FloorDivide) X(mod, Mod) X(arctan2, Arctan2)
 
 void binary_forward(const BinaryArgs& args) {
   switch (args.op) {

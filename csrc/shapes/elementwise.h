@@ -27,11 +27,12 @@ struct BroadcastShape {
 #define DLBD_UNARY(X)                                                                                                  \
   X(negative, x)                                                                                                       \
   X(abs, x)                                                                                                            \
-  X(square, x) X(sqrt, y) X(rsqrt, y) X(reciprocal, y) X(exp, y) X(expm1, y) X(log, x) X(log1p, x) X(sin, x) X(cos, x) \
-      X(erf, x) X(sign, x) X(floor, x) X(ceil, x) X(round, x) X(clip, x) X(relu, y) X(leaky_relu, x) X(relu6, y)       \
-          X(threshold, x) X(sigmoid, y) X(tanh, y) X(gelu, x) X(gelu_tanh, x) X(silu, x) X(elu, x) X(celu, x)          \
-              X(selu, y) X(softplus, y) X(softsign, x) X(hard_sigmoid, y) X(hard_silu, x) X(hard_tanh, x)              \
-                  X(hard_shrink, x) X(soft_shrink, x) X(tanh_shrink, x) X(log_sigmoid, x) X(mish, x)
+  X(square, x)                                                                                                         \
+  X(sqrt, y) X(rsqrt, y) X(reciprocal, y) X(exp, y) X(expm1, y) X(log, x) X(log1p, x) X(sin, x) X(cos, x) X(erf, x)    \
+      X(sign, x) X(floor, x) X(ceil, x) X(round, x) X(clip, x) X(relu, y) X(leaky_relu, x) X(relu6, y) X(threshold, x) \
+          X(sigmoid, y) X(tanh, y) X(gelu, x) X(gelu_tanh, x) X(silu, x) X(elu, x) X(celu, x) X(selu, y)               \
+              X(softplus, y) X(softsign, x) X(hard_sigmoid, y) X(hard_silu, x) X(hard_tanh, x) X(hard_shrink, x)       \
+                  X(soft_shrink, x) X(tanh_shrink, x) X(log_sigmoid, x) X(mish, x)
 
 #define DLBD_PREDICATE(X) X(isnan) X(isinf) X(isfinite) X(logical_not)
 
