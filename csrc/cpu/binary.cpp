@@ -416,8 +416,10 @@ void compare_with(const CompareArgs& args) {
 template <class T>
 void compare_as(const CompareArgs& args) {
   switch (args.op) {
+// clang-format off
 #define DLBD_CASE(name) \
   case CompareOp::name: return compare_with<T, Comparison<T>::name>(args);
+    // clang-format on
     DLBD_COMPARE(DLBD_CASE)
 #undef DLBD_CASE
     case CompareOp::count: return;
@@ -453,17 +455,21 @@ void select_as(const SelectArgs& args) {
 
 }  // namespace
 
+// clang-format off
 #define DLBD_OPERATIONS(X) \
-  X(add, Add)              \
-  X(subtract, Subtract)    \
-  X(multiply, Multiply)    \
-  X(divide, Divide)        \
+  X(add, Add) \
+  X(subtract, Subtract) \
+  X(multiply, Multiply) \
+  X(divide, Divide) \
   X(power, Power) X(maximum, Maximum) X(minimum, Minimum) X(floor_divide, FloorDivide) X(mod, Mod) X(arctan2, Arctan2)
+// clang-format on
 
 void binary_forward(const BinaryArgs& args) {
   switch (args.op) {
+// clang-format off
 #define DLBD_CASE(name, Op) \
   case BinaryOp::name: return binary_as<Op>(args);
+    // clang-format on
     DLBD_OPERATIONS(DLBD_CASE)
 #undef DLBD_CASE
     case BinaryOp::count: return;
@@ -472,9 +478,11 @@ void binary_forward(const BinaryArgs& args) {
 
 void binary_backward(const BinaryBackwardArgs& args) {
   switch (args.op) {
+// clang-format off
 #define DLBD_CASE(name, Op) \
-  case BinaryOp::name:      \
+  case BinaryOp::name: \
     return args.dtype == DType::f32 ? binary_backward_as<float, Op>(args) : binary_backward_as<double, Op>(args);
+    // clang-format on
     DLBD_OPERATIONS(DLBD_CASE)
 #undef DLBD_CASE
     case BinaryOp::count: return;

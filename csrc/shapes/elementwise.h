@@ -18,21 +18,30 @@ struct BroadcastShape {
   int64_t operand[kMaxOperands];  // elements of each operand
 };
 
+// clang-format off
 #define DLBD_BINARY(X) \
   X(add) X(subtract) X(multiply) X(divide) X(power) X(maximum) X(minimum) X(floor_divide) X(mod) X(arctan2)
+// clang-format on
+// clang-format off
 #define DLBD_COMPARE(X) \
   X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(logical_and) X(logical_or) X(logical_xor)
+// clang-format on
 
 // X(name, what its gradient is computed from: the input x or the output y)
-#define DLBD_UNARY(X)                                                                                                  \
-  X(negative, x)                                                                                                       \
-  X(abs, x)                                                                                                            \
-  X(square, x)                                                                                                         \
-  X(sqrt, y) X(rsqrt, y) X(reciprocal, y) X(exp, y) X(expm1, y) X(log, x) X(log1p, x) X(sin, x) X(cos, x) X(erf, x)    \
-      X(sign, x) X(floor, x) X(ceil, x) X(round, x) X(clip, x) X(relu, y) X(leaky_relu, x) X(relu6, y) X(threshold, x) \
-          X(sigmoid, y) X(tanh, y) X(gelu, x) X(gelu_tanh, x) X(silu, x) X(elu, x) X(celu, x) X(selu, y)               \
-              X(softplus, y) X(softsign, x) X(hard_sigmoid, y) X(hard_silu, x) X(hard_tanh, x) X(hard_shrink, x)       \
-                  X(soft_shrink, x) X(tanh_shrink, x) X(log_sigmoid, x) X(mish, x)
+// clang-format off
+#define DLBD_UNARY(X) \
+  X(negative, x) \
+  X(abs, x) \
+  X(square, x) \
+  X(sqrt, y) \
+  X(rsqrt, y) \
+  X(reciprocal, y) \
+  X(exp, y) X(expm1, y) X(log, x) X(log1p, x) X(sin, x) X(cos, x) X(erf, x) X(sign, x) X(floor, x) X(ceil, x) \
+      X(round, x) X(clip, x) X(relu, y) X(leaky_relu, x) X(relu6, y) X(threshold, x) X(sigmoid, y) X(tanh, y) \
+          X(gelu, x) X(gelu_tanh, x) X(silu, x) X(elu, x) X(celu, x) X(selu, y) X(softplus, y) X(softsign, x) \
+              X(hard_sigmoid, y) X(hard_silu, x) X(hard_tanh, x) X(hard_shrink, x) X(soft_shrink, x) X(tanh_shrink, x) \
+                  X(log_sigmoid, x) X(mish, x)
+// clang-format on
 
 #define DLBD_PREDICATE(X) X(isnan) X(isinf) X(isfinite) X(logical_not)
 
