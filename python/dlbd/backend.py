@@ -6,10 +6,11 @@ the kernel by name. Nothing here looks anything up at run time beyond that.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,13 +37,54 @@ DTYPE = {
     BOOL: _cpu.DType.bool,
 }
 
-# Grows whenever a recorded step may have become stale: a variable moved to other memory, was frozen or thawed.
+# Grows whenever a recorded step may have become stale: a variable moved to other memory, was frozen or thawed, or
+# what a layer, a loss or a metric reads while it runs was assigned anew.
 structure_version = 0
 
 
 def structure_changed() -> None:
     global structure_version
     structure_version += 1
+
+
+class _Step(threading.local):
+    running = False
+
+
+_step = _Step()
+
+
+@contextmanager
+def running_step() -> Iterator[None]:
+    """While a model's step runs: what its layers note on themselves then does not make it stale."""
+    before, _step.running = _step.running, True
+    try:
+        yield
+    finally:
+        _step.running = before
+
+
+class Versioned:
+    """Something whose attributes recorded steps have read: assigning another value makes them stale."""
+
+    _revision = 0
+    _unrecorded: ClassVar[frozenset[str]] = frozenset()  # attributes that no step reads
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name, _MISSING)
+        object.__setattr__(self, name, value)
+        if before is value or name in self._unrecorded or _step.running:
+            return
+        if not (type(before) is type(value) and isinstance(value, _PLAIN) and before == value):
+            self._changed()
+
+    def _changed(self) -> None:
+        self.__dict__["_revision"] = self._revision + 1
+        structure_changed()
+
+
+_MISSING = object()
+_PLAIN = (bool, int, float, str)
 
 
 # Which named path each family's shape objects take: "auto" lets the shape choose; tests force others.

@@ -61,7 +61,7 @@ def _unique(items: Sequence[Any]) -> list[Any]:
     return list({id(v): v for v in items}.values())
 
 
-class Layer:
+class Layer(backend.Versioned):
     """The base of all layers.
 
     A subclass creates its weights in ``build(input_shape)`` with :meth:`add_weight` and computes in
@@ -130,7 +130,6 @@ class Layer:
         self.built_shape: Any = None  # what build() was given
         self.input_spec: InputSpec | None = None
         self._weights: list[Variable] = []
-        self._revision = 0  # grows with every change that a recorded step cannot see
 
     def _take_weight_options(self, kwargs: dict[str, Any]) -> None:
         """``kernel_regularizer=None`` and the like; anything else unknown is an error."""
@@ -239,11 +238,6 @@ class Layer:
             self._changed()
             if not self._trainable:
                 self.trainable = False
-
-    def _changed(self) -> None:
-        """Recorded steps that ran through this layer are stale."""
-        self._revision += 1
-        backend.structure_changed()
 
     # Weights
 

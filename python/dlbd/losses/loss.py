@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlbd.backend import Versioned
 from dlbd.ops import losses as launches
 from dlbd.tensor import Tensor, as_tensor
 
@@ -18,7 +19,7 @@ def checked_reduction(reduction: str | None) -> str | None:
     return reduction
 
 
-class Loss:
+class Loss(Versioned):
     """Base of all losses. A loss of your own overrides :meth:`call`, which gives one value per sample.
 
     Args:

@@ -14,7 +14,7 @@ from dlbd.ops import metrics as launches
 from dlbd.tensor import Tensor, Variable
 
 
-class Metric:
+class Metric(backend.Versioned):
     """Base of all metrics. One of your own makes variables with :meth:`add_variable`, and defines :meth:`update_state`
     and :meth:`result`.
 

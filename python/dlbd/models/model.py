@@ -28,6 +28,8 @@ class Model(Layer):
         trainable: whether training changes the weights.
     """
 
+    _unrecorded = frozenset(("stop_training", "history"))
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or "inputs" in kwargs:
             raise NotImplementedError("Model(inputs, outputs) is not supported yet; use Sequential, or subclass Model")
@@ -160,18 +162,20 @@ class Model(Layer):
         steps = by_structure.get(key)
         if steps is None:
             steps = by_structure[key] = Steps(
-                lambda tensors: function(structure, tensors), self._fingerprint, eager=self.run_eagerly
+                lambda tensors: function(structure, tensors), self._fingerprint, lambda: self.run_eagerly
             )
         return steps  # type: ignore[no-any-return]
 
     def _fingerprint(self) -> Any:
-        """Differs when recorded steps are stale: weights moved, frozen or thawed, layers changed."""
-        optimizer = self.optimizer
-        constants = [] if optimizer is None else [getattr(optimizer, name, None) for name in optimizer._constants]
+        """Differs when recorded steps are stale: weights moved, frozen or thawed, anything they read changed."""
+        read = [*self.walk(), *self.metrics]
+        if self._compiled_loss is not None:
+            read.append(self._compiled_loss.loss)
+        if self.optimizer is not None:
+            read.append(self.optimizer)
         return (
-            (id(optimizer), *constants),
             tuple((id(v.array), v.trainable) for v in self.weights),
-            tuple((id(layer), layer._revision) for layer in self.walk()),
+            tuple((id(part), getattr(part, "_revision", 0)) for part in read),
         )
 
     def _forget_steps(self) -> None:

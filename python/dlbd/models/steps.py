@@ -45,7 +45,7 @@ class Step:
         if self._replay is not None:
             self._replay()
         elif self.recorded:  # and found to be more than a list of launches
-            self.outputs = self.function(self.tensors)
+            self._call()
         else:
             self._record()
         return self.outputs
@@ -54,16 +54,20 @@ class Step:
         """The same for a batch of one array that has this step's shape."""
         self.buffers[0][...] = x
         if self._replay is None:
-            self.outputs = self.function(self.tensors)
+            self._call()
         else:
             self._replay()
         return self.outputs
+
+    def _call(self) -> None:
+        with backend.running_step():
+            self.outputs = self.function(self.tensors)
 
     def _record(self) -> None:
         recording = _cpu.Recording()
         recording.begin()
         try:
-            self.outputs = self.function(self.tensors)
+            self._call()
         finally:
             recording.end()
         self.recorded = True
@@ -76,11 +80,11 @@ class Steps:
 
     Args:
         function: the step.
-        fingerprint: changes when the recordings of the model are stale: asked whenever anything was moved or frozen.
-        eager: never record: call the function every time.
+        fingerprint: changes when the recordings of the model are stale: asked whenever anything was moved or changed.
+        eager: whether to call the function every time instead of recording it.
     """
 
-    def __init__(self, function: StepFunction, fingerprint: Callable[[], Any], eager: bool = False) -> None:
+    def __init__(self, function: StepFunction, fingerprint: Callable[[], Any], eager: Callable[[], bool]) -> None:
         self._function = function
         self._eager = eager
         self._fingerprint = fingerprint
@@ -118,7 +122,7 @@ class Steps:
                 step = free.pop()
         if step is None:
             step = Step(self._function, signature)
-            step.recorded = self._eager
+            step.recorded = self._eager()
         step.version = version
         return step
 

@@ -111,6 +111,7 @@ class Optimizer:
         name: str | None = None,
     ) -> None:
         self._rule: Any = None
+        self._revision = 0  # grows with every change of a constant
         self.name = name or type(self).__name__.lower()
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
@@ -205,6 +206,9 @@ class Optimizer:
     def link(self) -> None:
         """Make sure that the variables still are views of the flat buffer (another optimizer may have moved them)."""
         if self._flat is None:
+            return
+        if self._rule is None and [name for name, _ in self._slots()] != list(self._flat.state):
+            self._move(self._saved_state())  # a constant was set that needs another state: momentum, say
             return
         for v, view in zip(self._variables, self._flat.values, strict=True):
             if v.array is not view:
@@ -368,9 +372,11 @@ class Optimizer:
         return self._rule
 
     def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name)
         object.__setattr__(self, name, value)
-        if name in self._constants:
+        if name in self._constants and before != value:
             object.__setattr__(self, "_rule", None)
+            self._revision += 1
             backend.structure_changed()
 
     # --- saving -------------------------------------------------------------------------------------------------
