@@ -94,6 +94,7 @@ _ACTIVATIONS = (
     "softplus",
     "softsign",
     "hard_sigmoid",
+    "hard_silu",
     "leaky_relu",
     "relu6",
     "exponential",
@@ -179,6 +180,13 @@ def _layers() -> dict[str, LayerCase]:
     add("batch-norm-matrix", lambda k: k.layers.BatchNormalization(momentum=0.9, epsilon=1e-5), _MATRIX, call=training)
     add("batch-norm-axis-1", lambda k: k.layers.BatchNormalization(axis=1), _IMAGE, call=training)
     add("batch-norm-plain", lambda k: k.layers.BatchNormalization(center=False, scale=False), _IMAGE, call=training)
+    steps = np.array([[1, 1, 0, 1, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool)
+    add(
+        "batch-norm-masked",
+        lambda k: k.layers.BatchNormalization(momentum=0.9),
+        _SEQUENCE,
+        call=lambda layer, x: layer(x, training=True, mask=steps),
+    )
     add("layer-norm", lambda k: k.layers.LayerNormalization(), _SEQUENCE)
     add("layer-norm-axes", lambda k: k.layers.LayerNormalization(axis=[1, 2], epsilon=1e-5), _SEQUENCE)
     add("layer-norm-no-center", lambda k: k.layers.LayerNormalization(center=False), _SEQUENCE)
@@ -284,6 +292,26 @@ def _attention(add: Callable[..., None]) -> None:
     mask = np.tril(np.ones((2, 4, 4), bool))
     mask[1, :, 2] = False
     add("multi-head-masked", multi, ((2, 4, 5),), call=lambda a, x: a(x, x, attention_mask=mask))
+    volume = ((2, 3, 4, 5),)
+    add("multi-head-all-axes", multi, volume, call=lambda a, x: a(x, x))
+    for axis in (1, 2):
+        along = np.random.default_rng(axis).random((2, volume[0][3 - axis], 4, 4)) < 0.7
+        along = along[..., : volume[0][axis], : volume[0][axis]]
+        along |= np.eye(volume[0][axis], dtype=bool)
+        add(
+            f"multi-head-axis-{axis}",
+            lambda k, axis=axis: multi(k, attention_axes=(axis,)),
+            volume,
+            call=lambda a, x, m=along: a(x, x, attention_mask=m, return_attention_scores=True),
+        )
+    planes = np.random.default_rng(0).random((2, 3, 4, 2, 4)) < 0.7
+    planes[..., 0, 0] = True
+    add(
+        "multi-head-all-axes-masked",
+        multi,
+        (*volume, (2, 2, 4, 5)),
+        call=lambda a, x: a(x[0], x[1], attention_mask=planes, return_attention_scores=True),
+    )
     add(
         "multi-head-scores",
         multi,
@@ -389,7 +417,7 @@ class OptimizerCase:
     name: str
     options: dict[str, Any] = field(default_factory=dict)
 
-    STEPS = 5
+    STEPS = 20
     SHAPES = ((3, 4), (4,))
 
     def build(self, k: Any) -> Any:
@@ -410,18 +438,24 @@ OPTIMIZERS = {
         ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
         ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
         ("SGD", {"clipvalue": 0.5}),
+        ("SGD", {"momentum": 0.9, "weight_decay": 0.1, "clipnorm": 0.7}),
+        ("SGD", {"momentum": 0.5, "nesterov": True, "global_clipnorm": 1.5}),
         ("Adam", {}),
         ("Adam", {"learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}),
         ("Adam", {"clipnorm": 1.0}),
         ("Adam", {"global_clipnorm": 1.0}),
         ("Adam", {"clipvalue": 0.5}),
         ("Adam", {"weight_decay": 0.1}),
+        ("Adam", {"learning_rate": 0.01, "amsgrad": True, "beta_2": 0.9}),
         ("AdamW", {}),
         ("AdamW", {"learning_rate": 0.1, "weight_decay": 0.1}),
+        ("AdamW", {"learning_rate": 0.01, "amsgrad": True, "global_clipnorm": 1.5, "weight_decay": 0.05}),
         ("RMSprop", {}),
         ("RMSprop", {"rho": 0.8, "momentum": 0.9}),
         ("RMSprop", {"centered": True}),
+        ("RMSprop", {"rho": 0.8, "momentum": 0.5, "centered": True, "weight_decay": 0.1, "clipnorm": 0.7}),
         ("Adagrad", {}),
         ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.0}),
+        ("Adagrad", {"learning_rate": 0.1, "epsilon": 1e-3, "weight_decay": 0.1, "clipvalue": 0.5}),
     )
 }

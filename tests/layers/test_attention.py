@@ -171,3 +171,55 @@ def test_attention_model_of_polarity_shape():
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, epochs=30, batch_size=16, verbose=0)
     assert history.history["accuracy"][-1] > 0.9
+
+
+def test_multi_head_attention_over_several_axes():
+    q, v = inputs((2, 3, 4, 6), (2, 5, 4, 6))
+    whole = layers.MultiHeadAttention(2, 3)
+    y, weights = whole(q, v, return_attention_scores=True)
+    assert weights.shape == (2, 2, 3, 4, 5, 4)
+    np.testing.assert_allclose(whole(q, v), y, rtol=1e-5, atol=1e-6)
+
+    flat = layers.MultiHeadAttention(2, 3)
+    flat(q.reshape(2, 12, 6), v.reshape(2, 20, 6))
+    flat.set_weights(whole.get_weights())
+    wanted = flat(q.reshape(2, 12, 6), v.reshape(2, 20, 6))
+    np.testing.assert_allclose(np.array(y).reshape(2, 12, 6), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [(1,), (-3,), 1])
+def test_multi_head_attention_along_one_axis_of_several(axes):
+    """Causal, and with the mask of time steps that all other axes share: each column by itself."""
+    q, v = inputs((2, 5, 3, 6), (2, 5, 3, 6))
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=axes)
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 1, 0]], bool)
+    y = np.array(layer(q, v, value_mask=mask, use_causal_mask=True))
+    single = layers.MultiHeadAttention(2, 3)
+    single.build(q[:, :, 0].shape, v[:, :, 0].shape)
+    single.set_weights(layer.get_weights())
+    for column in range(3):
+        wanted = single(q[:, :, column], v[:, :, column], value_mask=mask, use_causal_mask=True)
+        np.testing.assert_allclose(y[:, :, column], wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "options", "message"),
+    [
+        ([(2, 6), (2, 6)], {}, r"with more axes before the features.*\(2, 6\)"),
+        ([(2, 3, 6), (2, 3, 4, 6)], {}, "all three with more axes"),
+        ([(2, 3, 4, 6), (2, 5, 3, 6)], {"attention_axes": (1,)}, r"agree along the axes \[2\]"),
+        ([(2, 3, 4, 6)] * 2, {"attention_axes": (3,)}, r"between batch and features.*\[3\]"),
+        ([(2, 3, 4, 6)] * 2, {"attention_axes": (1, -3)}, "each once"),
+    ],
+)
+def test_multi_head_attention_names_what_does_not_fit(shapes, options, message):
+    with pytest.raises(ValueError, match=message):
+        layers.MultiHeadAttention(2, 3, **options)(*inputs(*shapes))
+
+
+def test_multi_head_attention_has_no_order_over_several_axes():
+    (x,) = inputs((2, 3, 4, 6))
+    with pytest.raises(ValueError, match="use_causal_mask needs one axis"):
+        layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True)
+    with pytest.raises(ValueError, match=r"attention_mask must end with the axes \(3, 4, 3, 4\)"):
+        layers.MultiHeadAttention(2, 3)(x, x, attention_mask=np.ones((3, 4, 3), bool))

@@ -83,3 +83,32 @@ def test_other_channels_name_the_layer():
     layer(np.zeros((2, 3), np.float32))
     with pytest.raises(ValueError, match=r"'norm'.*3 in axis -1"):
         layer(np.zeros((2, 4), np.float32))
+
+
+def test_masked_steps_do_not_count_for_the_batch():
+    x = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
+    mask = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1]], bool)
+    layer = layers.BatchNormalization(momentum=0.9)
+    y = np.array(layer(x, training=True, mask=mask))
+    seen = x[mask]
+    np.testing.assert_allclose(y, (x - seen.mean(0)) / np.sqrt(seen.var(0) + 1e-3), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * seen.mean(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * seen.var(0), rtol=1e-5)
+    np.testing.assert_array_equal(layer(x, mask=mask), layer(x))
+    with pytest.raises(ValueError, match=r"mask must have the shape of x without its last axis.*\(3,\)"):
+        layer(x, training=True, mask=mask[:, 0])
+
+
+def test_padding_leaves_the_moving_averages_of_a_model_alone():
+    found = []
+    for padding in (0, 3):
+        dlbd.utils.set_random_seed(0)
+        model = dlbd.Sequential(
+            [layers.Embedding(9, 4, mask_zero=True), layers.BatchNormalization(), layers.LSTM(3), layers.Dense(1)]
+        )
+        model.compile("sgd", "mse")
+        x = np.pad(np.random.default_rng(0).integers(1, 9, (8, 5)), ((0, 0), (0, padding)))
+        model.fit(x, np.ones(8), epochs=3, verbose=0)
+        found.append(model.get_weights())
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

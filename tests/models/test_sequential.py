@@ -249,6 +249,47 @@ def test_summary(capsys):
     assert any("unbuilt" in line for line in lines)
 
 
+def lines_of(model, **options) -> list[str]:
+    lines = []
+    model.summary(print_fn=lines.append, **options)
+    return lines
+
+
+def test_summary_of_nested_models():
+    inner = models.Sequential([layers.Dense(4, name="deep"), layers.Flatten(name="flat")], name="inner")
+    middle = models.Sequential([inner, layers.Dense(3, name="side")], name="middle")
+    model = models.Sequential([layers.Input((5,)), middle, layers.Dense(1, name="top")], name="outer")
+    inner.trainable = False
+    assert not any("deep" in line for line in lines_of(model))
+    text = lines_of(model, expand_nested=True, show_trainable=True, line_length=78)
+    assert len({len(line) for line in text if line[0] in "┏┃┡│├└"}) == 1
+    cells = [[c.strip() for c in line.split("│")[1:-1]] for line in text if line.startswith("│")]
+    assert cells == [
+        ["middle (Sequential)", "(None, 3)", "39", "Y"],
+        ["└ inner (Sequential)", "(None, 4)", "24", "N"],
+        ["└ deep (Dense)", "(None, 4)", "24", "N"],
+        ["└ flat (Flatten)", "(None, 4)", "0", "-"],
+        ["└ side (Dense)", "(None, 3)", "15", "Y"],
+        ["top (Dense)", "(None, 1)", "4", "Y"],
+    ]
+    assert any(line.startswith(" Trainable params: 19 ") for line in text)
+
+
+def test_summary_of_some_layers_in_columns_of_choice():
+    model = seed_000_cnn()
+    names = [layer.name for layer in model.layers]
+    text = "\n".join(lines_of(model, layer_range=[names[2], "flatten.*"], positions=[0.5, 0.6, 1.0], line_length=70))
+    assert all((name + " (" in text) == (2 <= i <= 5) for i, name in enumerate(names))
+    assert lines_of(model, positions=[30, 55, 70], line_length=70)[1].index("┳") == 28
+    for options, message in (
+        ({"layer_range": ["nobody", names[0]]}, "fits none of the layers"),
+        ({"layer_range": names[0]}, "the first and the last layer"),
+        ({"positions": [0.5, 1.0]}, "3 rising numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.summary(**options)
+
+
 def test_config_round_trip():
     model = seed_000_cnn()
     again = models.Sequential.from_config(model.get_config())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 from dlbd import initializers, ops, random
@@ -22,11 +23,14 @@ class MultiHeadAttention(Layer):
         dropout: fraction of the attention weights dropped while training.
         use_bias: whether the projections have biases.
         output_shape: size of the output's last axis; that of the query by default.
+        attention_axes: the axes along which to attend; by default all between batch and features. Along the others,
+            each position attends by itself.
         kernel_initializer, bias_initializer: of the projections.
         seed: of the dropout.
 
-    Called with ``(query, value, key=None)``, each (batch, time, features); ``attention_mask`` (batch, query time,
-    value time), ``use_causal_mask``, ``return_attention_scores`` as in Keras.
+    Called with ``(query, value, key=None)``, each (batch, time, features), with more axes before the features if
+    wanted; ``attention_mask`` (batch, query time, value time), ``use_causal_mask``, ``return_attention_scores`` as in
+    Keras. The scores are (batch, other axes, heads, query's attention axes, value's attention axes).
     Weights: kernel and bias of query, key, value, each (features, heads, size) and (heads, size), then of the output,
     (heads, size, features) and (features,).
     """
@@ -60,11 +64,7 @@ class MultiHeadAttention(Layer):
                 raise ValueError(f"[{self.name}] output_shape must be one size; received {output_shape}")
             output_shape = output_shape[0]
         self.output_shape = None if output_shape is None else positive(output_shape, "output_shape", self.name)
-        if attention_axes is not None and tuple(_as_list(attention_axes)) not in ((1,), (-2,)):
-            raise NotImplementedError(
-                f"[{self.name}] attention runs along axis 1, the time; received attention_axes={attention_axes}"
-            )
-        self.attention_axes = attention_axes
+        self.attention_axes = None if attention_axes is None else [operator.index(a) for a in _as_list(attention_axes)]
         self.flash_attention = flash_attention  # accepted: the kernel never stores the scores anyway
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -91,19 +91,38 @@ class MultiHeadAttention(Layer):
             shapes = list(input_shape)
         else:
             shapes = [input_shape] * 3
-        if any(len(s) != 3 or s[-1] is None for s in shapes):
+        if any(len(s) < 3 or len(s) != len(shapes[0]) or s[-1] is None for s in shapes):
             raise ValueError(
-                "MultiHeadAttention takes query, value and key of shape (batch, time, features) with known features; "
-                f"received {shapes}"
+                "MultiHeadAttention takes query, value and key of shape (batch, time, features), or all three with "
+                f"more axes before the features, which must be known; received {shapes}"
             )
         query, value, key = shapes
-        if value[1] != key[1]:
+        self._attended, self._others = self._axes(len(query))
+        if value[1:-1] != key[1:-1]:
             raise ValueError(f"value and key must have the same number of time steps; received {value} and {key}")
+        if any(None not in (query[a], value[a]) and query[a] != value[a] for a in self._others):
+            raise ValueError(
+                f"query and value must agree along the axes {self._others}, along which nothing attends; "
+                f"received {query} and {value}"
+            )
         heads, width = self.num_heads, self.output_shape or query[-1]
         self.query_kernel, self.query_bias = self._projection("query", query[-1], self.key_dim)
         self.key_kernel, self.key_bias = self._projection("key", key[-1], self.key_dim)
         self.value_kernel, self.value_bias = self._projection("value", value[-1], self.value_dim)
         self.output_kernel, self.output_bias = self._pair("attention_output", (heads, self.value_dim, width), (width,))
+
+    def _axes(self, rank: int) -> tuple[list[int], list[int]]:
+        """The axes along which to attend, and the others between batch and features."""
+        between = range(1, rank - 1)
+        if self.attention_axes is None:
+            return list(between), []
+        attended = [a % rank if -rank <= a < rank else a for a in self.attention_axes]
+        if not attended or len(set(attended)) != len(attended) or not set(attended) <= set(between):
+            raise ValueError(
+                f"attention_axes must name axes between batch and features, each once; received {self.attention_axes} "
+                f"for inputs with {rank} axes"
+            )
+        return attended, [a for a in between if a not in attended]
 
     def _projection(self, name: str, features: int, size: int) -> tuple[Variable, Variable | None]:
         return self._pair(name, (features, self.num_heads, size), (self.num_heads, size))
@@ -132,7 +151,11 @@ class MultiHeadAttention(Layer):
         q = self._project(query, self.query_kernel, self.query_bias)
         k = self._project(key, self.key_kernel, self.key_bias)
         v = self._project(value, self.value_kernel, self.value_bias)
-        mask = self._mask(query_mask, value_mask, key_mask, attention_mask)
+        q_shape, k_shape = query.shape, key.shape
+        if len(self._attended) > 1 and use_causal_mask:
+            raise ValueError(f"use_causal_mask needs one axis to attend along; received {self._attended}")
+        q, k, v = (self._folded(t) for t in (q, k, v))
+        mask = self._mask((query_mask, query), (value_mask, value), (key_mask, key), attention_mask)
         drops = training and self.dropout > 0
         weights = None
         if drops or return_attention_scores:
@@ -143,35 +166,77 @@ class MultiHeadAttention(Layer):
             y = ops.dot_product_attention(q, k, v, mask=mask, is_causal=use_causal_mask)
         joined = self.num_heads * self.value_dim
         y = ops.dense(
-            ops.reshape(y, (*y.shape[:2], joined)),
+            self._unfolded(y, q_shape, joined),
             ops.reshape(self.output_kernel, (joined, self.output_kernel.shape[-1])),
             self.output_bias,
         )
-        return (y, weights) if return_attention_scores else y
+        if not return_attention_scores:
+            return y
+        assert weights is not None
+        if len(q_shape) > 3:
+            inner = *(q_shape[a] for a in self._attended), *(k_shape[a] for a in self._attended)
+            outer = *(q_shape[a] for a in (0, *self._others)), self.num_heads
+            weights = ops.reshape(weights, (*outer, *inner))
+        return y, weights
 
     def _project(self, x: Tensor, kernel: Variable, bias: Variable | None) -> Tensor:
         features, heads, size = kernel.shape
         flat = None if bias is None else ops.reshape(bias, (heads * size,))
         y = ops.dense(x, ops.reshape(kernel, (features, heads * size)), flat)
-        return ops.reshape(y, (*x.shape[:2], heads, size))
+        return ops.reshape(y, (*x.shape[:-1], heads, size))
 
-    @staticmethod
-    def _mask(query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any) -> Tensor | None:
-        """All of them joined, broadcast to (batch, heads, query time, value time)."""
-        found = None
-        parts = [(query_mask, (1, 3)), (value_mask, (1, 2)), (key_mask, (1, 2))]
-        if attention_mask is not None:
-            given = as_tensor(attention_mask)
-            if given.dtype.kind != "b":
-                given = ops.not_equal(given, 0)
-            found = ops.expand_dims(given, 1) if given.ndim == 3 else given
-        for mask, axes in parts:
+    def _folded(self, x: Tensor) -> Tensor:
+        """(batch, axes, ...) as (batch and others, attended, ...): what the kernel knows."""
+        rank = 1 + len(self._attended) + len(self._others)
+        if rank == 2:
+            return x
+        order = 0, *self._others, *self._attended
+        sizes = [math.prod(x.shape[a] for a in axes) for axes in ((0, *self._others), self._attended)]
+        moved = x if order == tuple(range(rank)) else ops.transpose(x, (*order, *range(rank, x.ndim)))
+        return ops.reshape(moved, (*sizes, *x.shape[rank:]))
+
+    def _unfolded(self, y: Tensor, query_shape: tuple[int, ...], features: int) -> Tensor:
+        """What the kernel gives, (batch and others, attended, heads, size), with the query's axes."""
+        order = 0, *self._others, *self._attended, len(query_shape) - 1
+        y = ops.reshape(y, (*(query_shape[a] for a in order[:-1]), features))
+        back = tuple(order.index(a) for a in range(len(order)))
+        return y if order == tuple(range(len(order))) else ops.transpose(y, back)
+
+    def _mask(self, query: Any, value: Any, key: Any, attention_mask: Any) -> Tensor | None:
+        """All of them joined, broadcast to (batch and others, heads, query time, value time).
+
+        Those of query, value and key come as pairs with the input that they belong to.
+        """
+        found = None if attention_mask is None else self._given_mask(attention_mask, query[1].shape, key[1].shape)
+        for (mask, x), time in ((query, 2), (value, 3), (key, 3)):
             if mask is None:
                 continue
             m = as_tensor(mask)
-            wide = ops.reshape(m, (m.shape[0], *((1, m.shape[1], 1) if axes == (1, 3) else (1, 1, m.shape[1]))))
+            wanted = x.shape[:-1]
+            if m.ndim < len(wanted):
+                m = ops.broadcast_to(ops.reshape(m, m.shape + (1,) * (len(wanted) - m.ndim)), wanted)
+            wide = ops.expand_dims(self._folded(m), (1, 5 - time))
             found = wide if found is None else ops.logical_and(found, wide)
         return found
+
+    def _given_mask(self, mask: Any, query: tuple[int, ...], key: tuple[int, ...]) -> Tensor:
+        """``attention_mask``: its last axes are those to attend along, the first ones batch, others and heads."""
+        given = as_tensor(mask)
+        if given.dtype.kind != "b":
+            given = ops.not_equal(given, 0)
+        inner = *(query[a] for a in self._attended), *(key[a] for a in self._attended)
+        rank = len(query) + len(self._attended)
+        if given.ndim < len(inner) or given.ndim > rank:
+            raise ValueError(f"attention_mask must end with the axes {inner}; received shape {given.shape}")
+        lead = given.shape[: given.ndim - len(inner)]
+        given = ops.reshape(given, (*lead, *(1,) * (rank - given.ndim), *given.shape[len(lead) :]))
+        if rank == 4:
+            return given
+        outer = tuple(query[a] for a in (0, *self._others))
+        wide = ops.broadcast_to(given, (*outer, given.shape[len(outer)], *inner))
+        half = len(self._attended)
+        times = math.prod(inner[:half]), math.prod(inner[half:])
+        return ops.reshape(wide, (math.prod(outer), given.shape[len(outer)], *times))
 
     def _attention_weights(self, q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         q = ops.multiply(ops.transpose(q, (0, 2, 1, 3)), 1.0 / math.sqrt(self.key_dim))

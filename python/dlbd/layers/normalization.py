@@ -27,7 +27,8 @@ def _known_sizes(input_shape: Shape, axes: Sequence[int]) -> tuple[int, ...]:
 class BatchNormalization(Layer):
     """Normalizes each channel by its mean and variance: of the batch while training, of moving averages otherwise.
 
-    With ``trainable = False`` the moving averages are used, and stay, while training too.
+    With ``trainable = False`` the moving averages are used, and stay, while training too. Masked time steps do not
+    count for the mean and variance of a batch.
 
     Args:
         axis: the axis of the channels.
@@ -77,7 +78,7 @@ class BatchNormalization(Layer):
         )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: shape[0]})
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Tensor:
         return ops.batch_normalization(
             inputs,
             self.gamma,
@@ -88,6 +89,7 @@ class BatchNormalization(Layer):
             momentum=self.momentum,
             epsilon=self.epsilon,
             training=bool(training) and self.trainable,
+            mask=mask,
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

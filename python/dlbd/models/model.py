@@ -75,19 +75,23 @@ class Model(Layer):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Any = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
-        layer_range: Any = None,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print the layers, their output shapes and their numbers of parameters.
 
         Args:
             line_length: characters per line; the terminal's width by default.
+            positions: where the columns end, as fractions of the line or in characters.
             print_fn: called with each line instead of ``print``.
+            expand_nested: show the layers of models inside this one.
+            show_trainable: show which layers are trained: Y or N, - without weights.
+            layer_range: names (or patterns) of the first and the last layer to show.
         """
-        summarize(self, line_length, print_fn)
+        summarize(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # Compiling
 

@@ -8,7 +8,11 @@ from typing import Any
 
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
-from dlbd.ops.shape import transpose
+from dlbd.ops import reduce
+from dlbd.ops.compare import where
+from dlbd.ops.elementwise import add, cast, divide, multiply, rsqrt, square, subtract
+from dlbd.ops.join import broadcast_to
+from dlbd.ops.shape import expand_dims, reshape, transpose
 from dlbd.tensor import Tensor, as_float, as_tensor
 
 
@@ -33,6 +37,7 @@ def batch_normalization(
     momentum: float = 0.99,
     epsilon: float = 1e-3,
     training: bool = False,
+    mask: Any = None,
 ) -> Tensor:
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, channel by channel.
 
@@ -50,6 +55,7 @@ def batch_normalization(
         momentum: how much of the moving averages stays in each training step.
         epsilon: added to the variance.
         training: whether the batch normalizes, or the moving averages.
+        mask: in training, what counts for the batch's mean and variance; the shape of ``x`` without its last axis.
     """
     x = as_float(x)
     sizes = x.shape
@@ -59,6 +65,14 @@ def batch_normalization(
     channels = sizes[axis]
     gamma, beta = _parameters("batch_normalization", x, (channels,), gamma=gamma, beta=beta)
     _parameters("batch_normalization", x, (channels,), moving_mean=moving_mean, moving_variance=moving_variance)
+    if training and mask is not None:
+        batch_mean, variance = _masked_moments(x, axis, as_tensor(mask))
+        for moving, new in ((moving_mean, batch_mean), (moving_variance, variance)):
+            after = add(multiply(moving, momentum), multiply(reshape(new, (channels,)), 1.0 - momentum))
+            backend.twin(x.array).assign(after.array, moving.array)
+        normal = multiply(subtract(x, batch_mean), rsqrt(add(variance, epsilon)))
+        scaled = normal if gamma is None else multiply(normal, reshape(gamma, variance.shape))
+        return scaled if beta is None else add(scaled, reshape(beta, variance.shape))
     shape = _batch_norm_shape(
         prod(sizes[:axis]),
         channels,
@@ -92,6 +106,21 @@ def batch_normalization(
             lambda grads: _batch_normalization_gradient(grads, shape, x, gamma, beta, y, mean, rstd, training),
         )
     return y
+
+
+def _masked_moments(x: Tensor, axis: int, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel over what the mask lets count, with the axes of ``x``."""
+    if mask.shape != x.shape[:-1]:
+        raise ValueError(
+            f"[batch_normalization] mask must have the shape of x without its last axis; received mask {mask.shape}, "
+            f"x {x.shape}"
+        )
+    counts = broadcast_to(expand_dims(mask, -1), x.shape)
+    axes = tuple(a for a in range(x.ndim) if a != axis)
+    count = add(reduce.sum(cast(counts, x.dtype), axes, keepdims=True), 1e-7)
+    mean = divide(reduce.sum(where(counts, x, 0.0), axes, keepdims=True), count)
+    variance = divide(reduce.sum(square(where(counts, subtract(x, mean), 0.0)), axes, keepdims=True), count)
+    return mean, variance
 
 
 def _batch_normalization_gradient(
