@@ -60,19 +60,20 @@ void gemm_generic(const GemmArgs& args) {
   });
 }
 
-// How C is cut into tasks, and what each copies into panels. Depends on the shape alone.
+// How C is cut into tasks, and what is copied into panels. Depends on the shape alone.
 struct Plan {
   int64_t m_blocks, n_blocks;  // per matrix of the batch
   int64_t block_m, block_n;
   bool pack_a, pack_b;
+  int64_t round;  // steps of k that every task takes before the next ones begin
 };
 
-// A task of the packed path: its A block of 252 x kDepth floats takes 258 KB of L2 and serves 512 columns of B.
-constexpr int64_t kBlockRows = 252, kBlockColumns = 512;
-// Multiply-adds that are worth a task of their own (0.1 ms).
-constexpr int64_t kTaskWork = 1 << 23, kSmallTaskWork = 1 << 19;
-// Every task of the packed path copies its own panels, so beyond a few tasks only more work brings more of them.
-constexpr int64_t kFewTasks = 16, kManyTaskWork = 1 << 28, kEnoughTasks = 64;
+// Rows of A that share a packed panel of B; kDepth deep, they take a third of a megabyte of L2.
+constexpr int64_t kBlockRows = 336;
+// Multiply-adds that are worth a task (10 to 20 microseconds of packed work, 5 of small), and a round of tasks.
+constexpr int64_t kTaskWork = 1 << 21, kSmallTaskWork = 1 << 19, kRoundWork = 1 << 25;
+// Tasks beyond which no machine gains.
+constexpr int64_t kEnoughTasks = 256;
 
 Plan plan_of(const GemmShape& s) {
   Plan plan;
@@ -82,86 +83,98 @@ Plan plan_of(const GemmShape& s) {
   const int64_t tiles = max_of<int64_t>(1, ceil_div(s.m, kRows<float>));
   const int64_t panels = max_of<int64_t>(1, ceil_div(s.n, kPanel<float>));
   // Products that cannot overflow: the shape's constructor checked M * N * K * batch.
-  const int64_t work = s.m * s.n * s.k * s.batch;
-  const int64_t tasks =
-      packed ? max_of(min_of(kFewTasks, work / kTaskWork), work / kManyTaskWork) : work / kSmallTaskWork;
+  const int64_t area = max_of<int64_t>(1, s.m * s.n * s.batch);
+  plan.round = packed ? max_of<int64_t>(1, kRoundWork / kDepth / area) * kDepth : s.k;
+  const int64_t tasks = area * min_of(s.k, plan.round) / (packed ? kTaskWork : kSmallTaskWork);
   const int64_t wanted = min_of(kEnoughTasks, tasks) / max_of<int64_t>(1, s.batch);
-  plan.m_blocks = packed ? ceil_div(s.m, kBlockRows) : 1;
-  plan.n_blocks = packed ? ceil_div(s.n, kBlockColumns) : 1;
-  while (plan.m_blocks * plan.n_blocks < wanted && (plan.n_blocks < panels || plan.m_blocks < tiles)) {
-    const bool split_n =
-        plan.n_blocks < panels && (plan.m_blocks >= tiles || !packed || s.n * plan.m_blocks >= s.m * plan.n_blocks);
-    ++(split_n ? plan.n_blocks : plan.m_blocks);
-  }
-  plan.block_m = ceil_div(tiles, max_of<int64_t>(1, plan.m_blocks)) * kRows<float>;
-  plan.block_n = ceil_div(panels, max_of<int64_t>(1, plan.n_blocks)) * kPanel<float>;
+  // Every block of rows packs B anew, so columns are split first.
+  plan.m_blocks = packed ? max_of<int64_t>(1, ceil_div(s.m, kBlockRows)) : 1;
+  plan.n_blocks = max_of<int64_t>(1, min_of(panels, ceil_div(wanted, plan.m_blocks)));
+  plan.m_blocks = min_of(tiles, max_of(plan.m_blocks, wanted / plan.n_blocks));
+  plan.block_m = ceil_div(tiles, plan.m_blocks) * kRows<float>;
+  plan.block_n = ceil_div(panels, plan.n_blocks) * kPanel<float>;
   plan.m_blocks = ceil_div(s.m, plan.block_m), plan.n_blocks = ceil_div(s.n, plan.block_n);
   return plan;
 }
 
-// Panels of B that are packed together; one, used while it is in L1, measured faster than longer runs through memory.
-constexpr int64_t kPanelsTogether = 1;
-
-// Scratch of one worker, in floats: the tiles of A and some panels of B, each a whole number of cache lines.
-int64_t panels_a_size(const Plan& plan) {
-  return plan.pack_a ? round_up(packed_a_size<float>(plan.block_m, kDepth), 16) : 0;
+// Scratch, in floats, each part a whole number of cache lines: a block of A, kDepth deep, and all of a round; the
+// panel of B of one worker.
+int64_t block_a_size(const Plan& plan) { return round_up(packed_a_size<float>(plan.block_m, kDepth), 16); }
+int64_t blocks_a_size(const GemmShape& s, const Plan& plan) {
+  return plan.pack_a ? s.batch * plan.m_blocks * ceil_div(min_of(plan.round, s.k), kDepth) * block_a_size(plan) : 0;
 }
-int64_t panels_b_size(const Plan& plan) {
-  return plan.pack_b ? min_of(plan.block_n, kPanelsTogether * kPanel<float>) * kDepth : 0;
+int64_t panel_b_size(const Plan& plan) { return plan.pack_b ? kPanel<float> * kDepth : 0; }
+
+// Brings part t of `parts` of a panel of B into L2 while a tile is computed: its rows lie too far apart for the
+// processor to see them coming.
+DLBD_INLINE void prefetch_panel(const float* b, int64_t ldb, int64_t k, int64_t t, int64_t parts) {
+  for (int64_t p = k * t / parts; p < k * (t + 1) / parts; ++p)
+    for (int v = 0; v < kTileVectors; ++v) __builtin_prefetch(b + p * ldb + v * kLanes<float>, 0, 2);
 }
 
-// One block of C: m rows from i0, n columns from j0.
+// One block of C: m rows from i0, n columns from j0; the steps [first, last) of k. blocks_a: its rows of A, packed.
 void multiply_block_of(const GemmArgs& args, const Plan& plan, const Operands<float>& o, int64_t i0, int64_t m,
-                       int64_t j0, int64_t n, float* panels_a) {
+                       int64_t j0, int64_t n, int64_t first, int64_t last, const float* blocks_a, float* panel_b) {
   const GemmShape& s = args.shape;
   const float* bias = static_cast<const float*>(args.bias);
-  float* const panels_b = panels_a + panels_a_size(plan);
   const RowTiles<float> tiles(m);
-  const int64_t group = plan.pack_b ? kPanelsTogether * kPanel<float> : n;
-  int64_t p = 0;
+  int64_t p = first;
   do {
     TileCall<float> call{};
-    call.k = min_of(s.k - p, kDepth);
+    call.k = min_of(last - p, kDepth);
     const bool final = p + call.k >= s.k;
     const Rows<float> a{o.a.data + i0 * o.a.row + p * o.a.step, o.a.row, o.a.step};
-    if (plan.pack_a) pack_a<float>(a, m, call.k, panels_a);
     call.a.row = plan.pack_a ? 1 : a.row, call.a.step = plan.pack_a ? kRows<float> : a.step;
     call.c.row = s.n, call.c.accumulate = p != 0 || args.accumulate;
-    for (int64_t jg = 0; jg < n; jg += group) {
-      const float* b = o.b + p * o.b_row + (j0 + jg) * o.b_column;
-      if (plan.pack_b) pack_b(b, o.b_row, o.b_column, call.k, min_of(group, n - jg), panels_b);
-      const Columns<float> columns = plan.pack_b ? packed_columns(panels_b, call.k) : direct_columns(b, o.b_row);
-      call.ldb = columns.row;
-      for (int64_t jp = 0; jp < min_of(group, n - jg); jp += kPanel<float>) {
-        const int64_t j = j0 + jg + jp;
-        call.n = min_of<int64_t>(kPanel<float>, j0 + n - j);
-        call.b = columns.data + jp / kPanel<float> * columns.panel;
-        call.c.bias = bias && p == 0 ? bias + j : nullptr;
-        for (int64_t t = 0; t < tiles.count; ++t) {
-          const int64_t i = tiles.first(t), rows = tiles.rows(t);
-          call.a.data = plan.pack_a ? panels_a + t * call.k * kRows<float> : a.data + i * a.row;
-          call.c.data = o.c + (i0 + i) * s.n + j;
-          multiply_tile(rows, call);
-          if (final && args.activation.kind != Activation::linear)
-            activate_block(args.activation, call.c.data, s.n, rows, call.n);
-        }
+    for (int64_t j = j0; j < j0 + n; j += kPanel<float>) {
+      const float* b = o.b + p * o.b_row + j * o.b_column;
+      call.b = plan.pack_b ? panel_b : b, call.ldb = plan.pack_b ? kPanel<float> : o.b_row;
+      call.n = min_of<int64_t>(kPanel<float>, j0 + n - j);
+      if (plan.pack_b) pack_b(b, o.b_row, o.b_column, call.k, call.n, panel_b);
+      const bool prefetch = plan.pack_b && o.b_column == 1 && j + 2 * kPanel<float> <= s.n;
+      call.c.bias = bias && p == 0 ? bias + j : nullptr;
+      for (int64_t t = 0; t < tiles.count; ++t) {
+        const int64_t i = tiles.first(t), rows = tiles.rows(t);
+        call.a.data = plan.pack_a ? blocks_a + t * call.k * kRows<float> : a.data + i * a.row;
+        call.c.data = o.c + (i0 + i) * s.n + j;
+        if (prefetch) prefetch_panel(b + kPanel<float>, o.b_row, call.k, t, tiles.count);
+        multiply_tile(rows, call);
+        if (final && args.activation.kind != Activation::linear)
+          activate_block(args.activation, call.c.data, s.n, rows, call.n);
       }
     }
+    blocks_a += block_a_size(plan);
     p += call.k;
-  } while (p < s.k);
+  } while (p < last);
 }
 
 void gemm_blocked(const GemmArgs& args) {
   const GemmShape& s = args.shape;
   const Plan plan = plan_of(s);
   const int64_t per_matrix = plan.m_blocks * plan.n_blocks;
-  const int64_t per_worker = panels_a_size(plan) + panels_b_size(plan);
-  parallel_for(args.threads, s.batch * per_matrix, 1, [&](int64_t task, int64_t, int worker) {
-    const int64_t i = task % per_matrix % plan.m_blocks * plan.block_m;
-    const int64_t j = task % per_matrix / plan.m_blocks * plan.block_n;
-    multiply_block_of(args, plan, operands<float>(args, task / per_matrix), i, min_of(plan.block_m, s.m - i), j,
-                      min_of(plan.block_n, s.n - j), static_cast<float*>(args.scratch) + worker * per_worker);
-  });
+  float* const blocks_a = static_cast<float*>(args.scratch);
+  float* const panels_b = blocks_a + blocks_a_size(s, plan);
+  int64_t p = 0;
+  do {
+    const int64_t last = min_of(s.k, p + plan.round), depths = ceil_div(last - p, kDepth);
+    if (plan.pack_a)
+      parallel_for(args.threads, s.batch * plan.m_blocks * depths, 1, [&](int64_t chunk, int64_t, int) {
+        const int64_t block = chunk / depths, i = block % plan.m_blocks * plan.block_m;
+        const int64_t q = p + chunk % depths * kDepth;
+        const Rows<float> a = operands<float>(args, block / plan.m_blocks).a;
+        pack_a<float>({a.data + i * a.row + q * a.step, a.row, a.step}, min_of(plan.block_m, s.m - i),
+                      min_of(kDepth, last - q), blocks_a + chunk * block_a_size(plan));
+      });
+    // Tasks in a row share rows of A, which stay in L2.
+    parallel_for(args.threads, s.batch * per_matrix, 1, [&](int64_t task, int64_t, int worker) {
+      const int64_t block = task / plan.n_blocks;
+      const int64_t i = block % plan.m_blocks * plan.block_m, j = task % plan.n_blocks * plan.block_n;
+      multiply_block_of(args, plan, operands<float>(args, task / per_matrix), i, min_of(plan.block_m, s.m - i), j,
+                        min_of(plan.block_n, s.n - j), p, last, blocks_a + block * depths * block_a_size(plan),
+                        panels_b + worker * panel_b_size(plan));
+    });
+    p = last;
+  } while (p < s.k);
 }
 
 // Columns of a task of few rows, and the most rows. Its sums, 16 KB, stay in L1 while B streams by in runs of 2 KB.
@@ -285,7 +298,7 @@ void gemm_stream(const GemmArgs& args) {
 int64_t gemm_scratch(const GemmArgs& args) {
   if (args.shape.path == GemmPath::generic || streams(args.shape) || dots(args.shape)) return 0;
   const Plan plan = plan_of(args.shape);
-  return args.threads * (panels_a_size(plan) + panels_b_size(plan)) * static_cast<int64_t>(sizeof(float));
+  return (blocks_a_size(args.shape, plan) + args.threads * panel_b_size(plan)) * static_cast<int64_t>(sizeof(float));
 }
 
 void gemm(const GemmArgs& args) {

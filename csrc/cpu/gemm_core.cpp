@@ -8,6 +8,11 @@ namespace {
 
 template <class T, int R, int V, bool Tail>
 void tile(const TileCall<T>& call) {
+  // C arrives from L2 or beyond while k runs.
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) __builtin_prefetch(call.c.data + r * call.c.row + v * kLanes<T>, 1);
   Tile<T, R, V> t;
   clear(t);
   const int64_t last = Tail ? call.n - (V - 1) * kLanes<T> : kLanes<T>;
@@ -111,6 +116,7 @@ void pack_a(Rows<T> a, int64_t m, int64_t k, T* packed) {
     for (int64_t p = 0; p < k; ++p)
       for (int64_t t = 0; t < tiles.count; ++t)
         for (int64_t i = 0; i < tiles.rows(t); i += kLanes<T>) {
+          __builtin_prefetch(a.data + (p + 8) * a.step + tiles.first(t) + i);
           const Vec<T> x =
               load_n(a.data + p * a.step + tiles.first(t) + i, min_of<int64_t>(kLanes<T>, tiles.rows(t) - i));
           T* to = packed + (t * k + p) * kRows<T> + i;

@@ -7,9 +7,9 @@ from dlbd import _cpu, ops
 from .row import Row
 
 # The register tile is 14 x 32 with AVX-512, 6 x 16 with AVX2, 4 x 8 otherwise; k is summed in blocks of 256; a task of
-# the packed path has up to 252 rows and 512 columns. Sizes lie on those edges and one beside.
+# the packed path has up to 336 rows. Sizes lie on those edges and one beside.
 SMALL = [(1, 1, 1), (5, 7, 3), (14, 32, 64), (15, 33, 65), (13, 31, 63), (16, 16, 8), (17, 17, 257), (3, 130, 256)]
-PACKED = [(1, 1, 1), (14, 32, 256), (15, 33, 257), (252, 16, 20), (253, 17, 255), (13, 513, 31)]
+PACKED = [(1, 1, 1), (14, 32, 256), (15, 33, 257), (336, 16, 20), (337, 17, 255), (13, 513, 31)]
 SKINNY = [(1, 1, 1), (1, 64, 300), (2, 65, 255), (3, 1030, 17), (7, 129, 513), (8, 31, 256), (8, 33, 1)]
 
 

@@ -46,6 +46,26 @@ def test_every_path_is_exact_on_integers(path, sizes, trans_a, trans_b, batch, o
         np.testing.assert_array_equal(c, np.maximum(wanted + bias, 0))
 
 
+@pytest.mark.parametrize(("trans_a", "trans_b"), list(itertools.product((False, True), repeat=2)))
+@pytest.mark.parametrize(("m", "n", "k"), [(337, 400, 513), (20, 7000, 300), (700, 33, 1100)])
+def test_many_tasks_in_several_rounds_give_the_same_bits(m, n, k, trans_a, trans_b):
+    rng = np.random.default_rng(4)
+    a, b = rng.standard_normal((1, m, k), np.float32), rng.standard_normal((1, k, n), np.float32)
+    stored = _stored(a, trans_a), _stored(b, trans_b)
+    shape = _shape(1, m, n, k, trans_a, trans_b, path="packed")
+    before = _cpu.num_threads()
+    results = []
+    for threads in (1, 2, 3, 8):
+        _cpu.set_num_threads(threads)
+        c = np.full((1, m, n), np.nan, np.float32)
+        _cpu.gemm(shape, *stored, None, c, LINEAR, False)
+        results.append(c)
+    _cpu.set_num_threads(before)
+    assert all(c.tobytes() == results[0].tobytes() for c in results)
+    bound = np.abs(a[0]).astype(np.float64) @ np.abs(b[0])
+    assert np.all(np.abs(results[0][0] - a[0].astype(np.float64) @ b[0]) <= 4 * np.finfo(np.float32).eps * bound)
+
+
 def test_a_long_positive_sum_stays_accurate():
     rng = np.random.default_rng(1)
     k = 20000
