@@ -121,9 +121,9 @@ def verbosity(verbose: Any) -> int:
 
 
 @contextmanager
-def predicting(verbose: Any, total: int | None, callbacks: Any) -> Iterator[Callable[[int], None]]:
-    """Progress of ``predict``: silent unless ``verbose=1`` (and live only in a terminal)."""
-    if verbose == "auto" or not verbosity(verbose):
+def predicting(verbose: int, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Progress of ``predict``: live only in a terminal."""
+    if not verbose:
         yield lambda steps: None
         return
     bar = Bar(total, live=in_terminal())

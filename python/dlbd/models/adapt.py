@@ -16,8 +16,10 @@ def is_stream(x: Any) -> bool:
     """Whether ``x`` yields batches (a generator, a data set) rather than being data itself."""
     if isinstance(x, Iterator):
         return True
-    arrayish = isinstance(x, (np.ndarray, list, tuple, dict, Mapping)) or hasattr(x, "__array__")
-    return hasattr(x, "__iter__") and not arrayish and not hasattr(x, "__dlpack__") and not hasattr(x, "to_numpy")
+    arrayish = isinstance(x, (np.ndarray, list, tuple, dict, Mapping, str)) or any(
+        hasattr(x, protocol) for protocol in ("__array__", "__dlpack__", "to_numpy")
+    )
+    return not arrayish and (hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__")))
 
 
 def adapt_inputs(model: Any, x: Any) -> Any:
@@ -28,10 +30,17 @@ def adapt_inputs(model: Any, x: Any) -> Any:
             x = x[0]
         elif not any(isinstance(v, np.ndarray) for v in x):
             x = np.asarray(x)
+    if x is None:
+        raise ValueError(f"[{model.name}] there is no data: x is None")
     adapted = map_structure(host_array, x)
     wanted = model.built_input_shape()
-    if wanted is None or not isinstance(adapted, np.ndarray):
+    if wanted is None:
         return adapted
+    if not isinstance(adapted, np.ndarray):
+        raise ValueError(
+            f"model {model.name!r} takes one array of shape {wanted}; received a {type(x).__name__} of {len(x)}, "
+            "each for an input of its own. If they are the rows of one array, pass np.stack(x)"
+        )
     if adapted.ndim == len(wanted) - 1 and wanted[-1] == 1:
         return adapted[..., None]
     if adapted.ndim == len(wanted) + 1 and adapted.shape[-1] == 1:

@@ -6,7 +6,7 @@ in the dtype that the kernels take. So data of any size and dtype is read in pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence, Sized
 from typing import Any, Protocol
 
 import numpy as np
@@ -163,31 +163,24 @@ class StreamBatches:
     """Batches from an iterable of ``x``, ``(x, y)`` or ``(x, y, sample_weight)``, each of them arrays.
 
     Args:
-        stream: a sequence or other iterable; an iterator is read once.
-        steps: batches per epoch; None reads to the end.
+        stream: an iterable, or something with a length and indices; an iterator is read once.
+        steps: batches per epoch, if that is known.
         adapt: gets (x, y, sample_weight) and gives them as the model takes them.
         floating: the dtype that floats have in the step.
     """
 
-    def __init__(self, stream: Iterable[Any], steps: int | None, adapt: Any, floating: np.dtype[Any]) -> None:
+    def __init__(self, stream: Any, steps: int | None, adapt: Any, floating: np.dtype[Any]) -> None:
         self._stream = stream
-        self._endless = iter(stream) if iter(stream) is stream else None
         self._adapt = adapt
         self._floating = floating
         self.steps = steps if steps is not None else (len(stream) if isinstance(stream, Sized) else None)
-        self._first: Any = None
         self.structure: tuple[Any, Any, Any] = (0, None, None)
 
     def epoch(self) -> Iterator[Batch]:
-        stream = self._endless if self._endless is not None else iter(self._stream)
-        taken = 0
-        while self.steps is None or taken < self.steps:
-            try:
-                item = next(stream)
-            except StopIteration:
-                return
+        stream = self._stream
+        items = iter(stream) if hasattr(stream, "__iter__") else (stream[i] for i in range(len(stream)))
+        for item in items:
             yield self.batch(item)
-            taken += 1
 
     def batch(self, item: Any) -> Batch:
         x, y, w = self._adapt(*unpack(item))

@@ -83,8 +83,8 @@ class CompiledMetrics:
     def _resolve(self, targets: Any, outputs: Any) -> None:
         names: dict[str, int] = {}
         made = [
-            [_named(metrics.get(m, targets, outputs), names) for m in given]
-            for given in (self._unweighted, self._weighted)
+            [_named(metrics.get(m, targets, outputs), names, prefix) for m in given]
+            for given, prefix in ((self._unweighted, ""), (self._weighted, "weighted_"))
         ]
         self._of_batches, self._of_weights = made
 
@@ -112,8 +112,10 @@ def _needs_shapes(metric: Any) -> bool:
     return metric in ("accuracy", "acc") if isinstance(metric, str) else False
 
 
-def _named(metric: Any, taken: dict[str, int]) -> Any:
-    """Two metrics of one name become ``name`` and ``name_1``."""
+def _named(metric: Any, taken: dict[str, int], prefix: str) -> Any:
+    """Two metrics of one name become ``name`` and ``name_1``; a weighted one ``weighted_name``."""
+    if metric.name in taken:
+        metric.name = prefix + metric.name
     again = taken.get(metric.name, 0)
     taken[metric.name] = again + 1
     if again:

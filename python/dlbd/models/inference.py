@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.callbacks.progress import predicting
+from dlbd.callbacks.base import CallbackList, as_list
+from dlbd.callbacks.progress import predicting, verbosity
 from dlbd.layers.base import flatten, map_structure
 from dlbd.models.adapt import adapt_inputs, is_stream
 from dlbd.models.batches import ArrayBatches, Source, StreamBatches, restore
@@ -65,10 +67,16 @@ def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any
     whole: list[Array] | None = None  # results of known length are written in place
     at = 0
     runs: Steps | None = None
-    with predicting(verbose, source.steps, callbacks) as progress:
-        for n, batch in enumerate(source.epoch()):
-            if limit is not None and n >= limit:
-                break
+    shown = 0 if verbose == "auto" else verbosity(verbose)
+    told = CallbackList(
+        as_list(callbacks), model, {"verbose": shown, "steps": source.steps if limit is None else limit}
+    )
+    before, after = (told.listeners(f"on_predict_batch_{end}") for end in ("begin", "end"))
+    told.tell("on_predict_begin", {})
+    with predicting(shown, source.steps) as progress:
+        for n, batch in enumerate(islice(source.epoch(), limit)):
+            for listener in before:
+                listener(n, {})
             if runs is None:
                 model._ensure_built(batch, source.structure)
                 runs = model._steps("_predict_steps", _forward(model), source.structure)
@@ -84,8 +92,12 @@ def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any
                 at += batch.size
             else:
                 made.append([np.array(a) for a in arrays])
+            now = {"outputs": map_structure(lambda t: np.array(t.array), outputs)} if after else {}
             runs.give(step)
+            for listener in after:
+                listener(n, now)
             progress(n + 1)
+    told.tell("on_predict_end", {})
     if structure is None:
         return _empty(model, source)
     results = whole if whole is not None else [np.concatenate(parts) for parts in zip(*made, strict=True)]

@@ -19,6 +19,9 @@ from dlbd.tensor import Tensor
 # Made anew where they are missing; never pickled or copied.
 _RECORDED = ("_train_steps", "_test_steps", "_predict_steps")
 
+# Methods that Keras's fit, evaluate and predict would call.
+_KERAS_STEPS = ("train_step", "test_step", "predict_step", "make_train_function", "compute_loss")
+
 
 class Model(Layer):
     """The base of models. A subclass defines its layers in ``__init__`` and uses them in ``call``.
@@ -118,6 +121,12 @@ class Model(Layer):
             run_eagerly: call every layer at every step instead of replaying a recorded step (to look inside).
             steps_per_execution, jit_compile, auto_scale_loss: accepted; change nothing.
         """
+        own = [name for name in _KERAS_STEPS if hasattr(type(self), name)]
+        if own:
+            raise NotImplementedError(
+                f"[{self.name}] fit() runs steps of its own and would not call {type(self).__name__}.{own[0]}(); "
+                "give it another name and write the loop with dlbd.GradientTape"
+            )
         if loss_weights is not None:
             raise NotImplementedError("loss_weights is not supported yet; leave it out or pass None")
         self.optimizer = optimizers.get(optimizer)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -89,10 +90,11 @@ def make_source(
 
     def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
         if class_weight is not None:
-            of_class = weights_of_classes(y, class_weight)
-            w = of_class if w is None else of_class * host_array(w)
-        y = None if y is None else map_structure(host_array, _single(y))
-        return adapt_inputs(model, x), y, None if w is None else map_structure(host_array, w)
+            if w is not None:
+                raise ValueError("pass either class_weight or sample_weight; received both")
+            w = weights_of_classes(y, class_weight)
+        y, w = (None if part is None else map_structure(host_array, _single(part)) for part in (y, w))
+        return adapt_inputs(model, x), y, w
 
     if is_stream(x):
         if y is not None or sample_weight is not None:
@@ -204,8 +206,10 @@ def fit(
     source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight)
     validation = None
     if validation_data is not None:
-        vx, vy, vw = unpack(validation_data) if not is_stream(validation_data) else (validation_data, None, None)
+        given = tuple(validation_data) if isinstance(validation_data, list) else validation_data
+        vx, vy, vw = unpack(given) if not is_stream(given) else (given, None, None)
         validation = make_source(model, vx, vy, vw, validation_batch_size or batch_size, steps=validation_steps)
+    batches = _Epochs(source, steps_per_epoch)
     steps = source.steps if steps_per_epoch is None else steps_per_epoch
     shown = verbosity(verbose)
     history = History()
@@ -225,7 +229,18 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             model.reset_metrics()
             list_of_callbacks.tell("on_epoch_begin", epoch, {})
-            _run_epoch(model, source, runner, list_of_callbacks, bar, steps)
+            done = _run_epoch(model, batches.next(), runner, list_of_callbacks, bar)
+            if done == 0 and epoch == initial_epoch:
+                raise ValueError(f"[{model.name}] fit() received no batches: the data is empty")
+            if done < (steps_per_epoch or 1) and not model.stop_training:
+                warnings.warn(
+                    f"[{model.name}] the data ended after {done} batches of epoch {epoch + 1}: training ends here. "
+                    f"It must yield steps_per_epoch * epochs batches",
+                    stacklevel=3,
+                )
+                model.stop_training = True
+                if done == 0:
+                    break
             logs = results(model)
             if checker is not None and validation is not None and _validates(epoch, validation_freq):
                 model.reset_metrics()
@@ -250,9 +265,29 @@ def _validates(epoch: int, frequency: Any) -> bool:
     return epoch + 1 in frequency
 
 
-def _run_epoch(
-    model: Any, source: Source, runner: _Runner, callbacks: CallbackList, bar: Any, steps: int | None
-) -> None:
+class _Epochs:
+    """A source's batches epoch by epoch. With ``steps`` an epoch goes on in the data where the one before ended."""
+
+    def __init__(self, source: Source, steps: int | None) -> None:
+        self._source, self._steps = source, steps
+        self._batches: Iterator[Batch] = iter(())
+
+    def next(self) -> Iterator[Batch]:
+        if self._steps is None:
+            yield from self._source.epoch()
+            return
+        for _ in range(self._steps):
+            batch = next(self._batches, None)
+            if batch is None:
+                self._batches = self._source.epoch()
+                batch = next(self._batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+def _run_epoch(model: Any, batches: Iterator[Batch], runner: _Runner, callbacks: CallbackList, bar: Any) -> int:
+    """How many batches there were."""
     before = callbacks.listeners("on_train_batch_begin", "on_batch_begin")
     after = callbacks.listeners("on_train_batch_end", "on_batch_end")
     shows = bar is not None
@@ -261,7 +296,7 @@ def _run_epoch(
     def logs() -> Logs:
         return results(model)
 
-    for batch in source.epoch():
+    for batch in batches:
         for listener in before:
             listener(done, {})
         runner(batch)
@@ -272,10 +307,9 @@ def _run_epoch(
         if shows:
             bar.after_batch(logs)
         done += 1
-        if done == steps or model.stop_training:
+        if model.stop_training:
             break
-    if done == 0:
-        raise ValueError(f"[{model.name}] fit() received no batches: the data is empty")
+    return done
 
 
 def _run_test(
@@ -330,8 +364,6 @@ def evaluate(
 
 def on_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, train: bool) -> Logs:
     """One step on one batch, and its own loss and metrics."""
-    if class_weight is not None and sample_weight is not None:
-        raise ValueError("pass either class_weight or sample_weight; received both")
     n = len(host_array(map_first(x)))
     if n == 0:
         raise ValueError(f"[{model.name}] the batch is empty")
