@@ -1,4 +1,3 @@
-#include <omp.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -9,16 +8,18 @@
 #include <stdexcept>
 
 #define DLBD_ISA host
-#include "parallel.h"
+#include "team.h"
 
 namespace dlbd {
+
+thread_local bool inside_region = false;
+
 namespace {
 
 std::atomic<int> chosen_threads{0};
 std::atomic<bool> forked{false};
-thread_local bool inside_region = false;
 
-// libgomp's worker threads do not survive fork: a child that opens a region waits for them for ever.
+// No thread but the caller survives a fork: the child works alone.
 [[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
 
 int affinity_cores() {
@@ -64,19 +65,13 @@ void set_num_threads(int n) {
 }
 
 void run_chunks(int64_t chunks, int threads, ChunkBody body, void* context) noexcept {
-  if (chunks <= 1 || threads <= 1 || inside_region || forked.load(std::memory_order_relaxed)) {
-    for (int64_t i = 0; i < chunks; ++i) body(context, i, 0);
-    return;
-  }
-  const int workers = static_cast<int>(std::min<int64_t>(chunks, threads));
-  std::atomic<int64_t> next{0};
-#pragma omp parallel num_threads(workers)
-  {
+  if (chunks > 1 && threads > 1 && !inside_region && !forked.load(std::memory_order_relaxed)) {
     inside_region = true;
-    const int worker = omp_get_thread_num();
-    for (int64_t i = next.fetch_add(1); i < chunks; i = next.fetch_add(1)) body(context, i, worker);
+    const bool done = run_region(chunks, static_cast<int>(std::min<int64_t>(chunks, threads)), body, context);
     inside_region = false;
+    if (done) return;
   }
+  for (int64_t i = 0; i < chunks; ++i) body(context, i, 0);
 }
 
 }  // namespace dlbd

@@ -1,4 +1,4 @@
-// The only door to threads. The kernels see parallel_for; parallel.cpp alone knows OpenMP.
+// The only door to threads. The kernels see parallel_for; team.cpp alone knows what they are.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,8 @@
 namespace dlbd {
 
 // Runs body(context, chunk, worker) for every chunk in [0, chunks), handed out dynamically to at most `threads`
-// workers (0 <= worker < threads). Serial when threads <= 1, in a forked child, and inside another region.
+// workers (0 <= worker < threads). Serial when threads <= 1, in a forked child, inside another region, and while
+// another thread's region is under way.
 using ChunkBody = void (*)(void* context, int64_t chunk, int worker) noexcept;
 void run_chunks(int64_t chunks, int threads, ChunkBody body, void* context) noexcept;
 

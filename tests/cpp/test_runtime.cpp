@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -55,7 +56,27 @@ void test_regions_from_several_threads() {
   for (std::thread& t : callers) t.join();
 }
 
-// libgomp's workers do not survive fork; without the atfork handler this child hangs.
+// Chunks that outlast the spinning: callers and threads go to sleep and must be woken.
+void test_long_chunks_and_long_pauses() {
+  const auto nap = [] { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    std::atomic<int> done{0};
+    dlbd::host::parallel_for(3, 4, 1, [&](int64_t, int64_t, int worker) {
+      if (worker > 0 || repeat % 2) nap();
+      ++done;
+    });
+    CHECK(done == 4);
+    if (repeat % 3 == 0) nap();
+  }
+}
+
+void test_many_short_regions() {
+  int64_t total = 0;
+  for (int repeat = 0; repeat < 20000; ++repeat) total += sum_of_chunks(3, 8, 1);
+  CHECK(total == 20000 * 28);
+}
+
+// Its threads do not survive a fork; without the atfork handler this child hangs.
 void test_fork_after_use() {
   CHECK(sum_of_chunks(2, 1000, 10) == 499500);
   const pid_t child = fork();
@@ -111,6 +132,8 @@ void test_shapes_refuse_overflow() {
 int main() {
   test_parallel_for();
   test_nested_regions_run_serially();
+  test_long_chunks_and_long_pauses();
+  test_many_short_regions();
   test_fork_after_use();
   test_regions_from_several_threads();
   test_pool();
