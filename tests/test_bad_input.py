@@ -63,6 +63,8 @@ CALLS = {
     ),
     "squared_error": Call(lambda x, y: ops.squared_error(x, y)[0], ((3, 4), (3, 4)), (0, 1)),
 }
+# Names in messages, where they are others.
+OPERATION = {"attention": "dot_product_attention", "squared_error": "squared"}
 each_call = pytest.mark.parametrize("name", CALLS)
 # The others keep integers as they are, or want parameters of their input's dtype (layer_normalization).
 CASTING = sorted(set(CALLS) - {"add", "concatenate", "layer_normalization", "multiply", "relu", "sum", "transpose"})
@@ -127,15 +129,60 @@ def test_an_empty_batch_gives_an_empty_result(name: str):
         assert gradient is None or not np.any(np.asarray(gradient))
 
 
+# What is left of the results when one axis of one input has length 0: {operation: {(input, axis): shapes}}. The value of
+# what is not empty stands beside it. Everything else is a ValueError.
+_STATES = {
+    op: {(0, 0): [(0, 3, 5), *[(0, 5)] * n], (0, 1): [(2, 0, 5), *[((2, 5), 0.0)] * n]}
+    for op, n in (("rnn", 1), ("lstm", 2), ("gru", 1))
+}
+_ANY = {(0, 0): [(0, 4)], (0, 1): [(3, 0)]}
+_POOLED = {(0, 0): [(0, 2, 3, 3)], (0, 3): [(2, 2, 3, 0)]}
+ZERO_SIZED: dict[str, dict[tuple[int, int], list[Any]]] = {
+    **_STATES,
+    **dict.fromkeys(("softmax", "log_softmax", "relu", "sigmoid", "gelu", "exp"), _ANY),
+    **dict.fromkeys(("max_pool", "average_pool"), _POOLED),
+    "matmul": {(0, 0): [(0, 5)], (1, 1): [(3, 0)]},
+    "dense": {(0, 0): [(0, 5)]},
+    "conv": {(0, 0): [(0, 5, 6, 4)], (0, 1): [(2, 0, 6, 4)], (0, 2): [(2, 5, 0, 4)]},
+    "conv_transpose": {
+        (0, 0): [(0, 7, 9, 2)],
+        (0, 1): [(2, 0, 9, 2)],
+        (0, 2): [(2, 7, 0, 2)],
+        (1, 2): [(2, 7, 9, 0)],
+    },
+    "attention": {(0, 1): [(2, 0, 2, 4)], (2, 3): [(2, 3, 2, 0)]},
+    "layer_normalization": {(0, 0): [(0, 4)]},
+    "add": {},
+    "multiply": {(0, 0): [(0, 4)]},
+    "divide": {(0, 0): [(0, 4)]},
+    "sum": {(0, 0): [(0,)], (0, 1): [((3,), 0.0)]},
+    "mean": {(0, 0): [(0,)], (0, 1): [((3,), np.nan)]},
+    "transpose": {(0, 0): [(4, 0)], (0, 1): [(0, 3)]},
+    "concatenate": {(0, 1): [((3, 2), 2.0)], (1, 1): [((3, 4), 2.0)]},
+    "softmax_cross_entropy": {(0, 0): [((), 0.0)]},
+    "squared_error": {},
+}
+
+
 @each_call
 def test_zero_size_dimensions_raise_or_give_a_result(name: str):
     call = CALLS[name]
     for position, shape in enumerate(call.shapes):
         for axis in range(len(shape)):
-            inputs = call.inputs()
+            inputs = [np.full(s, 2.0, np.float32) for s in call.shapes]
             inputs[position] = np.zeros((*shape[:axis], 0, *shape[axis + 1 :]), np.float32)
-            with suppress(ValueError):
-                results(call.run(*inputs))
+            wanted = ZERO_SIZED[name].get((position, axis))
+            if wanted is None:
+                with pytest.raises(ValueError, match=rf"^\[{OPERATION.get(name, name)}\] .*\b0\b"):
+                    call.run(*inputs)
+                continue
+            found = results(call.run(*inputs))
+            for y, expected in zip(found, wanted, strict=True):
+                sizes, value = expected if len(expected) == 2 and isinstance(expected[0], tuple) else (expected, None)
+                assert y.shape == sizes, (position, axis)
+                assert y.dtype == np.float32
+                assert y.size == 0 or value is not None
+                np.testing.assert_array_equal(y, np.full(sizes, value or 0.0))
 
 
 # What is elementwise takes any number of dimensions.

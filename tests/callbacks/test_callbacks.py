@@ -1,11 +1,12 @@
 import re
+import sys
 
 import numpy as np
 import pytest
 
 import dlbd
 from dlbd import callbacks
-from tests.models.programs import blobs, mlp
+from tests.models.programs import blobs, mlp, same
 
 
 def test_stages_in_order():
@@ -112,23 +113,33 @@ def test_bar_in_a_terminal(monkeypatch, capsys):
     assert text.splitlines()[-1].count("val_loss") == 1
 
 
-def test_a_broken_stdout_does_not_end_training(monkeypatch):
-    import sys
+@pytest.mark.parametrize("error", [BrokenPipeError, OSError(28, "No space left on device"), ValueError("closed file")])
+def test_a_broken_stdout_does_not_end_training(monkeypatch, error):
+    writes = []
 
     class Broken:
         def write(self, text):
-            raise BrokenPipeError
+            writes.append(text)
+            raise error
 
-        def flush(self):
-            raise BrokenPipeError
+        flush = write
 
         def isatty(self):
             return True
 
     x, y = blobs()
-    model = mlp()
-    real, sys.stdout = sys.stdout, Broken()
-    try:
-        model.fit(x, y, verbose=1)
-    finally:
-        sys.stdout = real
+    found = []
+    for out, verbose in ((sys.stdout, 0), (Broken(), 1), (Broken(), 2)):
+        dlbd.utils.set_random_seed(0)
+        model = mlp()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            history = model.fit(x, y, epochs=3, validation_split=0.2, verbose=verbose)
+            evaluated = model.evaluate(x, y, verbose=verbose)
+            predicted = model.predict(x, verbose=min(verbose, 1))
+        assert history.epoch == [0, 1, 2]
+        found.append([*model.get_weights(), predicted, np.array(evaluated), *map(np.array, history.history.values())])
+    assert writes
+    assert list(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert same(found[0], found[1])
+    assert same(found[0], found[2])
