@@ -25,8 +25,7 @@ _FLOP = {
 
 
 CASES = [
-    # PyTorch's Adam adds its epsilon after the bias correction: not Keras's number to the last digits.
-    Case("training_step", "fit", name, {"program": p}, flop=_FLOP[p], quick=p == "003-dense", tolerance=1e-3)
+    Case("training_step", "fit", name, {"program": p}, flop=_FLOP[p], quick=p == "003-dense")
     for name, p in _MODELS.items()
 ]
 

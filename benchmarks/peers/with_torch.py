@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,15 @@ def run(case: Case, x: list[torch.Tensor], dy: torch.Tensor, f: Callable[..., An
 
 def channels_last(results: list[torch.Tensor]) -> list[torch.Tensor]:
     return [t.permute(0, 2, 3, 1) for t in results]
+
+
+def adam_step(optimizer: torch.optim.Optimizer, count: int) -> None:
+    """Step ``count`` (from 1) by Keras's formula, for the checks: there epsilon joins before the bias correction."""
+    group = optimizer.param_groups[0]
+    epsilon = group["eps"]
+    group["eps"] = epsilon / (1 - group["betas"][1] ** count) ** 0.5
+    optimizer.step()
+    group["eps"] = epsilon
 
 
 class PyTorch:
@@ -207,8 +217,8 @@ class PyTorch:
         optimizer = torch.optim.Adam([p], lr=1e-3, eps=1e-7, fused=True)
 
         def check() -> torch.Tensor:
-            for _ in range(ADAM_STEPS):
-                optimizer.step()
+            for i in range(ADAM_STEPS):
+                adam_step(optimizer, i + 1)
             return p
 
         return Run(optimizer.step, check=check, label="fused")
@@ -249,7 +259,8 @@ class PyTorch:
 class Compiled:
     """torch.compile, for training steps only: the row beside the eager one."""
 
-    version, to_numpy, __init__ = PyTorch.version, PyTorch.to_numpy, PyTorch.__init__
+    version, __init__ = PyTorch.version, PyTorch.__init__
+    to_numpy = staticmethod(PyTorch.to_numpy)
 
     def fit(self, case: Case, arrays: Arrays) -> list[Run]:
         return training(case, arrays, torch.compile)
@@ -294,7 +305,7 @@ def from_keras(program: str, weights: list[np.ndarray]) -> nn.Module:
             continue
         w = left.pop(0)
         order = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[w.ndim]
-        value.data = tensor(w.transpose(order))
+        value.data = torch.tensor(w.transpose(order).copy())  # its own: training must not reach ``weights``
     assert not left
     return model
 
@@ -331,18 +342,21 @@ def training(case: Case, arrays: Arrays, wrap: Callable[[Any], Any]) -> list[Run
             )
         x_batches, y_batches = x.split(programs.BATCH), y.split(programs.BATCH)
 
-        def start(layout: str = layout) -> Callable[[Any, Any], torch.Tensor]:
+        def start(
+            layout: str = layout, update: Callable[[Any, int], None] = lambda optimizer, count: optimizer.step()
+        ) -> Callable[[Any, Any], torch.Tensor]:
             model = from_keras(program, weights)
             if layout == "channels_last":
                 model = model.to(memory_format=torch.channels_last)
             optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], eps=1e-7, fused=True)
             forward = wrap(model)
             loss_of = F.mse_loss if regression else F.cross_entropy
+            count = itertools.count(1)
 
             def step(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
                 loss = loss_of(forward(images), labels)
                 loss.backward()
-                optimizer.step()
+                update(optimizer, next(count))
                 optimizer.zero_grad(set_to_none=True)
                 return loss.detach()
 
@@ -355,7 +369,7 @@ def training(case: Case, arrays: Arrays, wrap: Callable[[Any], Any]) -> list[Run
                 step(x, y)
 
         def check(start: Any = start, xs: Any = x_batches, ys: Any = y_batches) -> np.ndarray:
-            step = start()
+            step = start(update=adam_step)
             return np.array([float(step(xs[i], ys[i])) for i in range(CHECKED_STEPS)])
 
         runs.append(Run(call, check=check, label=layout, units=len(x_batches)))
