@@ -129,8 +129,8 @@ def test_an_empty_batch_gives_an_empty_result(name: str):
         assert gradient is None or not np.any(np.asarray(gradient))
 
 
-# What is left of the results when one axis of one input has length 0: {operation: {(input, axis): shapes}}. The value of
-# what is not empty stands beside it. Everything else is a ValueError.
+# What is left of the results when one axis of one input has length 0: {operation: {(input, axis): shapes}}. The value
+# of what is not empty stands beside it. Everything else is a ValueError.
 _STATES = {
     op: {(0, 0): [(0, 3, 5), *[(0, 5)] * n], (0, 1): [(2, 0, 5), *[((2, 5), 0.0)] * n]}
     for op, n in (("rnn", 1), ("lstm", 2), ("gru", 1))

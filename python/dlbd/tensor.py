@@ -54,6 +54,13 @@ class Tensor:
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __rand__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __ror__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __rxor__(self, other: Any) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -141,6 +148,19 @@ class Variable(Tensor):
         if source.shape != self.shape:
             raise ValueError(f"[assign] {self.path} has shape {self.shape}; received {source.shape}")
         backend.twin(self.array).assign(source, self.array)
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Add in place."""
+        return self.assign(self + as_tensor(value, self.dtype))
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract in place."""
+        return self.assign(self - as_tensor(value, self.dtype))
+
+    @property
+    def value(self) -> Variable:
+        """Itself: a variable is a tensor, and goes where one goes."""
         return self
 
     def __reduce__(self) -> Any:

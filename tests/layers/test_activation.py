@@ -57,3 +57,12 @@ def square(x):
 def test_negative_slopes_are_refused(kind):
     with pytest.raises(ValueError, match="negative_slope must not be negative"):
         kind(negative_slope=-0.1)
+
+
+@pytest.mark.parametrize("axis", [[0, 1], (-1, -2), [2], [0, 1, 2]])
+def test_softmax_over_several_axes(axis):
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    e = np.exp(x - x.max(axis=tuple(axis), keepdims=True))
+    layer = layers.Softmax(axis=axis)
+    np.testing.assert_allclose(layer(x), e / e.sum(axis=tuple(axis), keepdims=True), rtol=1e-5)
+    np.testing.assert_array_equal(layers.Softmax.from_config(layer.get_config())(x), layer(x))

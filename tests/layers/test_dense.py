@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import dlbd
 from dlbd import layers
 
 from .check import check_layer
@@ -85,3 +86,12 @@ def test_set_weights_checks_all_before_changing_any():
     np.testing.assert_array_equal(layer.get_weights()[0], before[0])
     with pytest.raises(ValueError, match="2 weights; set_weights received 1"):
         layer.set_weights([np.ones((3, 2))])
+
+
+@pytest.mark.parametrize("make", [lambda: layers.Dense(3), lambda: dlbd.Sequential([layers.Dense(3)])])
+def test_lists_of_numbers_are_data(make):
+    layer, x = make(), [[1.0, 2.0], [3, np.float32(4.0)]]
+    np.testing.assert_array_equal(layer(x), layer(np.asarray(x, np.float32)))
+    np.testing.assert_array_equal(layer(tuple(map(tuple, x))), layer(np.asarray(x, np.float32)))
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        layer([[1.0, 2.0], [3.0]])

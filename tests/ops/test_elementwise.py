@@ -254,6 +254,25 @@ def test_every_copy_path_is_reached():
     assert path((2, 50), (1, 2), (50, 1)) == "strided"
 
 
+def test_operators_of_booleans():
+    a, b = np.array([True, True, False, False]), np.array([True, False, True, False])
+    x, y = tensor(a, np.bool_), tensor(b, np.bool_)
+    for found, wanted in (
+        (x & y, a & b),
+        (x | b, a | b),
+        (a ^ y, a ^ b),
+        (~x, ~a),
+        (True & x, a),
+        (x | True, a | True),
+    ):
+        assert found.dtype == np.bool_
+        np.testing.assert_array_equal(found, wanted)
+    whole = tensor([1, 2], np.int32)  # there `&` would be bitwise
+    for wrong in (lambda: whole & whole, lambda: x & 1, lambda: ~whole, lambda: tensor([1.0]) | x[:1]):
+        with pytest.raises(TypeError):
+            wrong()
+
+
 # --- errors
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dlbd import activations, ops
@@ -89,16 +90,18 @@ class Softmax(_Elementwise):
     """``exp(x) / sum(exp(x))`` along an axis.
 
     Args:
-        axis: the axis that sums to one.
+        axis: the axis that sums to one, or several that do together.
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axis if isinstance(axis, int) else list(axis)
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         if mask is not None:  # an explicit mask of the input's shape: False does not take part
             mask = ops.convert_to_tensor(mask)
             if mask.shape == inputs.shape:
                 inputs = ops.where(mask, inputs, -3.4028234663852886e38)
-        return ops.softmax(inputs, self.axis)
+        if isinstance(self.axis, int):
+            return ops.softmax(inputs, self.axis)
+        return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, self.axis, keepdims=True)))

@@ -17,6 +17,7 @@ from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 Shape = tuple[int | None, ...]
 
+_NUMBERS = (bool, int, float, np.number, np.bool_)
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
@@ -166,6 +167,8 @@ class Layer(backend.Versioned):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         single = isinstance(inputs, Tensor)
         if not single:
+            if isinstance(inputs, (list, tuple)) and all(isinstance(v, _NUMBERS) for v in flatten(inputs)):
+                inputs = np.asarray(inputs)  # data, not several inputs
             inputs = map_structure(self._tensor, inputs)
             single = isinstance(inputs, Tensor)
         if not self.built:

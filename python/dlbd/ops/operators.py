@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from dlbd.backend import BOOL
 from dlbd.ops import compare, elementwise
 from dlbd.ops.indexing import getitem
 from dlbd.ops.matmul import matmul
 from dlbd.ops.shape import transpose
-from dlbd.tensor import Tensor
+from dlbd.tensor import Tensor, as_tensor
 
 
 def _direct(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
@@ -33,6 +34,20 @@ def _comparison(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Any
         return op(self, other)
 
     return operator
+
+
+def _of_booleans(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        both = self, as_tensor(other)
+        return op(*both) if all(t.dtype == BOOL for t in both) else NotImplemented
+
+    return operator
+
+
+def _invert(self: Tensor) -> Tensor:
+    if self.dtype != BOOL:
+        raise TypeError(f"~ is logical and takes a tensor of bool; received {self.dtype}")
+    return compare.logical_not(self)
 
 
 def _iterate(self: Tensor) -> Iterator[Tensor]:
@@ -62,7 +77,12 @@ for _name, _op in {
 }.items():
     setattr(Tensor, f"__{_name}__", _comparison(_op))
 
+for _name, _op in {"and": compare.logical_and, "or": compare.logical_or, "xor": compare.logical_xor}.items():
+    setattr(Tensor, f"__{_name}__", _of_booleans(_op))
+    setattr(Tensor, f"__r{_name}__", _of_booleans(_op))
+
 for _name, _function in {
+    "__invert__": _invert,
     "__neg__": elementwise.negative,
     "__abs__": elementwise.absolute,
     "__getitem__": getitem,
