@@ -26,7 +26,7 @@ def _cases() -> list[Case]:
         quick = t == 1024 and not causal
         cases.append(Case("attention", "attention", name, sizes, flop=flop, quick=quick))
         # seven products instead of two: the scores are made again in the backward
-        cases.append(Case("attention", "attention", name, sizes, training=True, flop=3.5 * flop, quick=quick))
+        cases.append(Case("attention", "attention", name, sizes, training=True, flop=3.5 * flop))
     return cases
 
 

@@ -138,9 +138,11 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         workers = start(chosen.wanted, chosen.threads, scratch)
         try:
+            if "dlbd" not in workers:
+                return 1
             versions = {peer: worker.version for peer, worker in workers.items()}
             print(", ".join(f"{peer} {version}" for peer, version in versions.items()))
-            limits = workers["dlbd"].ask(do="machine") if "dlbd" in workers else {}
+            limits = workers["dlbd"].ask(do="machine")
             report_limits(limits)
             for name in chosen.families:
                 family = importlib.import_module(f"benchmarks.{name}")

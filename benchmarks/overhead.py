@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 from typing import Any
@@ -51,10 +50,7 @@ def import_run(statement: str) -> Run:
     program = f"import numpy, time; t = time.perf_counter(); {statement}; print('SECONDS', time.perf_counter() - t)"
 
     def seconds() -> float:
-        times = []
-        for _ in range(3):
-            out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-            times.append(float(out.rsplit("SECONDS", 1)[1]))
-        return statistics.median(times)
+        out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        return float(out.rsplit("SECONDS", 1)[1])
 
-    return Run(call=seconds, check=lambda: np.zeros(1), seconds=seconds)
+    return Run(check=lambda: np.zeros(1), seconds=seconds)
