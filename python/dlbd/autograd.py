@@ -18,6 +18,7 @@ from typing import Any
 
 from dlbd import backend
 from dlbd.backend import Array
+from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor, Variable, as_array
 
 GradientFunction = Callable[["Gradients"], None]
@@ -149,11 +150,14 @@ class GradientTape:
 
         Args:
             target: a tensor or a list of tensors.
-            sources: a tensor or a list of tensors; the result has the same structure.
+            sources: a tensor, or any nest of them in lists, tuples and dicts; the result has the same structure.
             output_gradients: weights of the targets' elements, one array per target; ones by default.
         """
         targets = [target] if isinstance(target, Tensor) else list(target)
-        listed = [sources] if isinstance(sources, Tensor) else list(sources)
+        listed = flatten(sources)
+        for source in listed:
+            if not isinstance(source, Tensor):
+                raise TypeError(f"[gradient] sources must be tensors or variables; received {type(source).__name__}")
         given = [output_gradients] if isinstance(target, Tensor) else output_gradients
         seeds = []
         for i, t in enumerate(targets):
@@ -164,8 +168,13 @@ class GradientTape:
                 )
             seeds.append(weight)
         found = self.backward(targets, seeds, listed, {})
-        result = [None if g is None else Tensor(g) for g in found]
-        return result[0] if isinstance(sources, Tensor) else result
+        results = iter(found)
+
+        def result(source: Tensor) -> Tensor | None:
+            gradient = next(results)
+            return None if gradient is None else Tensor(gradient)
+
+        return map_structure(result, sources)
 
     def backward(
         self,

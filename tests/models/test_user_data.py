@@ -190,3 +190,129 @@ def test_an_overridden_train_step_is_not_passed_over():
 
     with pytest.raises(NotImplementedError, match=r"would not call Own.train_step\(\).*GradientTape"):
         Own([layers.Dense(1)]).compile("sgd", "mse")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"class_weight": [1.0, 2.0, 3.0]}, TypeError, "a dict with a weight per class number"),
+        ({"class_weight": {"0": 2.0}}, TypeError, "a dict with a weight per class number"),
+        ({"shuffle": "rows"}, ValueError, 'True, False or "batch"'),
+        ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch must be at least 1; received 0"),
+        ({"validation_steps": -1}, ValueError, "validation_steps must be at least 1"),
+        ({"validation_freq": 0}, ValueError, "validation_freq must be at least 1"),
+    ],
+)
+def test_options_that_mean_nothing(options: dict, error, message: str):
+    x, y = blobs(20)
+    with pytest.raises(error, match=message):
+        mlp().fit(x, y, verbose=0, **options)
+
+
+def test_no_steps_and_no_targets():
+    x, y = blobs(20)
+    with pytest.raises(ValueError, match="steps must be at least 1"):
+        mlp().evaluate(x, y, steps=0, verbose=0)
+    with pytest.raises(ValueError, match="class_weight needs targets"):
+        mlp().fit(x, class_weight={0: 2.0}, verbose=0)
+
+
+def test_class_numbers_of_any_integer():
+    x, y = blobs(50)
+    wanted = trained(x, y, class_weight={0: 2.0})
+    assert same(wanted, trained(x, y, class_weight={np.int64(0): 2.0}))
+
+
+def test_models_in_float64():
+    def model():
+        dlbd.utils.set_random_seed(0)
+        kinds = [layers.Dense(5, "tanh", input_shape=(6,)), layers.BatchNormalization(), layers.Dense(3, "softmax")]
+        return dlbd.Sequential(kinds)
+
+    def trained(made):
+        made.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = made.fit(x, y, epochs=3, shuffle=False, verbose=0)
+        return [*made.get_weights(), made.predict(x), np.array(history.history["loss"])]
+
+    x, y = blobs(50)
+    x = x.astype(np.float64)
+    single = trained(model())
+    dlbd.config.set_floatx("float64")
+    try:
+        whole = trained(model())
+    finally:
+        dlbd.config.set_floatx("float32")
+    assert {a.dtype for a in whole} == {np.dtype(np.float64)}
+    for a, b in zip(single, whole, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_each_layer_computes_in_its_own_dtype():
+    """As Keras casts what comes in; gradients go back through the cast."""
+    model = dlbd.Sequential([layers.Dense(3, dtype="float64"), layers.Dense(2), layers.Dense(1, dtype="float64")])
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    with dlbd.GradientTape() as tape:
+        y = model(x)
+    assert model.dtype == np.float64
+    assert y.dtype == np.float64
+    assert [v.dtype.name for v in model.weights] == ["float64"] * 2 + ["float32"] * 2 + ["float64"] * 2
+    found = tape.gradient(y, model.trainable_variables)
+    assert all(g.dtype == v.dtype and np.any(g) for g, v in zip(found, model.trainable_variables, strict=True))
+    wanted = x
+    for kernel, bias in zip(model.get_weights()[::2], model.get_weights()[1::2], strict=True):
+        wanted = wanted @ kernel + bias
+    np.testing.assert_allclose(y, wanted, rtol=1e-5)
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="must be float32, or all float64"):
+        model.fit(x, np.zeros(4), verbose=0)
+
+
+def test_a_mask_goes_through_a_change_of_dtype():
+    model = dlbd.Sequential([layers.Embedding(5, 3, mask_zero=True), layers.LSTM(2, dtype="float64")])
+    np.testing.assert_array_equal(model(np.array([[1, 2, 0]])), model(np.array([[1, 2]])))
+
+
+def test_the_functional_style_says_that_it_is_not_there():
+    x = layers.Input((3,))
+    with pytest.raises(NotImplementedError, match="begin a Sequential with it"):
+        layers.Dense(2)(x)
+    with pytest.raises(NotImplementedError, match="use Sequential"):
+        dlbd.Model(x, x)
+
+
+def test_the_old_name_of_the_learning_rate():
+    model = mlp()
+    model.optimizer.lr = 0.5
+    assert float(model.optimizer.learning_rate) == float(model.optimizer.lr) == 0.5
+
+
+class Chain(dlbd.Model):
+    def __init__(self, kinds):
+        super().__init__()
+        self.kinds = kinds
+
+    def call(self, x):
+        for layer in self.kinds:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize("kind", [dlbd.Sequential, Chain])
+def test_sizes_that_no_layer_fixes_may_change(kind):
+    """Sequences of other lengths and images of other sizes than those that built the model, unless Input says more."""
+    rng = np.random.default_rng(0)
+    model = kind([layers.Embedding(5, 3), layers.LSTM(2), layers.Dense(1)])
+    model.compile("adam", "mse")
+    for length in (4, 2, 7, 4):
+        x = rng.integers(0, 5, (6, length))
+        model.fit(x, np.ones(6), verbose=0)
+        np.testing.assert_array_equal(model.predict(x), model(x))
+    if kind is dlbd.Sequential:
+        again = dlbd.Sequential.from_config(model.get_config())
+        again.set_weights(model.get_weights())
+        np.testing.assert_array_equal(again.predict(x[:, :3]), model.predict(x[:, :3]))
+    images = kind([layers.Conv2D(2, 3), layers.GlobalAveragePooling2D(), layers.Dense(2)])
+    for size in (8, 5, 8):
+        assert images.predict(rng.standard_normal((2, size, size + 1, 3))).shape == (2, 2)
+    with pytest.raises(ValueError, match=r"'conv2d.*built for inputs with 3 in axis -1.*received shape \(2, 8, 8, 4\)"):
+        images.predict(np.zeros((2, 8, 8, 4)))

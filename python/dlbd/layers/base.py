@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dlbd import backend, initializers
+from dlbd import backend, initializers, ops
 from dlbd.layers.input_spec import InputSpec
 from dlbd.naming import automatic_name, snake_case
+from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 Shape = tuple[int | None, ...]
@@ -26,25 +27,6 @@ class _Context(threading.local):
 
 
 _context = _Context()
-
-
-def map_structure(function: Callable[[Any], Any], value: Any) -> Any:
-    """``function`` of every leaf of nested lists, tuples and dicts."""
-    if isinstance(value, dict):
-        return {k: map_structure(function, v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        mapped = [map_structure(function, v) for v in value]
-        return mapped if isinstance(value, list) else tuple(mapped)
-    return function(value)
-
-
-def flatten(value: Any) -> list[Any]:
-    """The leaves of nested lists, tuples and dicts, in order."""
-    if isinstance(value, dict):
-        return [leaf for v in value.values() for leaf in flatten(v)]
-    if isinstance(value, (list, tuple)):
-        return [leaf for v in value for leaf in flatten(v)]
-    return [value]
 
 
 def _layers_and_variables(value: Any) -> Iterator[Any]:
@@ -166,7 +148,7 @@ class Layer(backend.Versioned):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         single = isinstance(inputs, Tensor)
-        if not single:
+        if not single or inputs.dtype != self.dtype:
             if isinstance(inputs, (list, tuple)) and all(isinstance(v, _NUMBERS) for v in flatten(inputs)):
                 inputs = np.asarray(inputs)  # data, not several inputs
             inputs = map_structure(self._tensor, inputs)
@@ -204,6 +186,13 @@ class Layer(backend.Versioned):
         return outputs
 
     def _tensor(self, x: Any) -> Tensor:
+        """``x`` as a tensor; floats in the layer's dtype."""
+        if isinstance(x, Tensor):
+            if x.dtype.kind != "f" or x.dtype == self.dtype:
+                return x
+            cast = ops.cast(x, self.dtype)
+            cast.mask = x.mask
+            return cast
         try:
             if isinstance(x, np.ndarray) and x.dtype.kind == "f":
                 return as_tensor(x, self.dtype)

@@ -23,6 +23,12 @@ class KerasTensor:
     def ndim(self) -> int:
         return len(self.shape)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise NotImplementedError(
+            "an Input has no numbers, and layers cannot be called with it yet: begin a Sequential with it, or subclass "
+            "Model"
+        )
+
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.layers.base import map_structure
 from dlbd.models.batches import host_array
+from dlbd.structure import map_structure
 
 
 def is_stream(x: Any) -> bool:
@@ -45,7 +45,8 @@ def adapt_inputs(model: Any, x: Any) -> Any:
         return adapted[..., None]
     if adapted.ndim == len(wanted) + 1 and adapted.shape[-1] == 1:
         return adapted[..., 0]
-    check_inputs(model, adapted, wanted)
+    if model.input_spec is not None:
+        check_inputs(model, adapted, wanted)
     return adapted
 
 
@@ -61,6 +62,10 @@ def check_inputs(model: Any, x: Array, wanted: tuple[int | None, ...]) -> None:
 
 def weights_of_classes(y: Any, class_weight: Mapping[Any, float]) -> Array:
     """One weight per row from a weight per class."""
+    if y is None:
+        raise ValueError("class_weight needs targets: pass y, or batches (x, y)")
+    if not isinstance(class_weight, Mapping) or not all(isinstance(c, (int, np.integer)) for c in class_weight):
+        raise TypeError(f"class_weight is a dict with a weight per class number; received {class_weight!r}")
     labels = host_array(y)
     if labels.ndim > 1:
         labels = labels.reshape(len(labels), -1)

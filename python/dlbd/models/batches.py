@@ -13,7 +13,7 @@ import numpy as np
 
 from dlbd import random
 from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
-from dlbd.layers.base import flatten, map_structure
+from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor
 
 # Shape and dtype of each of a batch's arrays, as the kernels get them.
@@ -121,6 +121,8 @@ class ArrayBatches:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1; received {batch_size}")
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f'shuffle must be True, False or "batch"; received {shuffle!r}')
         self.structure, self.arrays = flat_structure(x, y, sample_weight)
         self.size = self._common_length()
         self.batch_size = batch_size

@@ -8,8 +8,8 @@ import numpy as np
 
 from dlbd import losses, metrics
 from dlbd.backend import twin
-from dlbd.layers.base import map_structure
 from dlbd.models.batches import restore
+from dlbd.structure import map_structure
 from dlbd.tensor import Tensor
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from dlbd.backend import Array
 from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.progress import predicting, verbosity
-from dlbd.layers.base import flatten, map_structure
 from dlbd.models.adapt import adapt_inputs, is_stream
 from dlbd.models.batches import ArrayBatches, Source, StreamBatches, restore
 from dlbd.models.steps import Steps
+from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor
 
 _NONE: dict[str, Any] = {}

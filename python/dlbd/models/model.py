@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from dlbd import optimizers
-from dlbd.layers.base import Layer, Shape, flatten
+from dlbd.layers.base import Layer, Shape
 from dlbd.models import inference, training
 from dlbd.models.batches import Batch, restore
 from dlbd.models.compiled import CompiledLoss, CompiledMetrics
 from dlbd.models.steps import Steps
 from dlbd.models.summary import summarize
+from dlbd.structure import flatten
 from dlbd.tensor import Tensor
 
 # Made anew where they are missing; never pickled or copied.

@@ -34,6 +34,7 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
+        self._declared = False  # an input shape that was declared binds; the data's own may differ later
         for layer in layers or ():
             self.add(layer)
 
@@ -46,7 +47,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             if self._layers or self._input:
                 raise ValueError(f"[{self.name}] an Input comes first, and once; {layer.name!r} comes later")
-            self._input = layer
+            self._input, self._declared = layer, True
         else:
             if any(own.name == layer.name for own in self._layers):
                 raise ValueError(
@@ -55,7 +56,9 @@ class Sequential(Model):
             if not self._layers and self._input is None:
                 shape = layer.batch_shape or (layer.built_input_shape() if isinstance(layer, Sequential) else None)
                 if shape is not None:
-                    self._input = InputLayer(batch_shape=shape, dtype=self._first_dtype(layer))
+                    self._input, self._declared = InputLayer(batch_shape=shape, dtype=self._first_dtype(layer)), True
+            if not self._layers:
+                self.dtype = layer.dtype
             self._layers.append(layer)
         self._rebuild()
 
@@ -100,7 +103,7 @@ class Sequential(Model):
         if self._input is None:
             # the sizes of this data, but any batch size
             self._input = InputLayer(batch_shape=(None, *shape[1:]), dtype=self._first_dtype(self._layers[0]))
-        self.input_spec = InputSpec(shape=self._input.batch_shape)
+        self.input_spec = InputSpec(shape=self._input.batch_shape) if self._declared else None
         for layer in self._layers:
             shape = self._build_layer(layer, shape)
             if shape is None:
@@ -162,9 +165,15 @@ class Sequential(Model):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        first = [] if self._input is None else [plain(self._input)]
-        return {"name": self.name, "layers": first + [plain(layer) for layer in self._layers]}
+        declared = [plain(self._input)] if self._declared else []
+        config = {"name": self.name, "layers": declared + [plain(layer) for layer in self._layers]}
+        if self.built and not self._declared:
+            config["build_input_shape"] = self.built_input_shape()
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Sequential:
-        return cls([restored(c) for c in config["layers"]], name=config["name"])
+        model = cls([restored(c) for c in config["layers"]], name=config["name"])
+        if "build_input_shape" in config:
+            model.build(config["build_input_shape"])
+        return model

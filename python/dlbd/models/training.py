@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.history import History
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.progress import verbosity
-from dlbd.layers.base import map_structure
 from dlbd.models.adapt import adapt_inputs, is_stream, weights_of_classes
 from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, unpack
+from dlbd.structure import map_structure
 
 Logs = dict[str, float]
 
@@ -201,6 +201,10 @@ def fit(
     validation_batch_size: int | None,
     validation_freq: Any,
 ) -> History:
+    limits = {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
+    if not isinstance(validation_freq, Iterable):
+        limits["validation_freq"] = validation_freq
+    _require_positive(limits)
     if validation_split and validation_data is None:
         x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split)
     source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight)
@@ -257,6 +261,12 @@ def fit(
             bar.on_train_end()
     list_of_callbacks.tell("on_train_end", logs)
     return history
+
+
+def _require_positive(limits: dict[str, int | None]) -> None:
+    for name, n in limits.items():
+        if n is not None and n < 1:
+            raise ValueError(f"{name} must be at least 1; received {n}")
 
 
 def _validates(epoch: int, frequency: Any) -> bool:
@@ -346,6 +356,7 @@ def evaluate(
     steps: int | None,
     callbacks: Any,
 ) -> Logs:
+    _require_positive({"steps": steps})
     source = make_source(model, x, y, sample_weight, batch_size, steps=steps)
     shown = verbosity(verbose)
     told = CallbackList(as_list(callbacks), model, {"verbose": shown, "steps": source.steps})

@@ -172,6 +172,8 @@ class Optimizer:
         self._schedule = None
         self._learning_rate.array[...] = float(value)
 
+    lr = learning_rate  # what older programs set
+
     def prepare_step(self) -> None:
         """Bring what the host decides up to date: call it before each replay of a recorded step."""
         if self._schedule is not None:
