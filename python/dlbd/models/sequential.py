@@ -166,7 +166,7 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         declared = [plain(self._input)] if self._declared else []
-        config = {"name": self.name, "layers": declared + [plain(layer) for layer in self._layers]}
+        config: dict[str, Any] = {"name": self.name, "layers": declared + [plain(layer) for layer in self._layers]}
         if self.built and not self._declared:
             config["build_input_shape"] = self.built_input_shape()
         return config
