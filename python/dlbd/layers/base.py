@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dlbd import backend, initializers, ops
+from dlbd.layers.configuration import plain
 from dlbd.layers.input_spec import InputSpec
 from dlbd.naming import automatic_name, snake_case
 from dlbd.structure import flatten, map_structure
@@ -398,26 +399,3 @@ def _masks(inputs: Any) -> Any:
     if all(t.mask is None for t in leaves):
         return None
     return [t.mask for t in leaves] if len(leaves) > 1 or isinstance(inputs, (list, tuple)) else leaves[0].mask
-
-
-def restored(config: dict[str, Any]) -> Layer:
-    """The layer that :func:`plain` wrote down."""
-    from dlbd import layers, models
-
-    name = config["class_name"]
-    kind = getattr(layers, name, None) or getattr(models, name, None)
-    if kind is None:
-        raise ValueError(f"there is no layer class {name!r} in dlbd.layers")
-    return kind.from_config(config["config"])  # type: ignore[no-any-return]
-
-
-def plain(value: Any) -> Any:
-    if isinstance(value, np.dtype):
-        return value.name
-    if isinstance(value, Layer):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if isinstance(value, initializers.Initializer):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if callable(value):
-        return getattr(value, "__name__", None)
-    return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dlbd import ops
-from dlbd.layers.base import Layer, Shape, plain, restored
+from dlbd.layers.base import Layer, Shape
+from dlbd.layers.configuration import plain, restored
 from dlbd.tensor import Tensor
 
 

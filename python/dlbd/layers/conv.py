@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dlbd import activations, initializers, ops
@@ -76,6 +78,23 @@ class _Conv(Layer):
         self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias") if self.use_bias else None
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={-1: channels}, what=_AXES[self.rank])
 
+    def _convolution(self) -> Callable[..., Tensor]:
+        """The operation, with what only one kind of layer has."""
+        raise NotImplementedError
+
+    def call(self, inputs: Tensor) -> Tensor:
+        fused, rest = activations.split(self.activation)
+        y = self._convolution()(
+            inputs,
+            self.kernel,
+            self.strides,
+            self.padding,
+            dilation_rate=self.dilation_rate,
+            bias=self.bias,
+            activation=fused,
+        )
+        return rest(y) if rest else y
+
 
 class Conv2D(_Conv):
     """2-D convolution.
@@ -127,19 +146,8 @@ class Conv2D(_Conv):
             raise ValueError(f"the input's channels ({channels}) must be divisible by groups ({self.groups})")
         self._build((*self.kernel_size, channels // self.groups, self.filters), channels)
 
-    def call(self, inputs: Tensor) -> Tensor:
-        fused, rest = activations.split(self.activation)
-        y = ops.conv(
-            inputs,
-            self.kernel,
-            self.strides,
-            self.padding,
-            dilation_rate=self.dilation_rate,
-            groups=self.groups,
-            bias=self.bias,
-            activation=fused,
-        )
-        return rest(y) if rest else y
+    def _convolution(self) -> Callable[..., Tensor]:
+        return partial(ops.conv, groups=self.groups)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._channels(input_shape)
@@ -200,19 +208,8 @@ class Conv2DTranspose(_Conv):
         channels = self._channels(input_shape)
         self._build((*self.kernel_size, self.filters, channels), channels)
 
-    def call(self, inputs: Tensor) -> Tensor:
-        fused, rest = activations.split(self.activation)
-        y = ops.conv_transpose(
-            inputs,
-            self.kernel,
-            self.strides,
-            self.padding,
-            self.output_padding,
-            dilation_rate=self.dilation_rate,
-            bias=self.bias,
-            activation=fused,
-        )
-        return rest(y) if rest else y
+    def _convolution(self) -> Callable[..., Tensor]:
+        return partial(ops.conv_transpose, output_padding=self.output_padding)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._channels(input_shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class _Recurrent(Layer):
     regularizable = ("kernel", "recurrent", "bias")
     states_kept = 1  # how many states a step has: LSTM has two
     gates = 1
+    recurrent_activation: Any
 
     def __init__(
         self,
@@ -63,14 +65,17 @@ class _Recurrent(Layer):
 
     # What a kind of layer defines
 
-    def _fused(self, x: Tensor, states: list[Tensor] | None, mask: Tensor | None) -> Any:
-        """The kernel over the whole sequence: (outputs, *last states); None if there is none for the activations."""
+    def _kernel(self) -> Callable[..., Any] | None:
+        """The operation over whole sequences: (outputs, *last states); None if there is none for the activations."""
         raise NotImplementedError
 
     def _step(self) -> Step:
         raise NotImplementedError
 
     # What they share
+
+    def _usual_gates(self) -> bool:
+        return self.activation is ops.tanh and self.recurrent_activation is ops.sigmoid
 
     @property
     def state_size(self) -> Any:
@@ -115,9 +120,19 @@ class _Recurrent(Layer):
             noise = (x.shape[0], 1, x.shape[2])  # one mask for all time steps
             x = ops.dropout(x, self.dropout, self.seed_generator.state, noise_shape=noise)
         drops_states = training and self.recurrent_dropout > 0
-        found = None if drops_states else self._fused(x, states, mask)
-        if found is None:
+        kernel = None if drops_states else self._kernel()
+        if kernel is None:
             found = self._run_single_steps(x, states, mask, drops_states)
+        else:
+            found = kernel(
+                x,
+                self.kernel,
+                self.recurrent_kernel,
+                self.bias,
+                initial_state=states[0] if states and self.states_kept == 1 else states,
+                mask=mask,
+                reverse=self.go_backwards,
+            )
         outputs, *last = found
         if self.stateful:
             self._keep(last)
@@ -244,21 +259,9 @@ class SimpleRNN(_Recurrent):
             recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **kwargs,
         )  # fmt: skip
 
-    def _fused(self, x: Tensor, states: list[Tensor] | None, mask: Tensor | None) -> Any:
+    def _kernel(self) -> Callable[..., Any] | None:
         name = {ops.tanh: "tanh", ops.relu: "relu"}.get(self.activation)
-        if name is None:
-            return None
-        state = None if states is None else states[0]
-        return ops.rnn(
-            x,
-            self.kernel,
-            self.recurrent_kernel,
-            self.bias,
-            initial_state=state,
-            mask=mask,
-            reverse=self.go_backwards,
-            activation=name,
-        )
+        return None if name is None else partial(ops.rnn, activation=name)
 
     def _step(self) -> Step:
         return simple_rnn_step(self.kernel, self.recurrent_kernel, self.bias, self.activation)
@@ -319,18 +322,8 @@ class LSTM(_Recurrent):
 
         return forget_gate_at_one
 
-    def _fused(self, x: Tensor, states: list[Tensor] | None, mask: Tensor | None) -> Any:
-        if self.activation is not ops.tanh or self.recurrent_activation is not ops.sigmoid:
-            return None
-        return ops.lstm(
-            x,
-            self.kernel,
-            self.recurrent_kernel,
-            self.bias,
-            initial_state=None if states is None else tuple(states),
-            mask=mask,
-            reverse=self.go_backwards,
-        )
+    def _kernel(self) -> Callable[..., Any] | None:
+        return ops.lstm if self._usual_gates() else None
 
     def _step(self) -> Step:
         return lstm_step(self.kernel, self.recurrent_kernel, self.bias, self.activation, self.recurrent_activation)
@@ -381,19 +374,8 @@ class GRU(_Recurrent):
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def _fused(self, x: Tensor, states: list[Tensor] | None, mask: Tensor | None) -> Any:
-        if self.activation is not ops.tanh or self.recurrent_activation is not ops.sigmoid:
-            return None
-        return ops.gru(
-            x,
-            self.kernel,
-            self.recurrent_kernel,
-            self.bias,
-            initial_state=None if states is None else states[0],
-            mask=mask,
-            reverse=self.go_backwards,
-            reset_after=self.reset_after,
-        )
+    def _kernel(self) -> Callable[..., Any] | None:
+        return partial(ops.gru, reset_after=self.reset_after) if self._usual_gates() else None
 
     def _step(self) -> Step:
         return gru_step(

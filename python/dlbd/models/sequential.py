@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlbd.layers.base import Layer, Shape, plain, restored
+from dlbd.layers.base import Layer, Shape
+from dlbd.layers.configuration import plain, restored
 from dlbd.layers.input import InputLayer, KerasTensor
 from dlbd.layers.input_spec import InputSpec
 from dlbd.models.adapt import adapt_inputs

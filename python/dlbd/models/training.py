@@ -283,10 +283,10 @@ class _Epochs:
         self._batches: Iterator[Batch] = iter(())
 
     def next(self) -> Iterator[Batch]:
-        if self._steps is None:
-            yield from self._source.epoch()
-            return
-        for _ in range(self._steps):
+        return self._source.epoch() if self._steps is None else self._go_on(self._steps)
+
+    def _go_on(self, steps: int) -> Iterator[Batch]:
+        for _ in range(steps):
             batch = next(self._batches, None)
             if batch is None:
                 self._batches = self._source.epoch()
