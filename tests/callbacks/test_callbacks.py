@@ -1,3 +1,4 @@
+import math
 import re
 import sys
 
@@ -63,6 +64,39 @@ def test_early_stopping_directions(monitor: str, values: list, stopped: int):
         if stopper.model.stop_training:
             break
     assert epoch == stopped
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "stopped", "best"),
+    [  # what Keras's EarlyStopping did
+        ({}, [math.nan] * 4, 2, 0),
+        ({}, [1, math.nan, 0.5, 0.6, 0.7], 4, 2),
+        ({"baseline": 0.6}, [1, 0.8, 0.7, 0.65], 0, 3),
+        ({"baseline": 0.6, "min_delta": 0.1}, [0.55, 0.4, 0.45, 0.35], 3, 1),
+        ({"min_delta": 0.3}, [1, 0.8, 0.6, 0.5, 0.4], 4, 2),
+        ({"start_from_epoch": 2}, [1, 0.1, 0.6, 0.7, 0.65], 4, 2),
+        ({"mode": "max"}, [1, 2, 1.5, 3, 2, 2], 5, 3),
+    ],
+)
+def test_early_stopping_as_keras(options, values, stopped, best):
+    class Model:
+        stop_training = False
+
+        def get_weights(self):
+            return epoch
+
+        def set_weights(self, weights):
+            self.weights = weights
+
+    stopper = callbacks.EarlyStopping("value", patience=2, restore_best_weights=True, **options)
+    stopper.set_model(Model())
+    stopper.on_train_begin()
+    for epoch, value in enumerate(values):
+        stopper.on_epoch_end(epoch, {"value": value})
+        if stopper.model.stop_training:
+            break
+    stopper.on_train_end()
+    assert (stopper.stopped_epoch, stopper.best_epoch, stopper.model.weights) == (stopped, best, best)
 
 
 def test_early_stopping_restores_the_best_weights():
