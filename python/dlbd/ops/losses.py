@@ -118,6 +118,15 @@ def each(kind: str, y_true: Any, y_pred: Any, **options: Any) -> Tensor:
     return _launch(kind, y_true, y_pred, "none", "rows", **options)[0]
 
 
+# What errors call the kinds whose names say too little.
+_SHOWN = {
+    "squared": "squared_error",
+    "absolute": "absolute_error",
+    "percentage": "absolute_percentage_error",
+    "logarithmic": "squared_logarithmic_error",
+}
+
+
 def _launch(
     kind: str,
     y_true: Any,
@@ -214,12 +223,12 @@ def rows_of(kind: str, true: Tensor, pred: Tensor, *, classes: bool, sparse: boo
 
     ``vector``: predictions of one dimension are one row, as in Keras; as samples they can also be weighted.
     """
-    shape = pred.shape
+    shape, op = pred.shape, _SHOWN.get(kind, kind)
     if classes:
         if not shape:
-            raise ValueError(f"[{kind}] y_pred must be (..., classes); received a scalar")
+            raise ValueError(f"[{op}] y_pred must be (..., classes); received a scalar")
         if not shape[-1]:
-            raise ValueError(f"[{kind}] y_pred must have at least one class; received shape {shape}")
+            raise ValueError(f"[{op}] y_pred must have at least one class; received shape {shape}")
         wanted = shape[:-1] if sparse else shape
         if true.shape != wanted and not (sparse and true.shape == (*wanted, 1)):
             hint = ""
@@ -228,7 +237,7 @@ def rows_of(kind: str, true: Tensor, pred: Tensor, *, classes: bool, sparse: boo
             elif not sparse and true.shape in (shape[:-1], (*shape[:-1], 1)):
                 hint = "; class numbers belong to sparse_categorical_crossentropy"
             raise ValueError(
-                f"[{kind}] y_true must have shape {wanted} for y_pred of shape {shape}; received {true.shape}{hint}"
+                f"[{op}] y_true must have shape {wanted} for y_pred of shape {shape}; received {true.shape}{hint}"
             )
     elif true.shape != shape:
         if shape[-1:] == (1,) and true.shape == shape[:-1]:
@@ -236,12 +245,12 @@ def rows_of(kind: str, true: Tensor, pred: Tensor, *, classes: bool, sparse: boo
         elif true.shape[-1:] == (1,) and shape == true.shape[:-1]:
             shape = true.shape
         else:
-            raise ValueError(f"[{kind}] y_true and y_pred must have the same shape; received {true.shape} and {shape}")
+            raise ValueError(f"[{op}] y_true and y_pred must have the same shape; received {true.shape} and {shape}")
     if len(shape) < 2 and not classes and not (kind == "cosine_similarity" and shape):
         return Rows(1, pred.size, ()) if vector and pred.size else Rows(pred.size, 1, shape)
     rows: int = math.prod(shape[:-1])
     if rows and not shape[-1]:
-        raise ValueError(f"[{kind}] y_pred must have at least one element per sample; received shape {shape}")
+        raise ValueError(f"[{op}] y_pred must have at least one element per sample; received shape {shape}")
     return Rows(rows, max(shape[-1], 1), shape[:-1])
 
 
@@ -254,8 +263,9 @@ def per_sample(kind: str, name: str, given: Any, layout: Rows) -> Array | None:
     while shape and shape != layout.values[: len(shape)] and shape[-1] == 1:
         shape = shape[:-1]
     if shape != layout.values[: len(shape)]:
+        op = _SHOWN.get(kind, kind)
         raise ValueError(
-            f"[{kind}] {name} must have the shape of the losses, {layout.values}, or of its first dimensions; "
+            f"[{op}] {name} must have the shape of the losses, {layout.values}, or of its first dimensions; "
             f"received {array.shape}"
         )
     return array
