@@ -97,6 +97,8 @@ def save_learning_curves(history: dict[str, list[float]], path: pathlib.Path) ->
 
 def run(seed: int = 0, epochs: int = 8, out: str = "dlbd-demo") -> dict[str, Any]:
     """Train, test, print; returns ``accuracy``, ``confusion`` and ``history``."""
+    if epochs < 1:
+        raise ValueError(f"expected at least 1 epoch; received {epochs}")
     images, labels = datasets.load_digits()
     train, validation, test = stratified_split(labels, (0.7, 0.1, 0.2), seed)
     x = enlarge(images)
