@@ -14,12 +14,31 @@ _epsilon = 1e-7
 
 
 def num_threads() -> int:
-    """How many threads the kernels use."""
+    """How many threads the kernels use: at first the number of cores that this process may use.
+
+    Example:
+        >>> dlbd.config.num_threads() >= 1
+        True
+    """
     return int(_cpu.num_threads())
 
 
 def set_num_threads(n: int | None) -> None:
-    """Use ``n`` threads; None for the default: the cores that this process may use. Results do not depend on it."""
+    """Set how many threads the kernels use. No result depends on it, to the last bit.
+
+    Args:
+        n: at least 1; None for the default, the number of cores that this process may use.
+
+    Raises:
+        ValueError: ``n`` is less than 1.
+        TypeError: ``n`` is no integer.
+
+    Example:
+        >>> dlbd.config.set_num_threads(2)
+        >>> dlbd.config.num_threads()
+        2
+        >>> dlbd.config.set_num_threads(None)
+    """
     count = int(_cpu.default_num_threads()) if n is None else operator.index(n)
     if count < 1:
         raise ValueError(f"[set_num_threads] expected at least 1 thread; received {n}")
@@ -28,12 +47,30 @@ def set_num_threads(n: int | None) -> None:
 
 
 def floatx() -> str:
-    """The dtype of new layers: "float32" unless changed."""
+    """The dtype of new layers, as a string: "float32" unless :func:`set_floatx` changed it.
+
+    Example:
+        >>> dlbd.config.floatx()
+        'float32'
+    """
     return _floatx
 
 
 def set_floatx(value: Any) -> None:
-    """Make new layers compute in "float32" or "float64" (slow: for checks)."""
+    """Set the dtype of layers made from now on; those that exist keep theirs.
+
+    Args:
+        value: "float32" or "float64", which runs on slower, generic kernels: it is meant for checks.
+
+    Raises:
+        ValueError: any other dtype.
+
+    Example:
+        >>> dlbd.config.set_floatx("float64")
+        >>> dlbd.layers.Dense(1).dtype.name
+        'float64'
+        >>> dlbd.config.set_floatx("float32")
+    """
     global _floatx
     name = np.dtype(value).name
     if name not in ("float32", "float64"):
@@ -42,15 +79,38 @@ def set_floatx(value: Any) -> None:
 
 
 def epsilon() -> float:
-    """The small number that losses keep away from zero with: 1e-7 unless changed."""
+    """The small number that numerical code adds to or clips with: 1e-7 unless :func:`set_epsilon` changed it.
+
+    The kernels of the losses have Keras's default, 1e-7, built in and do not read it.
+
+    Example:
+        >>> dlbd.config.epsilon()
+        1e-07
+    """
     return _epsilon
 
 
 def set_epsilon(value: float) -> None:
+    """Set what :func:`epsilon` gives, for code of your own that asks for it; losses keep 1e-7.
+
+    Args:
+        value: a number.
+
+    Example:
+        >>> dlbd.config.set_epsilon(1e-5)
+        >>> dlbd.config.epsilon()
+        1e-05
+        >>> dlbd.config.set_epsilon(1e-7)
+    """
     global _epsilon
     _epsilon = float(value)
 
 
 def image_data_format() -> str:
-    """Always "channels_last"."""
+    """The layout of images: always "channels_last", (batch, height, width, channels).
+
+    Example:
+        >>> dlbd.config.image_data_format()
+        'channels_last'
+    """
     return "channels_last"

@@ -21,9 +21,23 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class Initializer:
-    """Base: ``initializer(shape, dtype)`` gives a tensor; an initializer of your own overrides :meth:`values`."""
+    """Base of all initializers: ``initializer(shape, dtype=None)`` gives a new tensor of that shape and dtype.
+
+    One of your own overrides :meth:`values`; with constructor arguments also :meth:`get_config`.
+
+    Raises:
+        ValueError: (at the call) a size is negative.
+
+    Example:
+        >>> class Ramp(dlbd.initializers.Initializer):
+        ...     def values(self, shape):
+        ...         return np.arange(np.prod(shape)).reshape(shape)
+        >>> Ramp()((2, 2), dtype="float32").numpy().tolist()
+        [[0.0, 1.0], [2.0, 3.0]]
+    """
 
     def values(self, shape: tuple[int, ...]) -> Array:
+        """The values as a NumPy array of ``shape`` and any real dtype; the caller converts it."""
         raise NotImplementedError(f"{type(self).__name__} must define values(shape)")
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -34,13 +48,16 @@ class Initializer:
         return Tensor(np.require(self.values(sizes), wanted, ["C", "A", "W"]))
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as a dict."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
+        """The initializer that :meth:`get_config` describes."""
         return cls(**config)
 
     def clone(self) -> Initializer:
+        """An equal one."""
         return type(self).from_config(self.get_config())
 
     def __repr__(self) -> str:
@@ -48,21 +65,40 @@ class Initializer:
 
 
 class Zeros(Initializer):
-    """All 0."""
+    """All 0: Keras's start for biases.
+
+    Example:
+        >>> dlbd.initializers.Zeros()((3,)).numpy().tolist()
+        [0.0, 0.0, 0.0]
+    """
 
     def values(self, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape, FLOAT32)
 
 
 class Ones(Initializer):
-    """All 1."""
+    """All 1.
+
+    Example:
+        >>> dlbd.initializers.Ones()((1, 2)).numpy().tolist()
+        [[1.0, 1.0]]
+    """
 
     def values(self, shape: tuple[int, ...]) -> Array:
         return np.ones(shape, FLOAT32)
 
 
 class Constant(Initializer):
-    """All ``value``, or an array that fits the shape."""
+    """The same value everywhere.
+
+    Args:
+        value: a number (0 by default), or an array that broadcasts to the shape asked for; otherwise the call raises
+            ValueError.
+
+    Example:
+        >>> dlbd.initializers.Constant([1, 2])((2, 2)).numpy().tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
+    """
 
     def __init__(self, value: Any = 0.0) -> None:
         self.value = value
@@ -75,7 +111,18 @@ class Constant(Initializer):
 
 
 class Identity(Initializer):
-    """``gain`` on the diagonal of a matrix, 0 elsewhere."""
+    """``gain`` on the diagonal of a matrix, 0 elsewhere.
+
+    Args:
+        gain: 1 by default.
+
+    Raises:
+        ValueError: (at the call) the shape has not two dimensions.
+
+    Example:
+        >>> dlbd.initializers.Identity(2.0)((2, 3)).numpy().tolist()
+        [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    """
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
@@ -97,7 +144,19 @@ class _Random(Initializer):
 
 
 class RandomNormal(_Random):
-    """Normal with ``mean`` and ``stddev``."""
+    """Normal distribution.
+
+    Args:
+        mean: 0 by default.
+        stddev: standard deviation, 0.05 by default.
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.RandomNormal(mean=1.0, stddev=0.1, seed=0)((100, 100)).numpy()
+        >>> round(float(x.mean()), 2), round(float(x.std()), 2)
+        (1.0, 0.1)
+    """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, _checked_seed(seed)
@@ -110,7 +169,21 @@ class RandomNormal(_Random):
 
 
 class TruncatedNormal(_Random):
-    """Normal with ``mean`` and ``stddev``, drawn again where it is more than two ``stddev`` away."""
+    """Normal distribution, drawn again where a value lies more than two ``stddev`` from ``mean``.
+
+    The cut leaves a standard deviation of 0.88 ``stddev``.
+
+    Args:
+        mean: 0 by default.
+        stddev: standard deviation before the cut, 0.05 by default.
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.TruncatedNormal(stddev=1.0, seed=0)((100, 100)).numpy()
+        >>> bool(abs(x).max() <= 2), round(float(x.std()), 2)
+        (True, 0.88)
+    """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, _checked_seed(seed)
@@ -123,7 +196,19 @@ class TruncatedNormal(_Random):
 
 
 class RandomUniform(_Random):
-    """Uniform in [minval, maxval)."""
+    """Uniform distribution over [minval, maxval).
+
+    Args:
+        minval: -0.05 by default.
+        maxval: 0.05 by default.
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.RandomUniform(0, 1, seed=0)((100, 100)).numpy()
+        >>> bool(x.min() >= 0 and x.max() <= 1), round(float(x.mean()), 1)
+        (True, 0.5)
+    """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         self.minval, self.maxval, self.seed = minval, maxval, _checked_seed(seed)
@@ -138,11 +223,25 @@ class RandomUniform(_Random):
 class VarianceScaling(_Random):
     """Zero mean and variance ``scale / n``, n being the fan that ``mode`` names.
 
+    A kernel (..., in, out) has fan_in = in and fan_out = out, each times the product of the sizes before; a vector has
+    its size for both.
+
     Args:
-        scale: positive.
-        mode: "fan_in", "fan_out" or "fan_avg".
-        distribution: "truncated_normal", "untruncated_normal" or "uniform".
-        seed: an int, or None to draw from the process's generator.
+        scale: positive; 1 by default.
+        mode: "fan_in" (the default), "fan_out" or "fan_avg", the mean of both.
+        distribution: "truncated_normal" (the default; "normal" is the same; cut at two standard deviations and widened
+            so that the variance is as said), "untruncated_normal" or "uniform" (within ``sqrt(3 scale / n)``).
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Raises:
+        ValueError: ``scale`` is not positive, or ``mode`` or ``distribution`` is unknown.
+
+    Example:
+        >>> init = dlbd.initializers.VarianceScaling(2.0, "fan_in", "uniform", seed=0)
+        >>> x = init((6, 1000)).numpy()  # limit: sqrt(3 * 2 / 6) = 1
+        >>> round(float(abs(x).max()), 1)
+        1.0
     """
 
     def __init__(
@@ -165,7 +264,7 @@ class VarianceScaling(_Random):
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, _checked_seed(seed)
 
     def values(self, shape: tuple[int, ...]) -> Array:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = _fans(shape)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         rng = self._generator()
@@ -191,37 +290,101 @@ class _Scaled(VarianceScaling):
 
 
 class GlorotUniform(_Scaled):
-    """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Uniform within +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010): Keras's start for kernels.
+
+    The fans are those of :class:`VarianceScaling`.
+
+    Args:
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.GlorotUniform(seed=0)((50, 100)).numpy()  # limit: sqrt(6 / 150) = 0.2
+        >>> round(float(abs(x).max()), 2)
+        0.2
+    """
 
     _arguments = 1.0, "fan_avg", "uniform"
 
 
 class GlorotNormal(_Scaled):
-    """Truncated normal with variance 2 / (fan_in + fan_out)."""
+    """Truncated normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010).
+
+    The fans are those of :class:`VarianceScaling`.
+
+    Args:
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.GlorotNormal(seed=0)((100, 100)).numpy()  # sqrt(2 / 200) = 0.1
+        >>> round(float(x.std()), 2)
+        0.1
+    """
 
     _arguments = 1.0, "fan_avg", "truncated_normal"
 
 
 class HeUniform(_Scaled):
-    """Uniform within sqrt(6 / fan_in) (He et al., 2015)."""
+    """Uniform within +-sqrt(6 / fan_in) (He et al., 2015), for layers followed by relu.
+
+    Args:
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.HeUniform(seed=0)((150, 100)).numpy()  # limit: sqrt(6 / 150) = 0.2
+        >>> round(float(abs(x).max()), 2)
+        0.2
+    """
 
     _arguments = 2.0, "fan_in", "uniform"
 
 
 class HeNormal(_Scaled):
-    """Truncated normal with variance 2 / fan_in."""
+    """Truncated normal with variance 2 / fan_in (He et al., 2015), for layers followed by relu.
+
+    Args:
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.HeNormal(seed=0)((200, 100)).numpy()  # sqrt(2 / 200) = 0.1
+        >>> round(float(x.std()), 2)
+        0.1
+    """
 
     _arguments = 2.0, "fan_in", "truncated_normal"
 
 
 class LecunUniform(_Scaled):
-    """Uniform within sqrt(3 / fan_in) (LeCun et al., 1998)."""
+    """Uniform within +-sqrt(3 / fan_in) (LeCun et al., 1998).
+
+    Args:
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.LecunUniform(seed=0)((75, 100)).numpy()  # limit: sqrt(3 / 75) = 0.2
+        >>> round(float(abs(x).max()), 2)
+        0.2
+    """
 
     _arguments = 1.0, "fan_in", "uniform"
 
 
 class LecunNormal(_Scaled):
-    """Truncated normal with variance 1 / fan_in."""
+    """Truncated normal with variance 1 / fan_in (LeCun et al., 1998), for layers followed by selu.
+
+    Args:
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Example:
+        >>> x = dlbd.initializers.LecunNormal(seed=0)((100, 100)).numpy()  # sqrt(1 / 100) = 0.1
+        >>> round(float(x.std()), 2)
+        0.1
+    """
 
     _arguments = 1.0, "fan_in", "truncated_normal"
 
@@ -229,7 +392,20 @@ class LecunNormal(_Scaled):
 class Orthogonal(_Random):
     """``gain`` times an orthogonal matrix (Saxe et al., 2014): rows or columns, whichever are fewer, are orthonormal.
 
-    More than two dimensions are taken as (all but the last, the last).
+    More than two dimensions are taken as (product of all but the last, the last).
+
+    Args:
+        gain: factor, 1 by default.
+        seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
+            process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+
+    Raises:
+        ValueError: (at the call) the shape has fewer than two dimensions.
+
+    Example:
+        >>> q = dlbd.initializers.Orthogonal(seed=0)((4, 3)).numpy()
+        >>> bool(np.allclose(q.T @ q, np.eye(3), atol=1e-5))
+        True
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
@@ -247,7 +423,7 @@ class Orthogonal(_Random):
         return {"gain": self.gain, "seed": self.seed}
 
 
-def compute_fans(shape: Sequence[int]) -> tuple[float, float]:
+def _fans(shape: Sequence[int]) -> tuple[float, float]:
     """How many inputs and outputs a weight of this shape joins; kernels are (..., in, out)."""
     if len(shape) == 0:
         return 1.0, 1.0
@@ -309,7 +485,15 @@ he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunN
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
-    """The initializer that a string, a class, a configuration, an array or a function of (shape, dtype) means.
+    """The initializer that ``identifier`` means.
+
+    Args:
+        identifier: an initializer or None (given back as it is); a name, "he_normal" or "HeNormal"; a class; a dict
+            ``{"class_name": ..., "config": {...}}``; an array, which :class:`Constant` takes; or a function of
+            ``(shape, dtype=)``.
+
+    Raises:
+        ValueError: nothing has that name, or it is nothing of these.
 
     Example:
         >>> dlbd.initializers.get("he_normal")((3, 4)).shape

@@ -13,7 +13,15 @@ def load_digits() -> tuple[Array, Array]:
     """The digits of the UCI repository (Alpaydin and Kaynak, 1998), as scikit-learn ships them.
 
     Returns:
-        images (1797, 8, 8) of float32 in [0, 1] and labels (1797,) of int64.
+        images (1797, 8, 8) of float32, multiples of 1/16 in [0, 1], and labels (1797,) of int64 in [0, 10).
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+
+    Example:
+        >>> images, labels = dlbd.datasets.load_digits()
+        >>> images.shape, labels[:5].tolist()
+        ((1797, 8, 8), [0, 1, 2, 3, 4])
     """
     try:
         from sklearn.datasets import load_digits as of_sklearn

@@ -20,16 +20,27 @@ _MOST_COMPRESSION = 1032
 
 
 def load_idx(path: str | os.PathLike[str]) -> Array:
-    """Read one array.
+    """Read one array from an IDX file, the format of MNIST (http://yann.lecun.com/exdb/mnist).
 
     Args:
         path: an IDX file; gzip is recognised by its first bytes, not by the name.
 
     Returns:
-        An array of the file's shape and dtype, in the machine's byte order.
+        An array of the file's shape and dtype (uint8, int8, int16, int32, float32 or float64), in the machine's byte
+        order.
 
-    A file that is cut short, has bytes left over or claims more data than it can hold raises ValueError, before memory
-    for the claim is taken.
+    Raises:
+        ValueError: the file is no IDX file, is cut short, has bytes left over, or claims more data than it can hold;
+            no memory is taken for such a claim.
+        OSError: it cannot be read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "labels.idx"
+        >>> file.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))  # uint8, one dimension of 3
+        11
+        >>> dlbd.datasets.load_idx(file)
+        array([7, 2, 1], dtype=uint8)
     """
     size = os.stat(path).st_size
     with open(path, "rb") as raw:

@@ -13,14 +13,18 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray[Any, np
     """Class numbers as one-hot rows of float32.
 
     Args:
-        x: integers from 0, of any shape; a last axis of length 1 is dropped.
+        x: integers from 0 (whole floats will do), of any shape; the last axis is dropped if its length is 1 and there
+            are others.
         num_classes: number of columns; the largest class plus one by default.
 
     Returns:
-        An array of the shape of ``x`` with an axis of ``num_classes`` behind.
+        A NumPy array of the shape of ``x`` with an axis of ``num_classes`` behind.
+
+    Raises:
+        ValueError: a class is not whole, negative, or ``num_classes`` or more.
+        TypeError: ``x`` is not numeric.
 
     Example:
-        >>> import dlbd
         >>> dlbd.utils.to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """

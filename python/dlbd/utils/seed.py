@@ -16,6 +16,20 @@ def set_random_seed(seed: int) -> None:
 
     Programs that call it first repeat bit for bit, whatever the number of threads. Layers made before keep their own
     dropout seeds.
+
+    Args:
+        seed: an integer in [0, 2^32).
+
+    Raises:
+        ValueError: it lies outside.
+        TypeError: it is no integer.
+
+    Example:
+        >>> def kernel():
+        ...     dlbd.utils.set_random_seed(1)
+        ...     return dlbd.initializers.GlorotUniform()((2, 2)).numpy()
+        >>> bool((kernel() == kernel()).all())
+        True
     """
     value = operator.index(seed)
     if not 0 <= value < 2**32:
@@ -26,5 +40,13 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session() -> None:
-    """Automatic layer names start anew."""
+    """Start the automatic names of layers anew: "dense", "dense_1", ...
+
+    Weights, seeds and settings stay as they are.
+
+    Example:
+        >>> dlbd.utils.clear_session()
+        >>> dlbd.layers.Dense(1).name, dlbd.layers.Dense(1).name
+        ('dense', 'dense_1')
+    """
     forget_names()

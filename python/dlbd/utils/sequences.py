@@ -21,16 +21,20 @@ def pad_sequences(
     Args:
         sequences: lists of numbers, or of equally shaped steps.
         maxlen: length of the result; that of the longest by default.
-        dtype: of the result.
-        padding: "pre" or "post": on which side shorter ones are filled.
-        truncating: "pre" or "post": on which side longer ones are cut.
-        value: what they are filled with.
+        dtype: of the result; "int32" by default, to which floats are cut off.
+        padding: "pre" (the default) or "post": on which side shorter ones are filled.
+        truncating: "pre" (the default) or "post": on which side longer ones are cut.
+        value: what they are filled with; 0 by default.
 
     Returns:
-        (number of sequences, maxlen, ...).
+        A NumPy array (number of sequences, maxlen, ...).
+
+    Raises:
+        ValueError: ``padding`` or ``truncating`` is neither, steps differ in shape, or ``value`` does not fit
+            ``dtype``.
+        TypeError: ``sequences`` is not a list of sequences.
 
     Example:
-        >>> import dlbd
         >>> dlbd.utils.pad_sequences([[1], [2, 3]]).tolist()
         [[0, 1], [2, 3]]
     """
