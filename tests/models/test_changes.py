@@ -130,6 +130,25 @@ def test_what_changes_nothing_is_not_recorded_anew():
     assert recorded(model) == [before]
 
 
+def test_taking_turns_in_freezing_records_once():
+    """The loop of a generative adversarial network: the discriminator is frozen while the generator learns."""
+    x, y = blobs(32)[0], np.ones(32)
+    judge = dlbd.Sequential([layers.Dense(8, input_shape=(6,)), layers.BatchNormalization(), layers.Dense(1)])
+    maker = dlbd.Sequential([layers.Dense(6, input_shape=(6,)), judge])
+    for model in (judge, maker):
+        model.compile(optimizers.Adam(0.01), "mse")
+    found = []
+    for _ in range(4):
+        for model, learns in ((judge, True), (maker, False)):
+            judge.trainable = learns
+            before = judge.get_weights()
+            model.train_on_batch(x, y)
+            assert same(before, judge.get_weights()) != learns
+        found.append([recorded(judge), recorded(maker)])
+    assert found[1] == found[2] == found[3]
+    assert [len(steps) for steps in found[3]] == [1, 1]
+
+
 def test_eager_running_can_be_switched_on():
     x, y = data()
     model = program()

@@ -60,6 +60,8 @@ class Layer(backend.Versioned):
         batch_shape: the same with the batch size in front.
     """
 
+    # Freezing and thawing is told from what it does: a model that is frozen and thawed again keeps its recorded steps.
+    _unrecorded = frozenset(("trainable", "_trainable"))
     supports_masking: bool = False
     # Names of the weights that take `<name>_regularizer` and `<name>_constraint`.
     regularizable: ClassVar[tuple[str, ...]] = ()
@@ -342,7 +344,7 @@ class Layer(backend.Versioned):
                 v.trainable = self._trainable
         for layer in self.sublayers:
             layer.trainable = self._trainable
-        self._changed()
+        backend.structure_changed()
 
     def get_weights(self) -> list[backend.Array]:
         """Copies of all weights, in the order of :attr:`weights`."""

@@ -18,7 +18,7 @@ from dlbd.structure import flatten
 from dlbd.tensor import Tensor
 
 # Made anew where they are missing; never pickled or copied.
-_RECORDED = ("_train_steps", "_test_steps", "_predict_steps")
+_RECORDED = ("_train_steps", "_test_steps", "_predict_steps", "_runners")
 
 # Methods that Keras's fit, evaluate and predict would call.
 _KERAS_STEPS = ("train_step", "test_step", "predict_step", "make_train_function", "compute_loss")
@@ -32,7 +32,7 @@ class Model(Layer):
         trainable: whether training changes the weights.
     """
 
-    _unrecorded = frozenset(("stop_training", "history"))
+    _unrecorded = Layer._unrecorded | {"stop_training", "history"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or "inputs" in kwargs:
@@ -189,6 +189,7 @@ class Model(Layer):
             read.append(self.optimizer)
         return (
             tuple((id(v.array), v.trainable) for v in self.weights),
+            tuple(layer.trainable for layer in self.walk()),
             tuple((id(part), getattr(part, "_revision", 0)) for part in read),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -132,10 +132,10 @@ def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Any, An
 # Loops
 
 
-def prepare(model: Any, batch: Batch, source: Source, train: bool) -> None:
+def prepare(model: Any, batch: Batch, structure: Any, train: bool) -> None:
     """Everything that a step needs exists before the first one is recorded."""
-    model._ensure_built(batch, source.structure)
-    model._compiled_metrics.prepare(model, batch, source.structure)
+    model._ensure_built(batch, structure)
+    model._compiled_metrics.prepare(model, batch, structure)
     if not train:
         return
     variables = model.trainable_variables
@@ -154,31 +154,39 @@ def prepare(model: Any, batch: Batch, source: Source, train: bool) -> None:
 class _Runner:
     """Runs a model's steps over batches, preparing the model when it has changed."""
 
-    def __init__(self, model: Any, source: Source, train: bool) -> None:
-        self.model, self.source, self.train = model, source, train
+    def __init__(self, model: Any, train: bool) -> None:
+        self.model, self.train = model, train
         self._structure: Any = None
         self._steps: Any = None
         self._state: Any = None
         self._version = -1
 
-    def __call__(self, batch: Batch) -> None:
-        if self._version != backend.structure_version or self._structure is not self.source.structure:
-            self._prepare(batch)
+    def __call__(self, batch: Batch, structure: Any) -> None:
+        if self._version != backend.structure_version or self._structure != structure:
+            self._prepare(batch, structure)
             self._version = backend.structure_version
         if self.train:
             self.model.optimizer.prepare_step()
         self._steps.run(batch)
 
-    def _prepare(self, batch: Batch) -> None:
+    def _prepare(self, batch: Batch, structure: Any) -> None:
         state = self.model._fingerprint() if self.model.built else None
-        if state is None or state != self._state or self._structure is not self.source.structure:
-            prepare(self.model, batch, self.source, self.train)
+        if state is None or state != self._state or self._structure != structure:
+            prepare(self.model, batch, structure, self.train)
             kind, function = (
                 ("_train_steps", self.model._train_step) if self.train else ("_test_steps", self.model._test_step)
             )
-            self._structure = self.source.structure
-            self._steps = self.model._steps(kind, function, self._structure)
+            self._structure = structure
+            self._steps = self.model._steps(kind, function, structure)
             self._state = self.model._fingerprint()
+
+
+def _runner(model: Any, train: bool) -> _Runner:
+    """The model's own: what it found out about the model is kept from one call to the next."""
+    runners: dict[bool, _Runner] = model.__dict__.setdefault("_runners", {})
+    if train not in runners:
+        runners[train] = _Runner(model, train)
+    return runners[train]
 
 
 def fit(
@@ -223,8 +231,6 @@ def fit(
         bar = ProgbarLogger(shown)
         told = [bar, *told]
     list_of_callbacks = CallbackList([*told, history], model, {"verbose": shown, "epochs": epochs, "steps": steps})
-    runner = _Runner(model, source, train=True)
-    checker = None if validation is None else _Runner(model, validation, train=False)
     model.stop_training = False
     model.history = history
     list_of_callbacks.tell("on_train_begin", {})
@@ -233,7 +239,7 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             model.reset_metrics()
             list_of_callbacks.tell("on_epoch_begin", epoch, {})
-            done = _run_epoch(model, batches.next(), runner, list_of_callbacks, bar)
+            done = _run_epoch(model, source, batches.next(), list_of_callbacks, bar)
             if done == 0 and epoch == initial_epoch:
                 raise ValueError(f"[{model.name}] fit() received no batches: the data is empty")
             if done < (steps_per_epoch or 1) and not model.stop_training:
@@ -246,10 +252,10 @@ def fit(
                 if done == 0:
                     break
             logs = results(model)
-            if checker is not None and validation is not None and _validates(epoch, validation_freq):
+            if validation is not None and _validates(epoch, validation_freq):
                 model.reset_metrics()
                 list_of_callbacks.tell("on_test_begin", {})
-                _run_test(checker, validation, validation_steps, list_of_callbacks, None)
+                _run_test(model, validation, validation_steps, list_of_callbacks, None)
                 found = results(model)
                 list_of_callbacks.tell("on_test_end", found)
                 logs = logs | {f"val_{name}": value for name, value in found.items()}
@@ -296,8 +302,9 @@ class _Epochs:
             yield batch
 
 
-def _run_epoch(model: Any, batches: Iterator[Batch], runner: _Runner, callbacks: CallbackList, bar: Any) -> int:
+def _run_epoch(model: Any, source: Source, batches: Iterator[Batch], callbacks: CallbackList, bar: Any) -> int:
     """How many batches there were."""
+    runner = _runner(model, train=True)
     before = callbacks.listeners("on_train_batch_begin", "on_batch_begin")
     after = callbacks.listeners("on_train_batch_end", "on_batch_end")
     shows = bar is not None
@@ -309,7 +316,7 @@ def _run_epoch(model: Any, batches: Iterator[Batch], runner: _Runner, callbacks:
     for batch in batches:
         for listener in before:
             listener(done, {})
-        runner(batch)
+        runner(batch, source.structure)
         if after:
             now = logs()
             for listener in after:
@@ -322,27 +329,26 @@ def _run_epoch(model: Any, batches: Iterator[Batch], runner: _Runner, callbacks:
     return done
 
 
-def _run_test(
-    runner: _Runner, source: Source, steps: int | None, callbacks: CallbackList | None, after_batch: Any
-) -> int:
+def _run_test(model: Any, source: Source, steps: int | None, callbacks: CallbackList | None, after_batch: Any) -> int:
+    runner = _runner(model, train=False)
     before = callbacks.listeners("on_test_batch_begin") if callbacks else []
     after = callbacks.listeners("on_test_batch_end") if callbacks else []
     done = 0
     for batch in source.epoch():
         for listener in before:
             listener(done, {})
-        runner(batch)
+        runner(batch, source.structure)
         if after:
-            now = results(runner.model)
+            now = results(model)
             for listener in after:
                 listener(done, now)
         if after_batch is not None:
-            after_batch(lambda: results(runner.model))
+            after_batch(lambda: results(model))
         done += 1
         if done == steps:
             break
     if done == 0:
-        raise ValueError(f"[{runner.model.name}] evaluate() received no batches: the data is empty")
+        raise ValueError(f"[{model.name}] evaluate() received no batches: the data is empty")
     return done
 
 
@@ -365,7 +371,7 @@ def evaluate(
         bar.open_test(source.steps)
     model.reset_metrics()
     told.tell("on_test_begin", {})
-    _run_test(_Runner(model, source, train=False), source, steps, told, bar.after_batch if bar else None)
+    _run_test(model, source, steps, told, bar.after_batch if bar else None)
     logs = results(model)
     told.tell("on_test_end", logs)
     if bar is not None:
@@ -380,7 +386,7 @@ def on_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, 
         raise ValueError(f"[{model.name}] the batch is empty")
     source = make_source(model, x, y, sample_weight, n, class_weight=class_weight)
     model.reset_metrics()
-    runner: Callable[[Batch], None] = _Runner(model, source, train)
+    runner = _runner(model, train)
     for batch in source.epoch():
-        runner(batch)
+        runner(batch, source.structure)
     return results(model)
