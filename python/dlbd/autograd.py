@@ -98,16 +98,19 @@ class Gradients:
 class GradientTape:
     """Record operations on watched tensors and differentiate them, as in TensorFlow.
 
-    Trainable variables are watched by themselves, other tensors after ``watch``. Gradients of gradients are not
-    recorded. A tape that is not ``persistent`` gives its gradients once.
+    Trainable variables are watched by themselves, other tensors after :meth:`watch`. Operations count that run inside
+    the ``with`` block, on the same thread. Tapes may be nested; gradients of gradients are not recorded.
+
+    Args:
+        persistent: give gradients more than once; what the operations kept stays in memory as long as the tape.
+        watch_accessed_variables: False watches only what :meth:`watch` names.
 
     Example:
-        >>> import dlbd
         >>> x = dlbd.Variable([3.0])
         >>> with dlbd.GradientTape() as tape:
-        ...     y = dlbd.ops.matmul(x[None], x[:, None])
-        >>> float(tape.gradient(y, x)[0])
-        6.0
+        ...     y = dlbd.ops.sum(x * x)
+        >>> tape.gradient(y, x).numpy().tolist()
+        [6.0]
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
@@ -125,7 +128,16 @@ class GradientTape:
         _tapes.active.remove(self)
 
     def watch(self, tensor: Tensor) -> None:
-        """Watch a tensor that is not a trainable variable."""
+        """Watch a tensor that is not a trainable variable, from here on.
+
+        Example:
+            >>> x = dlbd.ops.convert_to_tensor([3.0])
+            >>> with dlbd.GradientTape() as tape:
+            ...     tape.watch(x)
+            ...     y = x * x
+            >>> tape.gradient(y, x).numpy().tolist()
+            [6.0]
+        """
         self._watched[id(tensor)] = tensor
 
     def _watches(self, x: Tensor) -> bool:
@@ -150,8 +162,23 @@ class GradientTape:
 
         Args:
             target: a tensor or a list of tensors.
-            sources: a tensor, or any nest of them in lists, tuples and dicts; the result has the same structure.
-            output_gradients: weights of the targets' elements, one array per target; ones by default.
+            sources: a tensor, or any nest of them in lists, tuples and dicts.
+            output_gradients: weights of the targets' elements, an array of the shape of each target; ones by default.
+
+        Returns:
+            Tensors of the shapes and dtypes of the sources, or None, in the structure of ``sources``.
+
+        Raises:
+            TypeError: a source is no tensor.
+            ValueError: a weight has not the shape of its target.
+            RuntimeError: the tape is not persistent and was asked before.
+
+        Example:
+            >>> w, b = dlbd.Variable([2.0]), dlbd.Variable([1.0])
+            >>> with dlbd.GradientTape() as tape:
+            ...     y = w * 3.0 + b
+            >>> {name: g.numpy().tolist() for name, g in tape.gradient(y, {"w": w, "b": b}).items()}
+            {'w': [3.0], 'b': [1.0]}
         """
         targets = [target] if isinstance(target, Tensor) else list(target)
         listed = flatten(sources)

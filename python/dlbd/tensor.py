@@ -14,7 +14,20 @@ class Tensor:
     """An immutable C-contiguous array of float32, float64, int32, int64, uint8 or bool.
 
     ``np.asarray(t)`` and :meth:`numpy` give a read-only view without a copy. Operators (``a + b``, ``a @ b``, ``a[i]``)
-    are those of :mod:`dlbd.ops`, which installs them.
+    are those of :mod:`dlbd.ops`, which installs them. Data becomes a tensor by
+    :func:`dlbd.ops.convert_to_tensor`; operations, layers and models do so themselves.
+
+    Args:
+        array: a C-contiguous, aligned NumPy array of one of these dtypes; taken as it is, not copied.
+
+    Attributes:
+        array: that array. Never write to it.
+        mask: bool, (batch, time): which time steps count; None for all. ``Embedding(mask_zero=True)`` sets it.
+
+    Example:
+        >>> x = dlbd.ops.convert_to_tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> x.shape, x.dtype.name, (x + 1)[0].numpy().tolist()
+        ((2, 2), 'float32', [2.0, 3.0])
     """
 
     __slots__ = ("__weakref__", "array", "logits", "logits_over_classes", "mask")
@@ -64,22 +77,31 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes of its axes."""
         return self.array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of its elements."""
         return self.array.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes it has."""
         return self.array.ndim
 
     @property
     def size(self) -> int:
+        """How many elements it has."""
         return self.array.size
 
     def numpy(self) -> Array:
-        """A read-only view as a NumPy array."""
+        """A read-only view as a NumPy array: no copy.
+
+        Example:
+            >>> dlbd.ops.ones((2,)).numpy()
+            array([1., 1.], dtype=float32)
+        """
         _cpu.poison("a tensor was read on the host inside the step")
         view = self.array.view()
         view.flags.writeable = False
@@ -119,9 +141,18 @@ class Variable(Tensor):
 
     Args:
         value: initial value; copied.
-        trainable: whether a tape watches it and ``fit`` updates it.
-        dtype: float32 unless given; an array's integer or float64 dtype is kept only if given here.
-        name: shown in ``summary`` and errors.
+        trainable: whether a tape watches it and ``fit`` updates it; True by default.
+        dtype: by default floats become float32, int32, int64, uint8 and bool stay, and other integers become int64;
+            float64 must be asked for.
+        name: shown in errors and in the names of an optimizer's state.
+
+    Raises:
+        TypeError: ``value`` is not numeric, or ``dtype`` is none of a tensor's.
+
+    Example:
+        >>> v = dlbd.Variable([1.0, 2.0], name="v")
+        >>> v.assign_add([0.5, 0.5]).numpy().tolist()
+        [1.5, 2.5]
     """
 
     __slots__ = ("can_train", "name", "path", "trainable")
@@ -143,7 +174,21 @@ class Variable(Tensor):
             backend.structure_changed()
 
     def assign(self, value: Any) -> Variable:
-        """Overwrite the value in place; the shape must match exactly."""
+        """Overwrite the value in place.
+
+        Args:
+            value: of exactly the variable's shape; converted to its dtype.
+
+        Returns:
+            The variable.
+
+        Raises:
+            ValueError: the shape differs.
+
+        Example:
+            >>> dlbd.Variable([1.0]).assign([3.0]).numpy().tolist()
+            [3.0]
+        """
         source = as_array(value, self.dtype)
         if source.shape != self.shape:
             raise ValueError(f"[assign] {self.path} has shape {self.shape}; received {source.shape}")
@@ -151,11 +196,11 @@ class Variable(Tensor):
         return self
 
     def assign_add(self, value: Any) -> Variable:
-        """Add in place."""
+        """Add ``value``, broadcast to the variable's shape, in place; gives the variable."""
         return self.assign(self + as_tensor(value, self.dtype))
 
     def assign_sub(self, value: Any) -> Variable:
-        """Subtract in place."""
+        """Subtract ``value``, broadcast to the variable's shape, in place; gives the variable."""
         return self.assign(self - as_tensor(value, self.dtype))
 
     @property

@@ -9,9 +9,27 @@ Logs = dict[str, float]
 
 
 class Callback:
-    """Override what you need; ``self.model`` is the model, ``logs`` the losses and metrics so far.
+    """What ``fit``, ``evaluate`` and ``predict`` tell of each stage; a subclass overrides what it needs.
 
-    ``self.model.stop_training = True`` ends training after the epoch.
+    Stages are ``on_train_begin(logs)`` and ``_end``, ``on_epoch_begin(epoch, logs)`` and ``_end``,
+    ``on_train_batch_begin(batch, logs)`` and ``_end``, and the same with ``test`` and ``predict``. Epochs and batches
+    count from 0. ``logs`` is a dict of floats: at the end of a batch the loss and metrics of the epoch so far, at the
+    end of an epoch those of the epoch, the validation's as ``val_...``. A callback without batch stages costs
+    nothing per batch.
+
+    Attributes:
+        model: the model. ``self.model.stop_training = True`` ends training after the batch, and its epoch with it.
+        params: dict with verbose, epochs and steps.
+
+    Example:
+        >>> class Told(dlbd.callbacks.Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(epoch, sorted(logs))
+        >>> model = dlbd.Sequential([dlbd.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(dlbd.optimizers.SGD(0.25), "mse")
+        >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, verbose=0, callbacks=[Told()])
+        0 ['loss']
+        1 ['loss']
     """
 
     def __init__(self) -> None:
@@ -20,12 +38,15 @@ class Callback:
 
     @property
     def model(self) -> Any:
+        """The model that is trained; None before."""
         return self._model
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Called first, with verbose, epochs and steps."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
+        """Called next, with the model."""
         self._model = model
 
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
@@ -47,7 +68,23 @@ class Callback:
 
 
 class CallbackList:
-    """Several callbacks as one, which calls only those that override a stage."""
+    """Several callbacks as one, which calls only those that override a stage.
+
+    ``fit`` makes one from its ``callbacks``; a loop of one's own may, too.
+
+    Args:
+        callbacks: the callbacks, called in this order.
+        model: what they get as ``model``.
+        params: what they get as ``params``.
+
+    Raises:
+        TypeError: one is no :class:`Callback`.
+
+    Example:
+        >>> told = dlbd.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: print("epoch", epoch))
+        >>> dlbd.callbacks.CallbackList([told], model=None, params={}).tell("on_epoch_begin", 0, {})
+        epoch 0
+    """
 
     def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
         self.callbacks = list(callbacks)
@@ -68,6 +105,7 @@ class CallbackList:
         return found
 
     def tell(self, stage: str, *args: Any) -> None:
+        """Call the method named ``stage`` of all who override it."""
         for listener in self.listeners(stage):
             listener(*args)
 

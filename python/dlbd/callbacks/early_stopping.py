@@ -13,14 +13,30 @@ class EarlyStopping(Callback):
     """Ends training when a value has stopped improving.
 
     Args:
-        monitor: name of the value in the logs.
-        min_delta: the least change that counts as better.
-        patience: epochs without improvement that are allowed.
+        monitor: name of the value in the logs; "val_loss" by default. If it is missing there, a warning says so.
+        min_delta: the least change that counts as better; 0 by default.
+        patience: epochs without improvement after which it stops; 0 by default: at the first one.
         verbose: 1 prints why it stopped.
-        mode: "min", "max", or "auto": "max" for accuracies and the like, "min" otherwise.
+        mode: "min", "max", or "auto" (the default): "max" where the name holds accuracy, precision, recall, f1 or r2,
+            or is acc or auc, and "min" otherwise.
         baseline: the value that must be beaten for an epoch to count as better.
         restore_best_weights: end with the weights of the best epoch.
         start_from_epoch: epochs before this one are not judged.
+
+    Attributes:
+        stopped_epoch: number of the epoch after which it stopped; 0 if it did not.
+        best, best_epoch: the best value so far and its epoch.
+
+    Raises:
+        ValueError: ``mode`` is unknown.
+
+    Example:
+        >>> model = dlbd.Sequential([dlbd.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(dlbd.optimizers.SGD(0.25), "mse")
+        >>> stop = dlbd.callbacks.EarlyStopping(monitor="loss", patience=2)
+        >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=9, verbose=0, callbacks=[stop])
+        >>> history.history["loss"], stop.best_epoch  # nothing is less than 0
+        ([1.0, 0.0, 0.0, 0.0], 1)
     """
 
     def __init__(

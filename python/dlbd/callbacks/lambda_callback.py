@@ -9,12 +9,24 @@ from dlbd.callbacks.base import Callback
 
 
 class LambdaCallback(Callback):
-    """Calls the given functions.
+    """A callback made of functions.
 
     Args:
         on_epoch_begin, on_epoch_end: called with (epoch, logs).
         on_train_begin, on_train_end: called with (logs).
         on_train_batch_begin, on_train_batch_end: called with (batch, logs).
+        kwargs: functions for the other stages of :class:`Callback`.
+
+    Raises:
+        TypeError: there is no such stage.
+
+    Example:
+        >>> model = dlbd.Sequential([dlbd.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(dlbd.optimizers.SGD(0.25), "mse")
+        >>> told = dlbd.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+        >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, verbose=0, callbacks=[told])
+        0 1.0
+        1 0.0
     """
 
     def __init__(

@@ -9,7 +9,19 @@ from dlbd.callbacks.progress import Bar, in_terminal, write
 
 
 class ProgbarLogger(Callback):
-    """Shows progress and the running loss and metrics; ``fit`` adds one itself unless ``verbose=0``."""
+    """Shows progress and the running loss and metrics; ``fit`` adds one itself unless ``verbose=0``.
+
+    Args:
+        verbose: 1 (the default) for a bar, which a terminal sees grow; 2 for one line per epoch.
+
+    Example:
+        >>> model = dlbd.Sequential([dlbd.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(dlbd.optimizers.SGD(0.25), "mse")
+        >>> bar = dlbd.callbacks.ProgbarLogger(verbose=2)
+        >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0, callbacks=[bar])  # doctest: +ELLIPSIS
+        Epoch 1/1
+        1/1 ... - loss: 1.0000
+    """
 
     def __init__(self, verbose: int = 1) -> None:
         super().__init__()
@@ -28,9 +40,11 @@ class ProgbarLogger(Callback):
         self._close(logs or {})
 
     def open_test(self, steps: int | None) -> None:
+        """An evaluation of so many steps begins; None if it is not known how many."""
         self._open(steps)
 
     def close_test(self, logs: Logs) -> None:
+        """The evaluation has ended with these results."""
         self._close(logs)
 
     def _open(self, steps: int | None) -> None:

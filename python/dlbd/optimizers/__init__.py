@@ -11,7 +11,19 @@ _BY_NAME: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in (SG
 
 
 def get(identifier: Any) -> Optimizer:
-    """The optimizer that a string, a class, a configuration or an :class:`Optimizer` means."""
+    """The optimizer that ``identifier`` means.
+
+    Args:
+        identifier: an optimizer (given back as it is); a name, whatever its case; a class; or a dict
+            ``{"class_name": ..., "config": {...}}``.
+
+    Raises:
+        ValueError: nothing has that name, or it is nothing of these.
+
+    Example:
+        >>> dlbd.optimizers.get("adam")
+        <Adam learning_rate=0.001>
+    """
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, str) and identifier.lower() in _BY_NAME:

@@ -65,16 +65,37 @@ class Optimizer:
     and gradients lie in buffers of the same layout, so that a step is a single launch. Learning rate and step number
     live in arrays, which a recorded step reads anew each time it is replayed.
 
+    A step divides the gradient by the count of the loss, clips it, takes ``learning_rate * weight_decay * p`` off the
+    parameters p, and applies the rule of the subclass. All is computed in the variables' dtype, float32 or float64,
+    which must be the same for all.
+
     An optimizer pickles and deep-copies with its state. Its variables travel with it (so pickle it together with the
     model that owns them) and are moved into new flat buffers on arrival: nothing needs to be called afterwards.
 
     Args:
-        learning_rate: a number, or a function of the step number (a schedule).
-        weight_decay: each step first takes ``learning_rate * weight_decay`` of every parameter off it.
-        clipnorm: largest norm of each variable's gradient.
+        learning_rate: a number (0.001 by default), or a schedule: a function of the number of steps taken so far.
+        weight_decay: fraction, times the learning rate, that each step takes off every parameter; None for none.
+        clipnorm: largest norm of each variable's gradient, which is scaled down to it.
         clipvalue: largest magnitude of each element of the gradient.
-        global_clipnorm: largest norm of all gradients together. At most one of the three.
-        name: shown in logs.
+        global_clipnorm: largest norm of all gradients together, which are scaled down to it.
+        use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps: as in Keras,
+            but not supported yet: they must keep their defaults.
+        name: that of the class in small letters by default.
+
+    Raises:
+        ValueError: more than one of ``clipnorm``, ``clipvalue`` and ``global_clipnorm`` is given, or an option that is
+            not supported.
+        TypeError: ``learning_rate`` is neither a number nor a function.
+
+    Example:
+        >>> x = dlbd.Variable([3.0])
+        >>> optimizer = dlbd.optimizers.SGD(learning_rate=0.25)
+        >>> for _ in range(3):  # x^2, whose gradient is 2x: each step halves x
+        ...     with dlbd.GradientTape() as tape:
+        ...         loss = dlbd.ops.sum(x * x)
+        ...     step = optimizer.apply_gradients([(tape.gradient(loss, x), x)])
+        >>> x.numpy().tolist(), int(optimizer.iterations)
+        ([0.375], 3)
     """
 
     _kind: ClassVar[str]
@@ -153,12 +174,21 @@ class Optimizer:
 
     @property
     def iterations(self) -> Variable:
-        """How many steps were taken."""
+        """How many steps were taken: a scalar int64 variable."""
         return self._iterations
 
     @property
     def learning_rate(self) -> Variable:
-        """What the next step uses; a scalar variable. Assign a number or a schedule."""
+        """What the next step uses: a scalar float32 variable. Assign a number or a schedule.
+
+        Example:
+            >>> optimizer = dlbd.optimizers.SGD(lambda step: 1.0 if step < 10 else 0.5)
+            >>> float(optimizer.learning_rate)
+            1.0
+            >>> optimizer.learning_rate = 0.25
+            >>> float(optimizer.learning_rate)
+            0.25
+        """
         self.prepare_step()
         return self._learning_rate
 
@@ -188,10 +218,25 @@ class Optimizer:
 
     @property
     def built(self) -> bool:
+        """Whether :meth:`build` has been called."""
         return self._flat is not None
 
     def build(self, variables: Iterable[Variable]) -> None:
-        """Take charge of ``variables``. State of those that it had before is kept."""
+        """Take charge of ``variables``: move them into the flat buffer and make their state.
+
+        ``fit`` and ``apply_gradients`` call it. Called again with other variables, it keeps the state of those that
+        it had before.
+
+        Raises:
+            TypeError: the variables are not all float32 or all float64.
+            RuntimeError: a step is being recorded.
+
+        Example:
+            >>> optimizer = dlbd.optimizers.Adam()
+            >>> optimizer.build([dlbd.Variable([1.0, 2.0], name="w")])
+            >>> [v.name for v in optimizer.variables]
+            ['iteration', 'learning_rate', 'w_momentum', 'w_velocity']
+        """
         listed = list({id(v): v for v in variables}.values())
         if self._flat is not None and [id(v) for v in listed] == [id(v) for v in self._variables]:
             self.link()
@@ -240,7 +285,7 @@ class Optimizer:
 
     @property
     def gradient_slots(self) -> dict[int, Array]:
-        """{id(variable): where its gradient is to be written}."""
+        """{id(variable): the array where its gradient is to be written}. RuntimeError before :meth:`build`."""
         flat = self._built()
         return {id(v): g for v, g in zip(self._variables, flat.gradient_views, strict=True)}
 
@@ -269,7 +314,23 @@ class Optimizer:
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Name variables that do not decay, themselves or by parts of their names, before ``build``."""
+        """Say which variables do not decay, before :meth:`build`.
+
+        Args:
+            var_list: the variables.
+            var_names: regular expressions, searched for in the variables' names.
+
+        Raises:
+            ValueError: the optimizer is built already.
+
+        Example:
+            >>> optimizer = dlbd.optimizers.SGD(0.5, weight_decay=0.5)
+            >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+            >>> kernel, bias = dlbd.Variable([4.0], name="kernel"), dlbd.Variable([4.0], name="bias")
+            >>> step = optimizer.apply_gradients([([0.0], kernel), ([0.0], bias)])
+            >>> float(kernel[0]), float(bias[0])
+            (3.0, 4.0)
+        """
         if self.built:
             raise ValueError(f"[{self.name}] exclude_from_weight_decay() must be called before the optimizer is built")
         self._excluded_ids |= {id(v) for v in var_list or ()}
@@ -296,6 +357,16 @@ class Optimizer:
                 gradients that lie in :attr:`gradient_slots` are divided; or None for 1.
             trainable_variables: the variables of a list of gradients, if not those of ``build``.
             active: which variables take part; those without a gradient must not.
+
+        Raises:
+            ValueError: a list of gradients of another length than the variables.
+            RuntimeError: there are no variables yet: :meth:`build` comes first.
+
+        Example:
+            >>> optimizer, x = dlbd.optimizers.SGD(0.5), dlbd.Variable([3.0])
+            >>> optimizer.apply([[2.0]], [x])
+            >>> x.numpy().tolist()
+            [2.0]
         """
         if isinstance(gradients, (list, tuple)):
             variables = self._variables if trainable_variables is None else list(trainable_variables)
@@ -329,9 +400,22 @@ class Optimizer:
         )
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
-        """Take one step with (gradient, variable) pairs, as in a loop of one's own.
+        """Take one step, in a loop of one's own.
 
-        A variable without a gradient (None) stays as it is. Returns :attr:`iterations`.
+        Args:
+            grads_and_vars: (gradient, variable) pairs; a gradient is a tensor or array of the variable's shape, or
+                None: that variable stays as it is. The first call builds the optimizer for these variables.
+
+        Returns:
+            :attr:`iterations`, counted up by one.
+
+        Raises:
+            ValueError: a shape does not fit, a variable is not among those of :meth:`build`, or no gradient is given.
+
+        Example:
+            >>> optimizer, x = dlbd.optimizers.SGD(0.5), dlbd.Variable([3.0])
+            >>> int(optimizer.apply_gradients([([2.0], x)])), x.numpy().tolist()
+            (1, [2.0])
         """
         pairs = list(grads_and_vars)
         if not self.built:
@@ -399,7 +483,7 @@ class Optimizer:
         return found
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite :attr:`variables`."""
+        """Overwrite :attr:`variables`, in their order. ValueError if the number of arrays or a shape differs."""
         variables = self.variables
         if len(weights) != len(variables):
             raise ValueError(f"[{self.name}] expected {len(variables)} arrays; received {len(weights)}")
@@ -407,6 +491,7 @@ class Optimizer:
             variable.assign(value)
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as a dict; the learning rate as of now."""
         rate: Any = float(self._learning_rate.array)
         if self._schedule is not None:
             rate = self._schedule
@@ -423,6 +508,7 @@ class Optimizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
+        """A new optimizer, without state, as :meth:`get_config` describes it."""
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
