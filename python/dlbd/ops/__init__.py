@@ -113,7 +113,7 @@ from dlbd.ops.losses import (
     squared_error,
 )
 from dlbd.ops.matmul import dense, matmul
-from dlbd.ops.norm import batch_normalization, layer_normalization
+from dlbd.ops.normalization import batch_normalization, layer_normalization
 from dlbd.ops.pool import average_pool, max_pool
 from dlbd.ops.reduce import (
     all,
