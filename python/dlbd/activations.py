@@ -29,12 +29,22 @@ Activation = Callable[..., Any]
 
 
 def linear(x: Any) -> Any:
-    """The identity."""
+    """The identity: returns ``x`` as it came.
+
+    Example:
+        >>> dlbd.activations.linear([-1.0, 2.0])
+        [-1.0, 2.0]
+    """
     return x
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
-    """``x * Phi(x)``, exact by default."""
+    """``x P(X <= x)`` for a standard normal X: :func:`dlbd.ops.gelu`, but by the error function unless ``approximate``.
+
+    Example:
+        >>> dlbd.activations.gelu([-2.0, 0.0, 2.0]).numpy().round(4)
+        array([-0.0455,  0.    ,  1.9545], dtype=float32)
+    """
     return ops.gelu(x, approximate)
 
 
@@ -76,7 +86,20 @@ _FUSED: dict[Activation, str] = {relu: "relu", tanh: "tanh"}
 
 
 def get(identifier: Any) -> Activation:
-    """The activation called ``identifier``; None is linear, a function is itself."""
+    """The activation called ``identifier``.
+
+    Args:
+        identifier: a name ("relu", "gelu", ...), None for linear, or a function, which is returned as it is.
+
+    Raises:
+        ValueError: there is no activation of that name; the message lists them all.
+
+    Example:
+        >>> dlbd.activations.get("relu") is dlbd.ops.relu
+        True
+        >>> dlbd.activations.get(None).__name__
+        'linear'
+    """
     if identifier is None:
         return linear
     if isinstance(identifier, str) and identifier in _NAMED:
@@ -87,7 +110,12 @@ def get(identifier: Any) -> Activation:
 
 
 def serialize(activation: Activation) -> str | None:
-    """The name that :func:`get` takes."""
+    """The name under which :func:`get` finds ``activation``; the ``__name__`` of a function that it does not know.
+
+    Example:
+        >>> dlbd.activations.serialize(dlbd.activations.silu)
+        'silu'
+    """
     for name, function in _NAMED.items():
         if function is activation:
             return name
@@ -98,7 +126,21 @@ deserialize = get
 
 
 def split(activation: Activation) -> tuple[str | None, Activation | None]:
-    """An activation as what a kernel can apply itself, and what remains to be done after it."""
+    """An activation as what a kernel can apply itself, and what remains to be done after it.
+
+    Only relu and tanh ride along: sigmoid is left for afterwards, since a cross-entropy wants its logits.
+
+    Returns:
+        The ``activation`` argument for :func:`dlbd.ops.dense` and :func:`dlbd.ops.conv`, and the function to call on
+        their result. One of them, or for linear both, is None.
+
+    Example:
+        >>> dlbd.activations.split(dlbd.activations.tanh)
+        ('tanh', None)
+        >>> name, after = dlbd.activations.split(dlbd.activations.sigmoid)
+        >>> name, after.__name__
+        (None, 'sigmoid')
+    """
     if activation is linear:
         return None, None
     fused = _FUSED.get(activation)

@@ -26,47 +26,93 @@ def _compare(op: str, x1: Any, x2: Any) -> Tensor:
 
 
 def equal(x1: Any, x2: Any) -> Tensor:
-    """``x1 == x2``, element by element; NaN equals nothing."""
+    """``x1 == x2``, element by element with broadcasting, as bool; NaN equals nothing.
+
+    Example:
+        >>> dlbd.ops.equal([1.0, 2.0, np.nan], [1.0, 0.0, np.nan]).numpy()
+        array([ True, False, False])
+    """
     return _compare("equal", x1, x2)
 
 
 def not_equal(x1: Any, x2: Any) -> Tensor:
-    """``x1 != x2``, element by element."""
+    """``x1 != x2``, element by element with broadcasting, as bool; NaN differs from everything.
+
+    Example:
+        >>> dlbd.ops.not_equal([1.0, 2.0, np.nan], [1.0, 0.0, np.nan]).numpy()
+        array([False,  True,  True])
+    """
     return _compare("not_equal", x1, x2)
 
 
 def less(x1: Any, x2: Any) -> Tensor:
-    """``x1 < x2``, element by element."""
+    """``x1 < x2``, element by element with broadcasting, as bool; False for NaN.
+
+    Example:
+        >>> dlbd.ops.less([1, 2, 3], 2).numpy()
+        array([ True, False, False])
+    """
     return _compare("less", x1, x2)
 
 
 def less_equal(x1: Any, x2: Any) -> Tensor:
-    """``x1 <= x2``, element by element."""
+    """``x1 <= x2``, element by element with broadcasting, as bool; False for NaN.
+
+    Example:
+        >>> dlbd.ops.less_equal([1, 2, 3], 2).numpy()
+        array([ True,  True, False])
+    """
     return _compare("less_equal", x1, x2)
 
 
 def greater(x1: Any, x2: Any) -> Tensor:
-    """``x1 > x2``, element by element."""
+    """``x1 > x2``, element by element with broadcasting, as bool; False for NaN.
+
+    Example:
+        >>> dlbd.ops.greater([[1], [3]], [2, 0]).numpy()
+        array([[False,  True],
+               [ True,  True]])
+    """
     return _compare("greater", x1, x2)
 
 
 def greater_equal(x1: Any, x2: Any) -> Tensor:
-    """``x1 >= x2``, element by element."""
+    """``x1 >= x2``, element by element with broadcasting, as bool; False for NaN.
+
+    Example:
+        >>> dlbd.ops.greater_equal([1, 2, 3], 2).numpy()
+        array([False,  True,  True])
+    """
     return _compare("greater_equal", x1, x2)
 
 
 def logical_and(x1: Any, x2: Any) -> Tensor:
-    """Whether both are not zero."""
+    """Whether both are not zero, as bool, with broadcasting; NaN is not zero.
+
+    Example:
+        >>> dlbd.ops.logical_and([True, True, False], [1.0, 0.0, 1.0]).numpy()
+        array([ True, False, False])
+    """
     return _compare("logical_and", x1, x2)
 
 
 def logical_or(x1: Any, x2: Any) -> Tensor:
-    """Whether one of both is not zero."""
+    """Whether at least one of both is not zero, as bool, with broadcasting; NaN is not zero.
+
+    Example:
+        >>> dlbd.ops.logical_or([True, False, False], [1.0, -0.5, 0.0]).numpy()
+        array([ True,  True, False])
+    """
     return _compare("logical_or", x1, x2)
 
 
 def logical_xor(x1: Any, x2: Any) -> Tensor:
-    """Whether exactly one of both is not zero."""
+    """Whether exactly one of both is not zero, as bool, with broadcasting; NaN is not zero.
+
+    Example:
+        >>> dlbd.ops.logical_xor([True, True, False], [True, False, False]).numpy()
+        array([False,  True, False])
+    """
     return _compare("logical_xor", x1, x2)
 
 
@@ -78,27 +124,64 @@ def _predicate(op: str, x: Any) -> Tensor:
 
 
 def logical_not(x: Any) -> Tensor:
-    """Whether ``x`` is zero."""
+    """Whether ``x`` is zero, as bool; NaN is not.
+
+    Example:
+        >>> dlbd.ops.logical_not([0.0, 2.0, np.nan]).numpy()
+        array([ True, False, False])
+    """
     return _predicate("logical_not", x)
 
 
 def isnan(x: Any) -> Tensor:
-    """Whether ``x`` is NaN."""
+    """Whether ``x`` is NaN, as bool; False for integers.
+
+    Example:
+        >>> dlbd.ops.isnan([1.0, np.inf, np.nan]).numpy()
+        array([False, False,  True])
+    """
     return _predicate("isnan", x)
 
 
 def isinf(x: Any) -> Tensor:
-    """Whether ``x`` is infinite."""
+    """Whether ``x`` is infinite, of either sign, as bool; False for integers.
+
+    Example:
+        >>> dlbd.ops.isinf([1.0, -np.inf, np.nan]).numpy()
+        array([False,  True, False])
+    """
     return _predicate("isinf", x)
 
 
 def isfinite(x: Any) -> Tensor:
-    """Whether ``x`` is neither infinite nor NaN."""
+    """Whether ``x`` is neither infinite nor NaN, as bool; True for integers.
+
+    Example:
+        >>> dlbd.ops.isfinite([1.0, -np.inf, np.nan]).numpy()
+        array([ True, False, False])
+    """
     return _predicate("isfinite", x)
 
 
 def where(condition: Any, x1: Any, x2: Any) -> Tensor:
-    """``x1`` where ``condition`` is not zero, ``x2`` elsewhere; all three are broadcast."""
+    """``x1`` where ``condition`` is not zero, ``x2`` elsewhere.
+
+    Args:
+        condition: bool, or numbers compared with zero.
+        x1, x2: numbers; they meet in the wider dtype. All three are broadcast together.
+
+    Returns:
+        The shape of all three together. The gradient goes to the side that was chosen; the other one gets zero,
+        whatever its value.
+
+    Raises:
+        ValueError: the shapes do not broadcast together.
+
+    Example:
+        >>> dlbd.ops.where([[True], [False]], [1.0, 2.0], -1.0).numpy()
+        array([[ 1.,  2.],
+               [-1., -1.]], dtype=float32)
+    """
     c = cast_to(as_tensor(condition), BOOL)
     a, b = operands(x1, x2)
     mask, left, right = c.array, a.array, b.array
