@@ -18,10 +18,16 @@ class _Elementwise(Layer):
 
 
 class Activation(_Elementwise):
-    """An activation by name or as a function.
+    """An activation as a layer; the shape stays as it is.
+
+    Args:
+        activation: a name of :mod:`dlbd.activations`, or a function of a tensor; None for the identity.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: no activation has that name.
 
     Example:
-        >>> import dlbd
         >>> dlbd.layers.Activation("relu")([[-1.0, 2.0]]).numpy().tolist()
         [[0.0, 2.0]]
     """
@@ -35,12 +41,20 @@ class Activation(_Elementwise):
 
 
 class ReLU(_Elementwise):
-    """``max(x, 0)``, with three options.
+    """``max(x, 0)``, with Keras's three options: x where x > threshold, negative_slope (x - threshold) elsewhere.
 
     Args:
-        max_value: upper limit; None for none.
-        negative_slope: factor of what lies below the threshold.
-        threshold: where the function starts to rise.
+        max_value: upper limit; None (the default) for none.
+        negative_slope: factor of what lies below the threshold; 0 by default.
+        threshold: 0 by default.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: one of the three is negative.
+
+    Example:
+        >>> dlbd.layers.ReLU(max_value=2.0, negative_slope=0.5)([-1.0, 1.0, 3.0]).numpy().tolist()
+        [-0.5, 1.0, 2.0]
     """
 
     def __init__(
@@ -69,10 +83,18 @@ class ReLU(_Elementwise):
 
 
 class LeakyReLU(_Elementwise):
-    """``x`` where it is positive, ``negative_slope * x`` elsewhere.
+    """``x`` where it is positive, ``negative_slope * x`` elsewhere (Maas et al., 2013).
 
     Args:
-        negative_slope: slope below zero; ``alpha`` is its old name.
+        negative_slope: slope below zero, 0.3 by default; ``alpha`` is its old name.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: ``negative_slope`` is negative.
+
+    Example:
+        >>> dlbd.layers.LeakyReLU(negative_slope=0.25)([-2.0, 2.0]).numpy().tolist()
+        [-0.5, 2.0]
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
@@ -87,10 +109,20 @@ class LeakyReLU(_Elementwise):
 
 
 class Softmax(_Elementwise):
-    """``exp(x) / sum(exp(x))`` along an axis.
+    """``exp(x) / sum(exp(x))`` along an axis; the shape stays as it is.
+
+    Called with ``mask``, a bool array of the input's shape, what is False takes no part and gets 0.
 
     Args:
-        axis: the axis that sums to one, or several that do together.
+        axis: the axis that sums to one, or several that do together; the last one by default.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: (at the call) there is no such axis.
+
+    Example:
+        >>> dlbd.layers.Softmax()([[3.0, 3.0]]).numpy().tolist()
+        [[0.5, 0.5]]
     """
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

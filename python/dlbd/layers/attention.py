@@ -11,17 +11,33 @@ from dlbd.tensor import Tensor, as_tensor
 
 
 class Attention(Layer):
-    """``softmax(query @ key^T) @ value``, not scaled by the square root of the dimension.
+    """``softmax(query @ key^T) @ value`` (Luong et al., 2015), not scaled by the square root of the dimension.
 
     Args:
-        use_scale: multiply the scores by a trained scalar.
-        score_mode: "dot", or "concat" for ``sum(tanh(query + key))`` with a trained factor.
-        dropout: fraction of the attention weights dropped while training.
+        use_scale: multiply the scores by a trained scalar; False by default.
+        score_mode: "dot" (the default), or "concat" for ``sum(tanh(query + key))`` with a trained factor, after
+            Bahdanau et al. (2015).
+        dropout: fraction of the attention weights dropped while training; 0 by default.
         seed: of the dropout.
+        kwargs: see :class:`Layer`.
 
-    Called with ``[query, value]`` or ``[query, value, key]``, each (batch, time, dimension). A bare tensor or a list of
-    one is self-attention: query, value and key are the same. Masks: ``[query_mask, value_mask]``, each (batch, time).
-    A query that may see nothing gives zeros.
+    Called with ``[query, value]`` or ``[query, value, key]``: (batch, Tq, d), (batch, Tv, dv) and (batch, Tv, d); the
+    key is the value by default. A bare tensor or a list of one is self-attention: all three are the same. The output
+    is (batch, Tq, dv). Options of the call:
+
+    - ``mask=[query_mask, value_mask]``, bool, (batch, Tq) and (batch, Tv); a query that may see nothing gives zeros.
+    - ``use_causal_mask=True``: a query sees the values up to its own time step.
+    - ``return_attention_scores=True``: the weights (batch, Tq, Tv) as well.
+
+    Weights: scale (), with ``use_scale``; concat_score_weight (), with "concat".
+
+    Raises:
+        ValueError: ``score_mode`` or ``dropout`` is out of place, or (at the call) the inputs' shapes do not fit.
+
+    Example:
+        >>> query, value = [[[0.0, 0.0]]], [[[1.0, 2.0], [3.0, 4.0]]]
+        >>> dlbd.layers.Attention()([np.array(query), np.array(value)]).numpy().tolist()  # all scores are 0: the mean
+        [[[2.0, 3.0]]]
     """
 
     supports_masking = True

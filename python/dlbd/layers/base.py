@@ -52,12 +52,32 @@ class Layer(backend.Versioned):
     ``call(inputs)``, which may also take ``training`` and ``mask``. Variables and layers assigned to attributes (also
     inside lists and dicts) belong to the layer.
 
+    Called with arrays or tensors it converts floats to its dtype, builds itself for their shapes the first time, and
+    names itself in the errors of ``call``.
+
     Args:
         name: unique name for errors, ``summary`` and ``get_layer``; made from the class name by default.
         trainable: whether training changes the weights. Read at every step; may be set at any time.
-        dtype: of weights and computation, "float32" by default; "float64" runs on the generic kernels.
+        dtype: of weights and computation: that of :func:`dlbd.config.floatx` by default, "float32"; "float64" runs on
+            the generic kernels.
         input_shape: shape of one sample, for the first layer of a Sequential model.
         batch_shape: the same with the batch size in front.
+        kwargs: ``<weight>_regularizer`` and ``<weight>_constraint`` of the weights in ``regularizable``, and
+            ``activity_regularizer``; all must be None for now.
+
+    Raises:
+        TypeError: an argument is unknown, or ``dtype`` is neither float32 nor float64.
+        NotImplementedError: a regularizer or constraint is given.
+
+    Example:
+        >>> class Scale(dlbd.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
+        ...     def call(self, inputs):
+        ...         return inputs * self.factor
+        >>> layer = Scale()
+        >>> layer([[1.0, 2.0]]).numpy().tolist(), [w.path for w in layer.weights]
+        ([[1.0, 2.0]], ['scale/factor'])
     """
 
     # Freezing and thawing is told from what it does: a model that is frozen and thawed again keeps its recorded steps.
@@ -132,19 +152,44 @@ class Layer(backend.Versioned):
     # What a subclass defines
 
     def build(self, *args: Any, **kwargs: Any) -> None:
-        """Create the weights for inputs of this shape. Called once, before the first call."""
+        """Create the weights.
+
+        Called once, before the first call; by hand it makes the weights without data.
+
+        Args:
+            args, kwargs: the shape of the input, batch size first, with None for an unknown size; a list of shapes
+                for a layer that takes several inputs.
+
+        Raises:
+            ValueError: the layer does not take inputs of this shape.
+
+        Example:
+            >>> layer = dlbd.layers.Dense(3)
+            >>> layer.build((None, 5))
+            >>> [w.shape for w in layer.weights]
+            [(5, 3), (3,)]
+        """
         self._mark_built(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output from the inputs. May take ``training`` and ``mask``."""
+        """Compute the output from the inputs, which are tensors. May take ``training`` and ``mask``.
+
+        ``training`` is False unless the caller, or the call around this one, says otherwise; ``mask`` is that of the
+        input.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define call()")
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Shape of the output for inputs of this shape; None stands for an unknown size."""
+        """Shape of the output for inputs of this shape; None stands for an unknown size.
+
+        Example:
+            >>> dlbd.layers.Dense(3).compute_output_shape((None, 5))
+            (None, 3)
+        """
         raise NotImplementedError(f"{type(self).__name__} must define compute_output_shape()")
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The output's mask. A layer that does not support masks drops them."""
+        """The output's mask: that of the input where ``supports_masking`` is True, otherwise None."""
         return previous_mask if self.supports_masking else None
 
     # Calling
@@ -246,16 +291,29 @@ class Layer(backend.Versioned):
         regularizer: Any = None,
         constraint: Any = None,
     ) -> Variable:
-        """Create a weight of this layer.
+        """Create a weight of this layer, in ``build`` or ``__init__``.
 
         Args:
             shape: of the weight; a scalar by default.
-            initializer: name or initializer; "glorot_uniform" by default.
+            initializer: name, initializer or array; "glorot_uniform" by default.
             dtype: the layer's by default.
             trainable: False for what is updated otherwise than by gradients.
-            name: shown in ``summary`` and errors.
+            name: shown in errors; "variable" by default.
             regularizer: must be None for now.
             constraint: must be None for now.
+
+        Returns:
+            The variable, one of :attr:`weights` from now on; its path is "<layer>/<name>".
+
+        Raises:
+            ValueError: a size is not known, or the initializer gives another shape.
+            NotImplementedError: a regularizer or constraint is given.
+
+        Example:
+            >>> layer = dlbd.layers.Layer(name="own")
+            >>> w = layer.add_weight((2,), "ones", name="w")
+            >>> w.numpy().tolist(), w.path
+            ([1.0, 1.0], 'own/w')
         """
         if regularizer is not None or constraint is not None:
             raise NotImplementedError(f"[{self.name}] regularizers and constraints are not supported yet")
@@ -311,6 +369,7 @@ class Layer(backend.Versioned):
 
     @property
     def variables(self) -> list[Variable]:
+        """The same as :attr:`weights`."""
         return self.weights
 
     @property
@@ -327,6 +386,7 @@ class Layer(backend.Versioned):
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
+        """Those of :attr:`weights` that a training step does not change, as of now."""
         trained = {id(v) for v in self.trainable_variables}
         return [v for v in self.weights if id(v) not in trained]
 
@@ -334,6 +394,17 @@ class Layer(backend.Versioned):
 
     @property
     def trainable(self) -> bool:
+        """Whether training changes the weights. Setting it sets it for all layers inside, too.
+
+        Weights that were made with ``trainable=False`` are never trained.
+
+        Example:
+            >>> layer = dlbd.layers.Dense(3)
+            >>> layer.build((None, 5))
+            >>> layer.trainable = False
+            >>> len(layer.trainable_variables), len(layer.non_trainable_variables)
+            (0, 2)
+        """
         return self._trainable
 
     @trainable.setter
@@ -347,11 +418,32 @@ class Layer(backend.Versioned):
         backend.structure_changed()
 
     def get_weights(self) -> list[backend.Array]:
-        """Copies of all weights, in the order of :attr:`weights`."""
+        """Copies of all weights as NumPy arrays, in the order of :attr:`weights`.
+
+        Example:
+            >>> layer = dlbd.layers.Dense(1, kernel_initializer="ones")
+            >>> layer.build((None, 2))
+            >>> [w.tolist() for w in layer.get_weights()]
+            [[[1.0], [1.0]], [0.0]]
+        """
         return [np.array(v.array) for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite all weights; takes what ``get_weights`` of the same layer in Keras gives."""
+        """Overwrite all weights; takes what ``get_weights`` of the same layer in Keras gives.
+
+        Args:
+            weights: arrays, one per weight, in the order of :attr:`weights`.
+
+        Raises:
+            ValueError: their number or a shape differs; nothing is changed then.
+
+        Example:
+            >>> layer = dlbd.layers.Dense(1)
+            >>> layer.build((None, 2))
+            >>> layer.set_weights([[[2.0], [3.0]], [1.0]])
+            >>> layer([[1.0, 1.0]]).numpy().tolist()
+            [[6.0]]
+        """
         variables = self.weights
         if len(weights) != len(variables):
             raise ValueError(
@@ -366,7 +458,14 @@ class Layer(backend.Versioned):
             v.assign(value)
 
     def count_params(self) -> int:
-        """How many numbers the weights hold."""
+        """How many numbers the weights hold. ValueError before the layer is built.
+
+        Example:
+            >>> layer = dlbd.layers.Dense(3)
+            >>> layer.build((None, 5))
+            >>> layer.count_params()
+            18
+        """
         if not self.built:
             raise ValueError(f"layer {self.name!r} has no weights yet: call it, or build() with an input shape")
         return sum(v.size for v in self.weights)
@@ -374,7 +473,15 @@ class Layer(backend.Versioned):
     # Configuration
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, as plain data: ``type(layer).from_config`` makes an equal, unbuilt layer."""
+        """The constructor's arguments, as plain data: ``type(layer).from_config`` makes an equal, unbuilt layer.
+
+        A subclass whose arguments are not attributes of the same names defines its own, or NotImplementedError comes.
+
+        Example:
+            >>> config = dlbd.layers.Dense(3, activation="relu").get_config()
+            >>> config["units"], config["activation"]
+            (3, 'relu')
+        """
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype.name}
         if self.batch_shape is not None:
             config["batch_shape"] = self.batch_shape
@@ -390,6 +497,7 @@ class Layer(backend.Versioned):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
+        """A new layer from what :meth:`get_config` gave."""
         return cls(**config)
 
     def __repr__(self) -> str:

@@ -15,11 +15,24 @@ class Bidirectional(Layer):
 
     Args:
         layer: an unbuilt recurrent layer.
-        merge_mode: "concat" (features side by side), "sum", "mul", "ave", or None for the pair.
+        merge_mode: "concat" (features side by side, the default), "sum", "mul", "ave", or None for the pair.
         weights: of both directions, in the order of ``get_weights``.
         backward_layer: another layer for the way back; it must have ``go_backwards=True``.
+        kwargs: see :class:`Layer`.
 
-    Outputs of the way back are turned around, so that both belong to the same time step.
+    Input (batch, time, features); output as that of ``layer``, with twice the units for "concat". Outputs of the way
+    back are turned around, so that both belong to the same time step (Schuster and Paliwal, 1997). With
+    ``return_state`` the states of the way forth, then those of the way back, follow the output. Weights: those of
+    the way forth, then those of the way back.
+
+    Raises:
+        TypeError: ``layer`` is not recurrent.
+        ValueError: ``merge_mode`` is unknown, or the two layers do not match.
+
+    Example:
+        >>> layer = dlbd.layers.Bidirectional(dlbd.layers.LSTM(4, return_sequences=True))
+        >>> layer(np.ones((2, 5, 3))).shape
+        (2, 5, 8)
     """
 
     supports_masking = True

@@ -97,22 +97,38 @@ class _Conv(Layer):
 
 
 class Conv2D(_Conv):
-    """2-D convolution.
+    """2-D convolution (cross-correlation, as in Keras): a window's weighted sum, with a bias and an activation.
+
+    Along an axis of n elements with kernel k, stride s and dilation d the output has, with r = (k - 1) d + 1,
+    floor((n - r) / s) + 1 elements for "valid" and ceil(n / s) for "same", which pads p = max((out - 1) s + r - n, 0)
+    zeros, floor(p / 2) of them in front.
 
     Args:
         filters: number of output channels.
         kernel_size: height and width of the window, or one integer for both.
-        strides: step of the window.
-        padding: "valid" (none) or "same" (output size is input size over stride, rounded up).
-        data_format: "channels_last" or None.
-        dilation_rate: spacing of the window's elements.
-        groups: channels are split into this many groups that do not see each other.
-        activation: name or function; None for none.
-        use_bias: whether a bias is added.
-        kernel_initializer: of the kernel, (height, width, channels / groups, filters).
-        bias_initializer: of the bias, (filters,).
+        strides: step of the window, 1 by default; one integer or two.
+        padding: "valid" (none, the default) or "same".
+        data_format: "channels_last" or None, which is the same.
+        dilation_rate: spacing of the window's elements, 1 by default; one integer or two.
+        groups: channels are split into this many groups that do not see each other; 1 by default.
+        activation: name or function; None (the default) for none.
+        use_bias: whether a bias is added; True by default.
+        kernel_initializer: "glorot_uniform" by default.
+        bias_initializer: "zeros" by default.
+        kwargs: see :class:`Layer`.
 
     Input (batch, height, width, channels), output (batch, new height, new width, filters).
+    Weights: kernel (height, width, channels / groups, filters), bias (filters,).
+
+    Raises:
+        ValueError: an argument or the number of channels is out of place, or (at the call) the window does not fit.
+        NotImplementedError: a regularizer or constraint is given.
+
+    Example:
+        >>> layer = dlbd.layers.Conv2D(1, 2, kernel_initializer="ones")
+        >>> image = np.arange(9.0).reshape(1, 3, 3, 1)
+        >>> layer(image).numpy().reshape(2, 2).tolist()  # sums of 2x2
+        [[8.0, 12.0], [20.0, 24.0]]
     """
 
     rank = 2
@@ -159,20 +175,34 @@ class Conv2D(_Conv):
 class Conv2DTranspose(_Conv):
     """Transposed 2-D convolution: the gradient of a convolution as a layer, it enlarges.
 
+    Along an axis of n elements with kernel k, stride s and dilation d the output has, with r = (k - 1) d + 1,
+    (n - 1) s + max(r, s) elements for "valid" and n s for "same". With ``output_padding`` o it has
+    (n - 1) s + r + o, less 2 floor(r / 2) for "same".
+
     Args:
         filters: number of output channels.
         kernel_size: height and width of the window, or one integer for both.
-        strides: by how much it enlarges.
-        padding: "valid" or "same" (output size is input size times stride).
-        output_padding: added to one side of the output; None for Keras's default sizes.
-        data_format: "channels_last" or None.
-        dilation_rate: spacing of the window's elements.
-        activation: name or function; None for none.
-        use_bias: whether a bias is added.
-        kernel_initializer: of the kernel, (height, width, filters, channels).
-        bias_initializer: of the bias, (filters,).
+        strides: by how much it enlarges, 1 by default; one integer or two.
+        padding: "valid" (the default) or "same".
+        output_padding: see above, less than ``strides``; None (the default) for Keras's sizes.
+        data_format: "channels_last" or None, which is the same.
+        dilation_rate: spacing of the window's elements, 1 by default; one integer or two.
+        activation: name or function; None (the default) for none.
+        use_bias: whether a bias is added; True by default.
+        kernel_initializer: "glorot_uniform" by default.
+        bias_initializer: "zeros" by default.
+        kwargs: see :class:`Layer`.
 
     Input (batch, height, width, channels), output (batch, new height, new width, filters).
+    Weights: kernel (height, width, filters, channels), bias (filters,).
+
+    Raises:
+        ValueError: an argument is out of place, or (at the call) the number of axes or channels is.
+
+    Example:
+        >>> layer = dlbd.layers.Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones")
+        >>> layer([[[[1.0], [2.0]]]]).numpy().reshape(2, 4).tolist()  # a row of two pixels
+        [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     """
 
     rank = 2

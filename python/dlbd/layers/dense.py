@@ -15,16 +15,20 @@ class Dense(Layer):
     """``activation(inputs @ kernel + bias)``.
 
     Args:
-        units: size of the last output axis.
-        activation: name or function; None for none.
-        use_bias: whether a bias is added.
-        kernel_initializer: of the kernel, (features, units).
-        bias_initializer: of the bias, (units,).
+        units: size of the last output axis, at least 1.
+        activation: name or function; None (the default) for none.
+        use_bias: whether a bias is added; True by default.
+        kernel_initializer: "glorot_uniform" by default.
+        bias_initializer: "zeros" by default.
+        kwargs: see :class:`Layer`.
 
-    Input (batch, ..., features), output (batch, ..., units).
+    Input (batch, ..., features), output (batch, ..., units). Weights: kernel (features, units), bias (units,).
+
+    Raises:
+        ValueError: ``units`` is less than 1, or (at the call) the input has less than two axes or another number of
+            features than before.
 
     Example:
-        >>> import numpy as np, dlbd
         >>> dlbd.layers.Dense(3)(np.ones((2, 5))).shape
         (2, 3)
     """

@@ -14,10 +14,22 @@ from dlbd.tensor import Tensor
 class Dropout(Layer):
     """While training, sets a fraction of the inputs to zero and scales the others by ``1 / (1 - rate)``.
 
+    Otherwise it gives its input (Srivastava et al., 2014). The shape stays as it is.
+
     Args:
-        rate: the fraction.
-        noise_shape: shape of the random mask, broadcast to the input; None in it stands for the input's size.
+        rate: the fraction, in [0, 1].
+        noise_shape: shape of the random mask, broadcast to the input; None in it stands for the input's size. By
+            default every element is drawn by itself.
         seed: makes this layer repeat by itself; otherwise ``dlbd.utils.set_random_seed`` rules it.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: ``rate`` lies outside [0, 1], or (at the call) ``noise_shape`` does not fit.
+
+    Example:
+        >>> layer = dlbd.layers.Dropout(0.5, seed=1)
+        >>> np.unique(layer(np.ones((8, 8)), training=True)).tolist(), np.unique(layer(np.ones((8, 8)))).tolist()
+        ([0.0, 2.0], [1.0])
     """
 
     supports_masking = True

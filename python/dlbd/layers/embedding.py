@@ -14,12 +14,23 @@ class Embedding(Layer):
     """Row ``i`` of a trained table for every index ``i``.
 
     Args:
-        input_dim: number of rows; indices lie in [0, input_dim), others raise ValueError.
+        input_dim: number of rows.
         output_dim: length of a row.
-        embeddings_initializer: of the table.
-        mask_zero: index 0 is padding, and the layers that follow are told so.
+        embeddings_initializer: "uniform" by default: within +-0.05.
+        mask_zero: index 0 is padding, and the layers that follow are told so by the output's mask; False by default.
+        weights: the table to start from.
+        kwargs: see :class:`Layer`.
 
-    Input (...) of integers, output (..., output_dim).
+    Input (...) of integers in [0, input_dim), or floats, which are cut off to integers; output (..., output_dim).
+    Weights: embeddings (input_dim, output_dim).
+
+    Raises:
+        ValueError: a size is less than 1, or (at the call) an index is out of range.
+
+    Example:
+        >>> layer = dlbd.layers.Embedding(3, 2, weights=np.array([[0, 1], [2, 3], [4, 5]]))
+        >>> layer([[2, 0]]).numpy().tolist()
+        [[[4.0, 5.0], [0.0, 1.0]]]
     """
 
     regularizable = ("embeddings",)

@@ -43,14 +43,21 @@ def Input(
     """What a model takes.
 
     Args:
-        shape: of one sample; None for a size that varies.
-        batch_size: if it is fixed.
-        dtype: float32 by default; other data is cast on the way in.
+        shape: of one sample, with None for a size that varies.
+        batch_size: if it is fixed; None by default.
+        dtype: what is declared, float32 by default; data is cast to the dtype of the layers.
         batch_shape: the shape with the batch size in front, instead of ``shape``.
         name: made up by default.
 
+    Returns:
+        A shape and a dtype without numbers, to begin a :class:`dlbd.Sequential` with; layers cannot be called with it
+        yet.
+
+    Raises:
+        ValueError: both or neither of ``shape`` and ``batch_shape`` are given, or a size is no size.
+        TypeError: ``shape`` is a number: ``Input((4,))``, not ``Input(4)``.
+
     Example:
-        >>> import dlbd
         >>> model = dlbd.Sequential([dlbd.Input((4,)), dlbd.layers.Dense(2)])
         >>> model.output_shape
         (None, 2)
@@ -60,7 +67,19 @@ def Input(
 
 
 class InputLayer(Layer):
-    """The layer form of :func:`Input`, for a Sequential model."""
+    """The layer form of :func:`Input`, for a Sequential model. It has no weights and gives its input.
+
+    Args:
+        shape, batch_size, dtype, batch_shape, name: see :func:`Input`; ``input_shape`` is the old name of ``shape``.
+
+    Attributes:
+        output: what :func:`Input` gives.
+
+    Example:
+        >>> model = dlbd.Sequential([dlbd.layers.InputLayer((4,)), dlbd.layers.Dense(2)])
+        >>> model.input_shape
+        (None, 4)
+    """
 
     def __init__(
         self,

@@ -18,6 +18,14 @@ class InputSpec:
         min_ndim: smallest number of dimensions.
         axes: sizes that are known, by axis.
         what: the dimensions' names for the error, "(batch, time, features)".
+
+    All are optional. A layer sets ``self.input_spec`` in ``build``; every later call checks its first input.
+
+    Example:
+        >>> layer = dlbd.layers.Dense(3)
+        >>> layer.build((None, 5))
+        >>> layer.input_spec.min_ndim, layer.input_spec.axes
+        (2, {-1: 5})
     """
 
     shape: tuple[int | None, ...] | None = None
@@ -35,6 +43,7 @@ class InputSpec:
             self.check_shape(first.shape, layer)
 
     def check_shape(self, shape: tuple[int | None, ...], layer: Any) -> None:
+        """Raise a ValueError that names the layer if ``shape`` does not fit."""
         if self.shape is not None:
             pairs = zip(self.shape, shape, strict=False)
             if len(shape) != len(self.shape) or any(a is not None and b is not None and a != b for a, b in pairs):

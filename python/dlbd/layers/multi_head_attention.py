@@ -14,25 +14,45 @@ from dlbd.tensor import Tensor, Variable, as_tensor
 
 
 class MultiHeadAttention(Layer):
-    """Attention in several learned subspaces at once ("Attention is all you need", 2017).
+    """Attention in several learned subspaces at once (Vaswani et al., 2017, "Attention is all you need").
+
+    Each head computes ``softmax(q @ k^T / sqrt(key_dim)) @ v`` of its projections; the output projects them together.
 
     Args:
         num_heads: number of heads.
-        key_dim: size of a head's queries and keys; scores are divided by its square root.
+        key_dim: size of a head's queries and keys.
         value_dim: size of a head's values; ``key_dim`` by default.
-        dropout: fraction of the attention weights dropped while training.
-        use_bias: whether the projections have biases.
+        dropout: fraction of the attention weights dropped while training; 0 by default.
+        use_bias: whether the projections have biases; True by default.
         output_shape: size of the output's last axis; that of the query by default.
         attention_axes: the axes along which to attend; by default all between batch and features. Along the others,
             each position attends by itself.
-        kernel_initializer, bias_initializer: of the projections.
+        flash_attention: accepted; changes nothing.
+        kernel_initializer, bias_initializer: of the projections; "glorot_uniform" and "zeros" by default.
         seed: of the dropout.
+        kwargs: see :class:`Layer`.
 
     Called with ``(query, value, key=None)``, each (batch, time, features), with more axes before the features if
-    wanted; ``attention_mask`` (batch, query time, value time), ``use_causal_mask``, ``return_attention_scores`` as in
-    Keras. The scores are (batch, other axes, heads, query's attention axes, value's attention axes).
+    wanted; the key is the value by default. The output has the query's shape but for its last axis. Options of the
+    call:
+
+    - ``attention_mask``, bool, (batch, query time, value time), also without the batch: what each query may see.
+    - ``use_causal_mask=True``: a query sees the values up to its own time step.
+    - ``return_attention_scores=True``: the weights as well, (batch, other axes, heads, query's attention axes,
+      value's attention axes).
+
     Weights: kernel and bias of query, key, value, each (features, heads, size) and (heads, size), then of the output,
     (heads, size, features) and (features,).
+
+    Raises:
+        ValueError: an argument or a shape is out of place.
+        TypeError: it is called without a value.
+
+    Example:
+        >>> layer = dlbd.layers.MultiHeadAttention(num_heads=2, key_dim=4)
+        >>> y, scores = layer(np.ones((3, 5, 6)), np.ones((3, 7, 6)), return_attention_scores=True)
+        >>> y.shape, scores.shape
+        ((3, 5, 6), (3, 2, 5, 7))
     """
 
     supports_masking = True

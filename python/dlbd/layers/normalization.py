@@ -27,18 +27,33 @@ def _known_sizes(input_shape: Shape, axes: Sequence[int]) -> tuple[int, ...]:
 class BatchNormalization(Layer):
     """Normalizes each channel by its mean and variance: of the batch while training, of moving averages otherwise.
 
+    ``gamma (x - mean) / sqrt(variance + epsilon) + beta`` (Ioffe and Szegedy, 2015). As in Keras the moving variance
+    follows the biased one, which divides by the number of elements. The shape stays as it is.
+
     With ``trainable = False`` the moving averages are used, and stay, while training too. Masked time steps do not
     count for the mean and variance of a batch.
 
     Args:
-        axis: the axis of the channels.
-        momentum: of the moving averages: ``moving = moving * momentum + batch * (1 - momentum)``.
-        epsilon: added to the variance.
-        center: whether beta is added.
-        scale: whether gamma is multiplied.
-        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: of the weights.
+        axis: the axis of the channels; the last one by default.
+        momentum: of the moving averages, 0.99 by default: ``moving = moving * momentum + batch * (1 - momentum)``.
+        epsilon: 1e-3 by default.
+        center: whether there is a beta; True by default.
+        scale: whether there is a gamma; True by default.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: "zeros", "ones",
+            "zeros" and "ones" by default.
+        kwargs: see :class:`Layer`.
 
-    Weights: gamma, beta, moving_mean, moving_variance, each (channels,).
+    Weights: gamma, beta, moving_mean, moving_variance, each (channels,); the latter two are not trained.
+
+    Raises:
+        ValueError: (at the call) there is no such axis.
+
+    Example:
+        >>> layer = dlbd.layers.BatchNormalization(epsilon=0.0)
+        >>> layer([[1.0], [3.0]], training=True).numpy().tolist()
+        [[-1.0], [1.0]]
+        >>> layer([[1.0], [3.0]]).shape, [w.name for w in layer.weights]
+        ((2, 1), ['gamma', 'beta', 'moving_mean', 'moving_variance'])
     """
 
     supports_masking = True
@@ -100,14 +115,25 @@ class BatchNormalization(Layer):
 class LayerNormalization(Layer):
     """Normalizes each sample by its own mean and variance.
 
+    ``gamma (x - mean) / sqrt(variance + epsilon) + beta`` with the biased variance (Ba et al., 2016). The shape stays
+    as it is.
+
     Args:
-        axis: the axis or axes that are normalized together.
-        epsilon: added to the variance.
-        center: whether beta is added.
-        scale: whether gamma is multiplied.
-        beta_initializer, gamma_initializer: of the weights.
+        axis: the axis or axes that are normalized together; the last one by default.
+        epsilon: 1e-3 by default.
+        center: whether there is a beta; True by default.
+        scale: whether there is a gamma; True by default.
+        beta_initializer, gamma_initializer: "zeros" and "ones" by default.
+        kwargs: see :class:`Layer`.
 
     Weights: gamma, beta, each with the sizes of ``axis``.
+
+    Raises:
+        ValueError: (at the call) there is no such axis.
+
+    Example:
+        >>> dlbd.layers.LayerNormalization(epsilon=0.0)([[1.0, 3.0], [7.0, 5.0]]).numpy().tolist()
+        [[-1.0, 1.0], [1.0, -1.0]]
     """
 
     supports_masking = True

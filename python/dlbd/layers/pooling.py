@@ -40,12 +40,23 @@ class MaxPooling2D(_Pooling2D):
     """The largest value of each window; the first one if several are equal, and NaN wins.
 
     Args:
-        pool_size: height and width of the window, or one integer for both.
+        pool_size: height and width of the window, or one integer for both; 2 by default.
         strides: step of the window; ``pool_size`` by default.
-        padding: "valid" (none) or "same" (with -inf).
-        data_format: "channels_last" or None.
+        padding: "valid" (none, the default) or "same" (with -inf).
+        data_format: "channels_last" or None, which is the same.
+        kwargs: see :class:`Layer`.
 
-    Input (batch, height, width, channels), output (batch, new height, new width, channels).
+    Input (batch, height, width, channels), output (batch, new height, new width, channels): per axis of n elements,
+    with window k and stride s, floor((n - k) / s) + 1 for "valid" and ceil(n / s) for "same".
+
+    Raises:
+        ValueError: an argument is out of place, or (at the call) the input has not four axes or the window does not
+            fit.
+
+    Example:
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> dlbd.layers.MaxPooling2D(2)(image).numpy().reshape(2, 2).tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
     """
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -56,12 +67,23 @@ class AveragePooling2D(_Pooling2D):
     """The mean of each window; padding does not count.
 
     Args:
-        pool_size: height and width of the window, or one integer for both.
+        pool_size: height and width of the window, or one integer for both; 2 by default.
         strides: step of the window; ``pool_size`` by default.
-        padding: "valid" (none) or "same".
-        data_format: "channels_last" or None.
+        padding: "valid" (none, the default) or "same".
+        data_format: "channels_last" or None, which is the same.
+        kwargs: see :class:`Layer`.
 
-    Input (batch, height, width, channels), output (batch, new height, new width, channels).
+    Input (batch, height, width, channels), output (batch, new height, new width, channels): per axis of n elements,
+    with window k and stride s, floor((n - k) / s) + 1 for "valid" and ceil(n / s) for "same".
+
+    Raises:
+        ValueError: an argument is out of place, or (at the call) the input has not four axes or the window does not
+            fit.
+
+    Example:
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> dlbd.layers.AveragePooling2D(2)(image).numpy().reshape(2, 2).tolist()
+        [[2.5, 4.5], [10.5, 12.5]]
     """
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -84,8 +106,17 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
     """The mean over height and width: (batch, height, width, channels) to (batch, channels).
 
     Args:
-        data_format: "channels_last" or None.
-        keepdims: keep height and width as axes of length 1.
+        data_format: "channels_last" or None, which is the same.
+        keepdims: keep height and width as axes of length 1; False by default.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: (at the call) the input has not four axes.
+
+    Example:
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> dlbd.layers.GlobalAveragePooling2D()(image).numpy().tolist()
+        [[7.5]]
     """
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -96,8 +127,17 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
     """The largest value over height and width: (batch, height, width, channels) to (batch, channels).
 
     Args:
-        data_format: "channels_last" or None.
-        keepdims: keep height and width as axes of length 1.
+        data_format: "channels_last" or None, which is the same.
+        keepdims: keep height and width as axes of length 1; False by default.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: (at the call) the input has not four axes.
+
+    Example:
+        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> dlbd.layers.GlobalMaxPooling2D(keepdims=True)(image).numpy().tolist()
+        [[[[15.0]]]]
     """
 
     def call(self, inputs: Tensor) -> Tensor:

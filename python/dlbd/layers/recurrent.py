@@ -191,7 +191,14 @@ class _Recurrent(Layer):
             backend.twin(new.array).assign(new.array, kept.array, False)
 
     def reset_state(self, states: Any = None) -> None:
-        """Forget what a stateful layer kept, or replace it by ``states``."""
+        """Forget what a stateful layer kept, or replace it by ``states``.
+
+        Args:
+            states: an array (batch, units), or a list of as many as there are states; None for zeros.
+
+        Raises:
+            ValueError: the layer is not stateful.
+        """
         if not self.stateful:
             raise ValueError(f"layer {self.name!r} is not stateful: it keeps nothing between calls")
         self._changed()
@@ -214,16 +221,18 @@ class _Recurrent(Layer):
 
 
 _COMMON = """
-        use_bias: whether there is a bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: of the weights.
-        dropout: fraction of the inputs dropped while training, the same ones at every time step.
+        use_bias: whether there is a bias; True by default.
+        kernel_initializer, recurrent_initializer, bias_initializer: "glorot_uniform", "orthogonal" and "zeros" by
+            default.
+        dropout: fraction of the inputs dropped while training, the same ones at every time step; 0 by default.
         recurrent_dropout: likewise of the state; runs step by step, without the fused kernel.
         return_sequences: give the output of every time step, (batch, time, units), instead of the last.
         return_state: give the last state(s) as well.
         go_backwards: read the sequence from its end; outputs are in that order.
         stateful: start from the state in which the previous batch ended; ``reset_state()`` forgets it.
         unroll: accepted; changes nothing.
-        seed: of the dropout."""
+        seed: of the dropout.
+        kwargs: ``zero_output_for_mask=True`` gives zeros for masked steps; others see :class:`Layer`."""
 
 
 class SimpleRNN(_Recurrent):
@@ -231,9 +240,23 @@ class SimpleRNN(_Recurrent):
 
     Args:
         units: size of the state.
-        activation: name or function.{common}
+        activation: name or function; the kernel has "tanh" (the default) and "relu", others run step by step.{common}
 
-    Called with ``initial_state=`` (batch, units) and ``mask=`` (batch, time) if wanted.
+    Input (batch, time, features); output (batch, units), or (batch, time, units) with ``return_sequences``, followed
+    by the last state with ``return_state``. Options of the call: ``initial_state``, (batch, units), zeros
+    by default, and ``mask``, bool, (batch, time): where it is False the state and the output stay as they were.
+
+    Weights: kernel (features, units), recurrent_kernel (units, units), bias (units,).
+
+    Raises:
+        ValueError: an argument is out of place, or (at the call) an input, state or mask has a shape that does not fit.
+
+    Example:
+        >>> layer = dlbd.layers.SimpleRNN(
+        ...     1, "relu", kernel_initializer="ones", recurrent_initializer="ones", return_sequences=True
+        ... )
+        >>> layer([[[1.0], [2.0], [3.0]]]).numpy().tolist()  # running sums
+        [[[1.0], [3.0], [6.0]]]
     """
 
     def __init__(
@@ -268,16 +291,32 @@ class SimpleRNN(_Recurrent):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory. Gates lie in the order i, f, c, o.
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate: Gers et al., 2000)::
+
+        i, f, o = sigmoid(x @ kernel_ifo + h @ recurrent_kernel_ifo + bias_ifo)
+        c = f c + i tanh(x @ kernel_c + h @ recurrent_kernel_c + bias_c)
+        h = o tanh(c)
 
     Args:
         units: size of the states h and c.
-        activation: of the candidate and the output; the kernel has "tanh", others run step by step.
-        recurrent_activation: of the gates; the kernel has "sigmoid", others run step by step.
-        unit_forget_bias: start the forget gate's bias at one.{common}
+        activation: of the candidate and the output; the kernel has "tanh" (the default), others run step by step.
+        recurrent_activation: of the gates; the kernel has "sigmoid" (the default), others run step by step.
+        unit_forget_bias: start the forget gate's bias at one; True by default.{common}
 
-    Called with ``initial_state=[h, c]``, each (batch, units), and ``mask=`` (batch, time) if wanted.
-    Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units).
+    Input (batch, time, features); output (batch, units), or (batch, time, units) with ``return_sequences``, followed
+    by the last states h and c with ``return_state``. Options of the call: ``initial_state=[h, c]``, each (batch, units),
+    zeros by default, and ``mask``, bool, (batch, time): where it is False states and output stay as they were.
+
+    Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units,), the gates in the order
+    i, f, c, o.
+
+    Raises:
+        ValueError: an argument is out of place, or (at the call) an input, state or mask has a shape that does not fit.
+
+    Example:
+        >>> y, h, c = dlbd.layers.LSTM(4, return_sequences=True, return_state=True)(np.ones((2, 5, 3)))
+        >>> y.shape, h.shape, c.shape
+        ((2, 5, 4), (2, 4), (2, 4))
     """
 
     states_kept = 2
@@ -330,16 +369,32 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Gated recurrent unit. Gates lie in the order z, r, h; ``h = z * h + (1 - z) * candidate``.
+    """Gated recurrent unit (Cho et al., 2014)::
+
+        z, r = sigmoid(x @ kernel_zr + h @ recurrent_kernel_zr + bias_zr)
+        candidate = tanh(x @ kernel_h + bias_h + r (h @ recurrent_kernel_h + recurrent_bias_h))
+        h = z h + (1 - z) candidate
 
     Args:
         units: size of the state.
-        activation: of the candidate; the kernel has "tanh", others run step by step.
-        recurrent_activation: of the gates; the kernel has "sigmoid", others run step by step.
-        reset_after: apply the reset gate after the recurrent product (the bias is then (2, 3 units)) or before.{common}
+        activation: of the candidate; the kernel has "tanh" (the default), others run step by step.
+        recurrent_activation: of the gates; the kernel has "sigmoid" (the default), others run step by step.
+        reset_after: True (the default) is the form above; False applies r to h before the product, and there is one
+            bias.{common}
 
-    Called with ``initial_state=`` (batch, units) and ``mask=`` (batch, time) if wanted.
-    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias.
+    Input (batch, time, features); output (batch, units), or (batch, time, units) with ``return_sequences``, followed
+    by the last state with ``return_state``. Options of the call: ``initial_state``, (batch, units), zeros
+    by default, and ``mask``, bool, (batch, time): where it is False the state and the output stay as they were.
+
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units), of input and state, or
+    (3 units,) without ``reset_after``; the gates in the order z, r, h.
+
+    Raises:
+        ValueError: an argument is out of place, or (at the call) an input, state or mask has a shape that does not fit.
+
+    Example:
+        >>> dlbd.layers.GRU(4)(np.ones((2, 5, 3))).shape
+        (2, 4)
     """
 
     gates = 3

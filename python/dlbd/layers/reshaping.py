@@ -14,7 +14,16 @@ from dlbd.tensor import Tensor
 
 
 class Flatten(Layer):
-    """(batch, ...) to (batch, everything else). A batch of numbers (batch,) becomes (batch, 1)."""
+    """(batch, ...) to (batch, everything else), without a copy. A batch of numbers (batch,) becomes (batch, 1).
+
+    Args:
+        data_format: "channels_last" or None, which is the same.
+        kwargs: see :class:`Layer`.
+
+    Example:
+        >>> dlbd.layers.Flatten()(np.ones((2, 3, 4))).shape
+        (2, 12)
+    """
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -29,10 +38,18 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """(batch, ...) to (batch, *target_shape).
+    """(batch, ...) to (batch, *target_shape), without a copy.
 
     Args:
         target_shape: shape of one sample; one size may be -1 and is computed.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: ``target_shape`` is no shape, or (at the call) the samples have another number of elements.
+
+    Example:
+        >>> dlbd.layers.Reshape((2, -1))(np.ones((5, 3, 4))).shape
+        (5, 2, 6)
     """
 
     def __init__(self, target_shape: Sequence[int] | int, **kwargs: Any) -> None:
