@@ -304,8 +304,9 @@ class LSTM(_Recurrent):
         unit_forget_bias: start the forget gate's bias at one; True by default.{common}
 
     Input (batch, time, features); output (batch, units), or (batch, time, units) with ``return_sequences``, followed
-    by the last states h and c with ``return_state``. Options of the call: ``initial_state=[h, c]``, each (batch, units),
-    zeros by default, and ``mask``, bool, (batch, time): where it is False states and output stay as they were.
+    by the last states h and c with ``return_state``. Options of the call: ``initial_state=[h, c]``, each
+    (batch, units), zeros by default, and ``mask``, bool, (batch, time): where it is False states and output stay as
+    they were.
 
     Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units,), the gates in the order
     i, f, c, o.
