@@ -28,13 +28,13 @@ def dot_product_attention(
     scale: float | None = None,
     is_causal: bool = False,
 ) -> Tensor:
-    """``softmax(scale * query @ key^T + bias, where mask) @ value``, head by head.
+    """``softmax(scale * query @ key^T + bias, where mask) @ value``, head by head (Vaswani et al. 2017).
 
     The scores are computed block by block and never stored, so the memory grows with the lengths, not their product.
     A query that may see no key gives zeros, and zero gradients.
 
     Args:
-        query: (B, Tq, heads, D).
+        query: (B, Tq, heads, D), float; integers are taken as float32.
         key: (B, Tk, heads, D).
         value: (B, Tk, heads, Dv).
         bias: added to the scores; broadcasts to (B, heads, Tq, Tk).
@@ -44,6 +44,19 @@ def dot_product_attention(
 
     Returns:
         (B, Tq, heads, Dv).
+
+    Raises:
+        ValueError: shapes do not fit, or ``bias`` or ``mask`` does not broadcast.
+        TypeError: query, key, value and bias differ in dtype, or the mask is float.
+
+    Example:
+        Equal scores give the mean of the values that a query sees:
+
+        >>> zeros, value = np.zeros((1, 3, 1, 4)), np.array([1.0, 3.0, 8.0]).reshape(1, 3, 1, 1)
+        >>> dlbd.ops.dot_product_attention(zeros, zeros, value, is_causal=True).numpy().ravel().round(4)
+        array([1., 2., 4.], dtype=float32)
+        >>> dlbd.ops.dot_product_attention(zeros, zeros, value, mask=[True, True, False]).numpy().ravel().round(4)
+        array([2., 2., 2.], dtype=float32)
     """
     q, k, v = as_float(query), as_float(key), as_float(value)
     shape = _shape(q, k, v, is_causal)

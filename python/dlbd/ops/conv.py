@@ -114,12 +114,22 @@ def conv(
         activation: None, "linear", "relu", "leaky_relu", "sigmoid", "tanh", "elu" or "softplus".
 
     Returns:
-        (batch, spatial..., filters).
+        (batch, spatial..., filters); "valid" gives ceil((size - (kernel - 1) * dilation) / stride) per axis.
+
+    Raises:
+        ValueError: shapes, strides or groups do not fit, the kernel is larger than ``x``, or another padding, layout or
+            activation.
+        TypeError: ``x``, ``kernel`` and ``bias`` differ in dtype, or a stride is no integer.
 
     Example:
-        >>> import dlbd, numpy as np
-        >>> dlbd.ops.conv(np.ones((1, 5, 5, 1)), np.ones((3, 3, 1, 2)), padding="same").shape
-        (1, 5, 5, 2)
+        >>> slope = np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1)
+        >>> x = np.array([0.0, 1.0, 4.0, 9.0, 16.0]).reshape(1, 5, 1)
+        >>> dlbd.ops.conv(x, slope).numpy().ravel()
+        array([ 4.,  8., 12.], dtype=float32)
+        >>> dlbd.ops.conv(x, slope, strides=2, padding="same").numpy().ravel()
+        array([ 1.,  8., -9.], dtype=float32)
+        >>> dlbd.ops.conv(np.ones((1, 28, 28, 3)), np.ones((5, 5, 3, 8)), strides=(2, 1)).shape
+        (1, 12, 24, 8)
     """
     padding = check_layout("conv", padding, data_format)
     act = fused_activation("conv", activation)
@@ -186,6 +196,14 @@ def conv_transpose(
 
     Returns:
         (batch, spatial..., filters).
+
+    Raises:
+        ValueError, TypeError: as :func:`conv`; also for an ``output_padding`` that is not less than the stride.
+
+    Example:
+        >>> kernel = np.array([1.0, 10.0, 100.0]).reshape(3, 1, 1)
+        >>> dlbd.ops.conv_transpose(np.array([[[1.0], [2.0]]]), kernel, strides=2).numpy().ravel()
+        array([  1.,  10., 102.,  20., 200.], dtype=float32)
     """
     op = "conv_transpose"
     padding = check_layout(op, padding, data_format)

@@ -16,7 +16,22 @@ _host = np.zeros(0, FLOAT32)
 
 
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tensor:
-    """A new array of one value, float32 unless ``dtype`` says otherwise."""
+    """A new array of one value.
+
+    Args:
+        shape: the sizes; an integer for one dimension, () for none.
+        fill_value: a number.
+        dtype: float32 unless given; an integer dtype truncates the value.
+
+    Raises:
+        ValueError: a size is negative.
+        TypeError: a dtype that the kernels do not take.
+
+    Example:
+        >>> dlbd.ops.full((2, 3), 0.5).numpy()
+        array([[0.5, 0.5, 0.5],
+               [0.5, 0.5, 0.5]], dtype=float32)
+    """
     sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     y = backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype), _host)
     backend.twin(y).fill(float(fill_value), y)
@@ -24,17 +39,33 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None) -> Tensor:
-    """A new array of zeros."""
+    """A new array of zeros, float32 unless ``dtype`` says otherwise. ``shape`` is as in :func:`full`.
+
+    Example:
+        >>> dlbd.ops.zeros((2, 3)).numpy()
+        array([[0., 0., 0.],
+               [0., 0., 0.]], dtype=float32)
+    """
     return full(shape, 0.0, dtype)
 
 
 def ones(shape: int | Sequence[int], dtype: Any = None) -> Tensor:
-    """A new array of ones."""
+    """A new array of ones, float32 unless ``dtype`` says otherwise. ``shape`` is as in :func:`full`.
+
+    Example:
+        >>> dlbd.ops.ones(3, "uint8").numpy()
+        array([1, 1, 1], dtype=uint8)
+    """
     return full(shape, 1.0, dtype)
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """A new array of one value with the shape of ``x``, and its dtype unless given."""
+    """A new array of one value with the shape of ``x``, and its dtype unless given.
+
+    Example:
+        >>> dlbd.ops.full_like([[1.0, 2.0]], 7).numpy()
+        array([[7., 7.]], dtype=float32)
+    """
     a = as_tensor(x).array
     y = backend.empty(a.shape, a.dtype if dtype is None else np.dtype(dtype), a)
     backend.twin(y).fill(float(fill_value), y)
@@ -42,19 +73,41 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:
-    """Zeros with the shape of ``x``."""
+    """Zeros with the shape of ``x``, and its dtype unless given.
+
+    Example:
+        >>> dlbd.ops.zeros_like([True, True]).numpy()
+        array([False, False])
+    """
     return full_like(x, 0.0, dtype)
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:
-    """Ones with the shape of ``x``."""
+    """Ones with the shape of ``x``, and its dtype unless given.
+
+    Example:
+        >>> dlbd.ops.ones_like([[5.0, 6.0]], dtype="uint8").numpy()
+        array([[1, 1]], dtype=uint8)
+    """
     return full_like(x, 1.0, dtype)
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
     """Numbers from ``start`` (0 when only one bound is given) up to, not including, ``stop``.
 
-    int32 when all of them are integers, else float32, unless ``dtype`` says otherwise.
+    Args:
+        start, stop: the bounds.
+        step: the distance, 1 unless given; may be negative.
+        dtype: int32 when all of them are integers, else float32, unless given.
+
+    Raises:
+        ZeroDivisionError: ``step`` is zero.
+
+    Example:
+        >>> dlbd.ops.arange(5, 0, -2).numpy().tolist()
+        [5, 3, 1]
+        >>> dlbd.ops.arange(0.0, 1.0, 0.25).numpy()
+        array([0.  , 0.25, 0.5 , 0.75], dtype=float32)
     """
     if stop is None:
         start, stop = 0, start
@@ -65,12 +118,40 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Tensor:
-    """``num`` numbers at equal distances."""
+    """``num`` numbers at equal distances from ``start`` to ``stop``.
+
+    Args:
+        start, stop: the bounds.
+        num: how many numbers.
+        endpoint: whether ``stop`` is the last of them, or the first that is left out.
+        dtype: float32 unless given.
+
+    Returns:
+        (num,).
+
+    Example:
+        >>> dlbd.ops.linspace(0, 1, 5).numpy()
+        array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+        >>> dlbd.ops.linspace(0, 1, 4, endpoint=False).numpy()
+        array([0.  , 0.25, 0.5 , 0.75], dtype=float32)
+    """
     return Tensor(as_array(np.linspace(start, stop, num, endpoint), FLOAT32 if dtype is None else dtype))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
-    """Ones on the k-th diagonal of an N x M matrix, zeros elsewhere."""
+    """Ones on the k-th diagonal of an N x M matrix, zeros elsewhere.
+
+    Args:
+        N: rows.
+        M: columns; N unless given.
+        k: which diagonal: above the main one if positive, below if negative.
+        dtype: float32 unless given.
+
+    Example:
+        >>> dlbd.ops.eye(2, 3, k=1).numpy()
+        array([[0., 1., 0.],
+               [0., 0., 1.]], dtype=float32)
+    """
     return Tensor(as_array(np.eye(N, M, k), FLOAT32 if dtype is None else dtype))
 
 
@@ -78,27 +159,63 @@ identity = eye
 
 
 def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
-    """``x`` as a tensor, of this dtype if given; not copied unless it must be."""
+    """``x`` as a tensor, of this dtype if given. A tensor of that dtype is returned itself.
+
+    Without ``dtype`` floats become float32; int32, int64, uint8 and bool stay; other integers become int64. A NumPy
+    array that needs no conversion is not copied: the tensor shares its memory.
+
+    Args:
+        x: a tensor, an array (NumPy, or anything with ``__dlpack__``), a number or nested lists of numbers.
+        dtype: float32, float64, int32, int64, uint8 or bool.
+
+    Raises:
+        TypeError: complex numbers, text or objects, or a dtype that the kernels do not take.
+
+    Example:
+        >>> x = np.array([1.5, 2.5])
+        >>> x.dtype, dlbd.ops.convert_to_tensor(x).dtype, dlbd.ops.convert_to_tensor(x, "float64").dtype
+        (dtype('float64'), dtype('float32'), dtype('float64'))
+    """
     if isinstance(x, Tensor):
         return x if dtype is None else cast_to(x, np.dtype(dtype))
     return as_tensor(x, dtype)
 
 
 def convert_to_numpy(x: Any) -> Any:
-    """``x`` as a NumPy array; of a tensor, a read-only view."""
+    """``x`` as a NumPy array; of a tensor, a read-only view without a copy.
+
+    Example:
+        >>> dlbd.ops.convert_to_numpy(dlbd.ops.ones(2) / 2)
+        array([0.5, 0.5], dtype=float32)
+    """
     return np.asarray(x)
 
 
 def shape(x: Any) -> tuple[int, ...]:
-    """The sizes of ``x``."""
+    """The sizes of ``x``, as a tuple of integers.
+
+    Example:
+        >>> dlbd.ops.shape([[1, 2, 3], [4, 5, 6]])
+        (2, 3)
+    """
     return as_tensor(x).shape
 
 
 def ndim(x: Any) -> int:
-    """The number of dimensions of ``x``."""
+    """The number of dimensions of ``x``.
+
+    Example:
+        >>> dlbd.ops.ndim([[1, 2, 3], [4, 5, 6]])
+        2
+    """
     return as_tensor(x).ndim
 
 
 def size(x: Any) -> int:
-    """The number of elements of ``x``."""
+    """The number of elements of ``x``.
+
+    Example:
+        >>> dlbd.ops.size([[1, 2, 3], [4, 5, 6]])
+        6
+    """
     return as_tensor(x).size

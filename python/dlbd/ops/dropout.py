@@ -21,11 +21,24 @@ def dropout(x: Any, rate: float, counter: Tensor, noise_shape: Sequence[int | No
     """Set elements to 0 at random and scale the others by ``1 / (1 - rate)`` (Srivastava et al. 2014).
 
     Args:
-        x: float.
+        x: float; integers are taken as float32.
         rate: the probability that an element is dropped, from 0 to 1.
         counter: int64 (2,): a seed and where its stream of random numbers (Philox 4x32-10) stands; advanced by each
             call, so that a repeated or replayed call draws another mask.
         noise_shape: x's shape, with 1 where one random decision serves a whole dimension; None means x's size.
+
+    Returns:
+        The shape of ``x``. The gradient passes the same mask.
+
+    Raises:
+        ValueError: a rate outside of [0, 1], or a ``noise_shape`` that does not fit.
+        TypeError: a counter of another kind.
+
+    Example:
+        >>> counter = dlbd.Variable([7, 0], dtype="int64", trainable=False)
+        >>> y = dlbd.ops.dropout(np.ones(1000), 0.2, counter).numpy()
+        >>> np.unique(y), bool(0.7 < np.mean(y > 0) < 0.9)
+        (array([0.  , 1.25], dtype=float32), True)
     """
     x = as_float(x)
     if not 0 <= rate <= 1:

@@ -20,11 +20,21 @@ def embedding(indices: Any, table: Any) -> Tensor:
     """``table[indices]``, row by row.
 
     Args:
-        indices: integers of any shape, in ``[0, V)``; one outside raises ValueError that names it.
+        indices: integers of any shape, in ``[0, V)``.
         table: (V, E), float.
 
     Returns:
-        (*indices.shape, E).
+        (*indices.shape, E). In the gradient the uses of a row add up, in their order.
+
+    Raises:
+        ValueError: an index out of range, which the message names, or a table that is no matrix.
+        TypeError: indices that are no integers.
+
+    Example:
+        >>> table = np.array([[0.0, 0.5], [1.0, 1.5], [2.0, 2.5]])
+        >>> dlbd.ops.embedding([[2, 0]], table).numpy()
+        array([[[2. , 2.5],
+                [0. , 0.5]]], dtype=float32)
     """
     i, t = as_tensor(indices), as_float(table)
     if i.dtype not in (INT32, INT64, UINT8):

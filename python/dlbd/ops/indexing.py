@@ -87,7 +87,15 @@ slice_ = builtins.slice
 
 
 def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """The part of ``inputs`` with this shape that starts at these positions."""
+    """The part of ``inputs`` that starts at these positions and has this shape: one number per axis in each.
+
+    Raises:
+        ValueError: the part does not lie inside of ``inputs``, or not every axis has its numbers.
+
+    Example:
+        >>> dlbd.ops.slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2)).numpy().tolist()
+        [[2, 3], [5, 6]]
+    """
     x = as_tensor(inputs)
     starts, sizes = [int(i) for i in start_indices], [int(n) for n in shape]
     if len(starts) != x.ndim or len(sizes) != x.ndim:
@@ -109,9 +117,23 @@ def _positions(op: str, indices: Any) -> Tensor:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The parts of ``x`` at these positions along an axis, or of the flattened ``x``.
+    """The parts of ``x`` at these positions along an axis.
 
-    Positions from -n to -1 count from the end; any other outside of [0, n) is a ValueError.
+    Args:
+        x: any dtype.
+        indices: integers of any shape; -n to -1 count from the end.
+        axis: where the positions count; in the flattened ``x`` unless given.
+
+    Returns:
+        The shape of ``x`` with that of ``indices`` in place of the axis. Positions taken twice add up in the gradient.
+
+    Raises:
+        ValueError: a position outside of [-n, n).
+        TypeError: positions that are no integers.
+
+    Example:
+        >>> dlbd.ops.take([[1, 2], [3, 4], [5, 6]], [2, 0, -1], axis=0).numpy().tolist()
+        [[5, 6], [1, 2], [5, 6]]
     """
     x = as_tensor(x)
     if axis is None:
@@ -124,7 +146,25 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """``y[..., j, ...] = x[..., indices[..., j, ...], ...]``: positions of their own for every line along the axis."""
+    """``y[..., j, ...] = x[..., indices[..., j, ...], ...]``: positions of their own for every line along the axis.
+
+    Args:
+        x: any dtype.
+        indices: integers; -n to -1 count from the end. The sizes of ``x``, except along the axis.
+        axis: where the positions count; in the flattened ``x`` unless given.
+
+    Returns:
+        The shape of ``indices``.
+
+    Raises:
+        ValueError: a position outside of [-n, n), or sizes that do not agree.
+        TypeError: positions that are no integers.
+
+    Example:
+        >>> x = np.array([[30, 10, 20], [4, 6, 5]])
+        >>> dlbd.ops.take_along_axis(x, [[1, 0], [2, 2]], axis=1).numpy().tolist()
+        [[10, 30], [5, 5]]
+    """
     x = as_tensor(x)
     chosen = _positions("take_along_axis", indices)
     if axis is None:
@@ -157,7 +197,20 @@ def _gathered_gradient(
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Tensor:
-    """1 at the position that ``x`` names along a new axis, 0 elsewhere; all 0 for positions outside of the range."""
+    """1 at the position that ``x`` names along a new axis, 0 elsewhere.
+
+    Args:
+        x: class numbers of any shape; one outside of [0, num_classes) gives zeros only.
+        num_classes: the size of the new axis.
+        axis: its position in the result.
+        dtype: float32 unless given.
+
+    Example:
+        >>> dlbd.ops.one_hot([2, 0, -1], 3).numpy()
+        array([[0., 0., 1.],
+               [1., 0., 0.],
+               [0., 0., 0.]], dtype=float32)
+    """
     from dlbd.ops.compare import equal
 
     x = as_tensor(x)

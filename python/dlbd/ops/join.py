@@ -27,7 +27,22 @@ def _of_one_dtype(op: str, xs: Any) -> list[Tensor]:
 
 
 def concatenate(xs: Any, axis: int = 0) -> Tensor:
-    """The arrays one after the other along an axis; all other sizes must agree."""
+    """The arrays one after the other along an axis.
+
+    Args:
+        xs: at least one array; all sizes but that of ``axis`` must agree. They meet in the widest dtype.
+        axis: where they follow each other.
+
+    Raises:
+        ValueError: no array, other sizes, or no such axis.
+
+    Example:
+        >>> dlbd.ops.concatenate([[[1, 2]], [[3, 4], [5, 6]]]).numpy().tolist()
+        [[1, 2], [3, 4], [5, 6]]
+        >>> dlbd.ops.concatenate([[[1], [2]], [[0.5], [0.25]]], axis=-1).numpy()
+        array([[1.  , 0.5 ],
+               [2.  , 0.25]], dtype=float32)
+    """
     tensors = _of_one_dtype("concatenate", xs)
     first = tensors[0].array
     ndim = first.ndim
@@ -69,7 +84,19 @@ def _concatenate_gradient(grads: Gradients, tensors: list[Tensor], regions: list
 
 
 def stack(x: Any, axis: int = 0) -> Tensor:
-    """Arrays of one shape, joined along a new axis."""
+    """Arrays of one shape, joined along a new axis.
+
+    Args:
+        x: at least one array. They meet in the widest dtype.
+        axis: the position of the new axis in the result.
+
+    Raises:
+        ValueError: no array, or different shapes.
+
+    Example:
+        >>> dlbd.ops.stack([[1, 2], [3, 4]], axis=1).numpy().tolist()
+        [[1, 3], [2, 4]]
+    """
     tensors = _of_one_dtype("stack", x)
     shape = tensors[0].shape
     for t in tensors:
@@ -82,7 +109,22 @@ def stack(x: Any, axis: int = 0) -> Tensor:
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """Equal parts along an axis, or the parts between these positions."""
+    """The parts of ``x`` along an axis, copied.
+
+    Args:
+        x: at least one dimension.
+        indices_or_sections: how many equal parts, or the positions where a new part begins.
+        axis: the axis that is cut.
+
+    Raises:
+        ValueError: the axis does not divide into that many parts, or does not exist.
+
+    Example:
+        >>> [part.numpy().tolist() for part in dlbd.ops.split([1, 2, 3, 4], 2)]
+        [[1, 2], [3, 4]]
+        >>> [part.numpy().tolist() for part in dlbd.ops.split([1, 2, 3, 4], [1, 3])]
+        [[1], [2, 3], [4]]
+    """
     x = as_tensor(x)
     shape = x.shape
     axis = axis_of("split", axis, x.ndim, shape)
@@ -105,7 +147,20 @@ def part_of(x: Tensor, axis: int, begin: int, end: int) -> Tensor:
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
-    """The parts of size 1 along an axis, without that axis."""
+    """The parts of size 1 along an axis, without that axis: what :func:`stack` takes to give ``x``.
+
+    Args:
+        x: at least one dimension.
+        num: how many there are, if that is to be checked.
+        axis: the axis that is taken apart.
+
+    Raises:
+        ValueError: ``num`` is not the size of the axis, or there is no such axis.
+
+    Example:
+        >>> [part.numpy().tolist() for part in dlbd.ops.unstack([[1, 2], [3, 4]], axis=1)]
+        [[1, 3], [2, 4]]
+    """
     x = as_tensor(x)
     axis = axis_of("unstack", axis, x.ndim, x.shape)
     n = x.shape[axis]
@@ -118,7 +173,15 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
-    """``x`` repeated along the axes where it has size 1, or none, to this shape."""
+    """``x`` repeated along the axes where it has size 1, or none, to this shape. The gradient is summed over them.
+
+    Raises:
+        ValueError: another size of ``x`` differs from that of ``shape``.
+
+    Example:
+        >>> dlbd.ops.broadcast_to([[1], [2]], (2, 3)).numpy().tolist()
+        [[1, 1, 1], [2, 2, 2]]
+    """
     x = as_tensor(x)
     wanted = tuple(shape)
     if len(wanted) < x.ndim or any(d not in (1, n) for d, n in zip(x.shape[::-1], wanted[::-1], strict=False)):
@@ -148,7 +211,19 @@ def _repeated_gradient(grads: Gradients, size: Sizes, once: Sizes, x: Tensor, y:
 
 
 def tile(x: Any, repeats: int | Sequence[int]) -> Tensor:
-    """Copies of ``x`` side by side, as many along each axis as ``repeats`` says."""
+    """Copies of ``x`` side by side.
+
+    Args:
+        x: any shape and dtype.
+        repeats: how many along each axis; the last axes if there are fewer than ``x`` has, new first axes if more.
+
+    Raises:
+        ValueError: a count is negative.
+
+    Example:
+        >>> dlbd.ops.tile([[1, 2]], (2, 2)).numpy().tolist()
+        [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
     x = as_tensor(x)
     counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
     if any(r < 0 for r in counts):
@@ -163,7 +238,22 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Tensor:
 
 
 def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Each element (along an axis: each part) ``repeats`` times in a row, or each its own number of times."""
+    """Each element several times in a row.
+
+    Args:
+        x: any shape and dtype.
+        repeats: how often, or one count for each part along the axis.
+        axis: whose parts are repeated; of the flattened ``x`` unless given.
+
+    Raises:
+        ValueError: a negative count, or as many as fit neither way.
+
+    Example:
+        >>> dlbd.ops.repeat([[1, 2], [3, 4]], 2).numpy().tolist()
+        [1, 1, 2, 2, 3, 3, 4, 4]
+        >>> dlbd.ops.repeat([[1, 2], [3, 4]], [1, 2], axis=0).numpy().tolist()
+        [[1, 2], [3, 4], [3, 4]]
+    """
     x = as_tensor(x)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
@@ -190,9 +280,20 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
     """``x`` with a margin.
 
     Args:
+        x: any shape and dtype.
         pad_width: one number, one pair (before, after), or a pair per axis.
-        mode: "constant", "edge", "reflect" or "symmetric".
+        mode: what fills the margin: "constant", one value; "edge", the outermost value; "reflect", the values mirrored
+            at the outermost one; "symmetric", mirrored so that it occurs twice.
         constant_values: what "constant" fills with, 0 unless given.
+
+    Raises:
+        ValueError: a negative width, another mode, or ``constant_values`` with a mode that takes none.
+
+    Example:
+        >>> dlbd.ops.pad([1, 2, 3], (1, 2)).numpy().tolist()
+        [0, 1, 2, 3, 0, 0]
+        >>> dlbd.ops.pad([1, 2, 3], 2, mode="reflect").numpy().tolist()
+        [3, 2, 1, 2, 3, 2, 1]
     """
     x = as_tensor(x)
     shape = x.shape
@@ -236,7 +337,22 @@ def _pad_by_index(x: Tensor, widths: list[tuple[int, int]], mode: str) -> Tensor
 
 
 def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
-    """``x`` with its elements moved along axes; what leaves at one end enters at the other."""
+    """``x`` with its elements moved along axes; what leaves at one end enters at the other.
+
+    Args:
+        x: any shape and dtype.
+        shift: how far, one number or one per axis; negative: towards the front.
+        axis: an axis or several; the flattened ``x`` is rolled unless given.
+
+    Raises:
+        ValueError: several shifts without as many axes, or no such axis.
+
+    Example:
+        >>> dlbd.ops.roll([1, 2, 3, 4], 1).numpy().tolist()
+        [4, 1, 2, 3]
+        >>> dlbd.ops.roll([[1, 2, 3], [4, 5, 6]], -1, axis=1).numpy().tolist()
+        [[2, 3, 1], [5, 6, 4]]
+    """
     x = as_tensor(x)
     if axis is None:
         if not isinstance(shift, int):

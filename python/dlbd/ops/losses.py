@@ -34,17 +34,25 @@ class Rows(NamedTuple):
 def softmax_cross_entropy(
     labels: Any, logits: Any, *, sparse: bool, label_smoothing: float = 0.0, sample_weight: Any = None
 ) -> tuple[Tensor, Tensor]:
-    """Sum and count of -log softmax(logits)[label].
+    """Sum and count of ``-log softmax(logits)[label]`` over the samples.
 
     Args:
         labels: class numbers (...) if ``sparse``, else weights of the classes (..., C).
         logits: (..., C), float.
         sparse: which of the two ``labels`` are.
-        label_smoothing: dense labels become ``labels * (1 - s) + s / C``.
-        sample_weight: (...) or leading dimensions of it.
+        label_smoothing: dense labels become ``labels * (1 - s) + s / C`` (Szegedy et al. 2016).
+        sample_weight: factors of the losses; (...) or leading dimensions of it. They do not change the count.
+
+    Returns:
+        Two scalars in the dtype of ``logits``: the sum and how many samples there are. The gradient is that of the sum.
 
     Raises:
         ValueError: a label is not a whole number in [0, C), or shapes do not fit.
+
+    Example:
+        >>> total, count = dlbd.ops.softmax_cross_entropy([0, 1], [[0.0, 0.0], [0.0, 0.0]], sparse=True)
+        >>> round(float(total / count), 4)
+        0.6931
     """
     return sum_and_count(
         "softmax_cross_entropy", labels, logits, sparse=sparse, smoothing=label_smoothing, sample_weight=sample_weight
@@ -54,7 +62,19 @@ def softmax_cross_entropy(
 def categorical_cross_entropy(
     labels: Any, probabilities: Any, *, sparse: bool, label_smoothing: float = 0.0, sample_weight: Any = None
 ) -> tuple[Tensor, Tensor]:
-    """As :func:`softmax_cross_entropy`, from probabilities: normalised and clipped to [1e-7, 1 - 1e-7], as in Keras."""
+    """As :func:`softmax_cross_entropy`, from probabilities.
+
+    They are divided by their sum over the classes and clipped to [1e-7, 1 - 1e-7], as in Keras.
+
+    Args:
+        labels, sparse, label_smoothing, sample_weight: as there.
+        probabilities: (..., C), float.
+
+    Example:
+        >>> total, count = dlbd.ops.categorical_cross_entropy([1], [[0.75, 0.25]], sparse=True)
+        >>> round(float(total), 4), float(count)
+        (1.3863, 1.0)
+    """
     return sum_and_count(
         "categorical_cross_entropy",
         labels,
@@ -68,7 +88,25 @@ def categorical_cross_entropy(
 def sigmoid_cross_entropy(
     labels: Any, logits: Any, *, label_smoothing: float = 0.0, sample_weight: Any = None
 ) -> tuple[Tensor, Tensor]:
-    """Sum and count of the mean over the last axis of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x))."""
+    """Sum and count of the mean over the last axis of ``-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x))``.
+
+    Args:
+        labels: t, from 0 to 1; the shape of ``logits``, last dimensions of 1 aside.
+        logits: x, (..., n), float; each element is a sample if there is one dimension only.
+        label_smoothing: labels become ``labels * (1 - s) + s / 2``.
+        sample_weight: factors of the losses; (...) or leading dimensions of it. They do not change the count.
+
+    Returns:
+        Two scalars in the dtype of ``logits``: the sum and how many samples there are. The gradient is that of the sum.
+
+    Raises:
+        ValueError: shapes do not fit.
+
+    Example:
+        >>> total, count = dlbd.ops.sigmoid_cross_entropy([[1.0, 0.0], [1.0, 1.0]], [[0.0, 0.0], [50.0, 50.0]])
+        >>> round(float(total), 4), float(count)
+        (0.6931, 2.0)
+    """
     return sum_and_count(
         "sigmoid_cross_entropy", labels, logits, smoothing=label_smoothing, sample_weight=sample_weight
     )
@@ -77,19 +115,51 @@ def sigmoid_cross_entropy(
 def binary_cross_entropy(
     labels: Any, probabilities: Any, *, label_smoothing: float = 0.0, sample_weight: Any = None
 ) -> tuple[Tensor, Tensor]:
-    """As :func:`sigmoid_cross_entropy`, from probabilities, which are clipped to [1e-7, 1 - 1e-7] as in Keras."""
+    """As :func:`sigmoid_cross_entropy`, from probabilities, which are clipped to [1e-7, 1 - 1e-7] as in Keras.
+
+    Example:
+        >>> total, count = dlbd.ops.binary_cross_entropy([[1.0], [0.0]], [[0.5], [0.75]])
+        >>> round(float(total), 4), float(count)
+        (2.0794, 2.0)
+    """
     return sum_and_count(
         "binary_cross_entropy", labels, probabilities, smoothing=label_smoothing, sample_weight=sample_weight
     )
 
 
 def squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
-    """Sum and count of the mean over the last axis of (y_pred - y_true)^2."""
+    """Sum and count of the mean over the last axis of ``(y_pred - y_true)^2``.
+
+    Args:
+        y_true: the shape of ``y_pred``, last dimensions of 1 aside.
+        y_pred: (..., n), float; each element is a sample if there is one dimension only.
+        sample_weight: factors of the losses; (...) or leading dimensions of it. They do not change the count.
+
+    Returns:
+        Two scalars in the dtype of ``y_pred``: the sum and how many samples there are. The gradient is that of the sum,
+        with respect to both.
+
+    Raises:
+        ValueError: shapes do not fit.
+
+    Example:
+        >>> total, count = dlbd.ops.squared_error([[0.0, 2.0], [1.0, 1.0]], [[1.0, 4.0], [1.0, 1.0]])
+        >>> float(total), float(count)
+        (2.5, 2.0)
+    """
     return sum_and_count("squared", y_true, y_pred, sample_weight=sample_weight)
 
 
 def absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
-    """Sum and count of the mean over the last axis of |y_pred - y_true|."""
+    """Sum and count of the mean over the last axis of ``|y_pred - y_true|``; the gradient is zero where they are equal.
+
+    Arguments, result and errors are those of :func:`squared_error`.
+
+    Example:
+        >>> total, count = dlbd.ops.absolute_error([[0.0, 2.0]], [[1.0, 4.0]], sample_weight=[2.0])
+        >>> float(total), float(count)
+        (3.0, 1.0)
+    """
     return sum_and_count("absolute", y_true, y_pred, sample_weight=sample_weight)
 
 

@@ -70,12 +70,17 @@ def matmul(x1: Any, x2: Any) -> Tensor:
         x2: (..., K, N) or (K,).
 
     Returns:
-        (..., M, N), without M or N where an operand has one dimension.
+        (..., M, N), without M or N where an operand has one dimension; float64 if either is.
+
+    Raises:
+        ValueError: the two K differ, an operand is a scalar, or the leading dimensions do not broadcast together.
 
     Example:
-        >>> import numpy as np, dlbd
-        >>> dlbd.ops.matmul(np.ones((2, 3)), np.ones((3, 4))).shape
-        (2, 4)
+        >>> dlbd.ops.matmul([[1, 2], [3, 4]], [[0, 1], [1, 0]]).numpy()
+        array([[2., 1.],
+               [4., 3.]], dtype=float32)
+        >>> dlbd.ops.matmul(np.ones((5, 1, 2, 3)), np.ones((4, 3, 1))).shape
+        (5, 4, 2, 1)
     """
     a, b = as_float(x1), as_float(x2)
     left, right = a.array, b.array
@@ -139,6 +144,14 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: Any = None) -> Tens
 
     Returns:
         (..., N).
+
+    Raises:
+        ValueError: shapes do not fit, or another activation.
+        TypeError: ``x``, ``kernel`` and ``bias`` differ in dtype.
+
+    Example:
+        >>> dlbd.ops.dense([[1.0, -2.0]], [[1.0, 0.0], [1.0, 1.0]], bias=[4.0, 0.5], activation="relu").numpy()
+        array([[3., 0.]], dtype=float32)
     """
     act = fused_activation("dense", activation)
     x, w = as_float(x), as_float(kernel)

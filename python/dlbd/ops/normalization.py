@@ -39,14 +39,14 @@ def batch_normalization(
     training: bool = False,
     mask: Any = None,
 ) -> Tensor:
-    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, channel by channel.
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, channel by channel (Ioffe and Szegedy 2015).
 
     In training the mean and the (biased) variance are those of the batch, and the moving ones are updated in place:
     ``moving = moving * momentum + batch * (1 - momentum)``; an empty batch leaves them as they are. In inference the
     moving ones normalize.
 
     Args:
-        x: at least one dimension.
+        x: at least one dimension; integers are taken as float32.
         gamma: one factor per channel, or None for ones.
         beta: one offset per channel, or None for zeros.
         moving_mean: one value per channel.
@@ -56,6 +56,22 @@ def batch_normalization(
         epsilon: added to the variance.
         training: whether the batch normalizes, or the moving averages.
         mask: in training, what counts for the batch's mean and variance; the shape of ``x`` without its last axis.
+
+    Returns:
+        The shape of ``x``. In training the gradient passes through the batch's mean and variance.
+
+    Raises:
+        ValueError: a parameter without exactly one value per channel, a mask of another shape, or no such axis.
+        TypeError: a parameter of another dtype than ``x``.
+
+    Example:
+        >>> mean, variance = dlbd.Variable([0.0]), dlbd.Variable([1.0])
+        >>> x = [[1.0], [5.0]]
+        >>> dlbd.ops.batch_normalization(x, None, None, mean, variance, training=True, momentum=0.5).numpy().round(2)
+        array([[-1.],
+               [ 1.]], dtype=float32)
+        >>> mean.numpy(), variance.numpy()
+        (array([1.5], dtype=float32), array([2.5], dtype=float32))
     """
     x = as_float(x)
     sizes = x.shape
@@ -143,14 +159,26 @@ def _batch_normalization_gradient(
 
 
 def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3) -> Tensor:
-    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` with the mean and variance over ``axis``.
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, mean and variance over ``axis`` (Ba et al. 2016).
 
     Args:
-        x: at least one dimension.
+        x: at least one dimension; integers are taken as float32.
         gamma: factors with the sizes of ``axis`` in ascending order, or None for ones.
         beta: offsets of that shape, or None for zeros.
         axis: an axis or several.
-        epsilon: added to the variance.
+        epsilon: added to the (biased) variance.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        ValueError: a parameter of another shape, or axes that do not exist or are given twice.
+        TypeError: a parameter of another dtype than ``x``.
+
+    Example:
+        >>> dlbd.ops.layer_normalization([[1.0, 3.0], [0.0, 100.0]]).numpy().round(2)
+        array([[-1.,  1.],
+               [-1.,  1.]], dtype=float32)
     """
     x = as_float(x)
     sizes = x.shape

@@ -40,10 +40,17 @@ def max_pool(
         padding: "valid", or "same": output size ceil(size / stride); what lies outside counts as -inf.
         data_format: None or "channels_last".
 
+    Returns:
+        (batch, spatial..., channels); "valid" gives floor((size - pool_size) / stride) + 1 per axis.
+
+    Raises:
+        ValueError: the window does not fit into ``x``, or another padding or layout.
+
     Example:
-        >>> import dlbd, numpy as np
-        >>> dlbd.ops.max_pool(np.arange(4.0).reshape(1, 2, 2, 1), 2).numpy().item()
-        3.0
+        >>> x = np.array([[1, 5, 2], [3, 4, 0], [7, 6, 8]]).reshape(1, 3, 3, 1)
+        >>> dlbd.ops.max_pool(x, 2, strides=1).numpy().reshape(2, 2)
+        array([[5., 5.],
+               [7., 8.]], dtype=float32)
     """
     return _pool("max_pool", x, pool_size, strides, padding, data_format, False)
 
@@ -51,7 +58,14 @@ def max_pool(
 def average_pool(
     x: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Tensor:
-    """The mean of each window; what lies outside ``x`` is left out of sum and count. Arguments as :func:`max_pool`."""
+    """The mean of each window; what lies outside ``x`` is left out of sum and count.
+
+    Arguments, result and errors are those of :func:`max_pool`. The gradient spreads over the window in equal parts.
+
+    Example:
+        >>> dlbd.ops.average_pool(np.array([[[1.0], [3.0], [8.0]]]), 2, padding="same").numpy().ravel()
+        array([2., 8.], dtype=float32)
+    """
     return _pool("average_pool", x, pool_size, strides, padding, data_format, True)
 
 

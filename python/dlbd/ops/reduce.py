@@ -165,27 +165,67 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         x: numbers; bool and uint8 are summed as int32.
         axis: one axis, several, or None for all.
         keepdims: whether the axes stay, with size 1.
+
+    Returns:
+        ``x`` without the axes, in its dtype; integers wrap around, nothing sums to 0.
+
+    Raises:
+        ValueError: an axis does not exist or is given twice.
+
+    Example:
+        >>> dlbd.ops.sum([[1, 2], [3, 4]], axis=1, keepdims=True).numpy().tolist()
+        [[3], [7]]
+        >>> float(dlbd.ops.sum(np.full(100_000, 0.1, np.float32)))
+        10000.0
     """
     return _float_reduction("sum", "sum", _summable(x), axis, keepdims, False)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The mean along axes, float32 for integers; NaN of nothing."""
+    """The mean along axes, float32 for integers; NaN of nothing. Arguments as :func:`sum`.
+
+    Example:
+        >>> dlbd.ops.mean([[1, 2], [3, 5]], axis=0).numpy()
+        array([2. , 3.5], dtype=float32)
+    """
     return _float_reduction("mean", "sum", as_float(x), axis, keepdims, True)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The product along axes."""
+    """The product along axes, 1 of nothing; dtypes and arguments as :func:`sum`. The gradient is right at zeros too.
+
+    Example:
+        >>> dlbd.ops.prod([[1, 2], [3, 4]], axis=0).numpy().tolist()
+        [3, 8]
+    """
     return _float_reduction("prod", "prod", _summable(x), axis, keepdims, False)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest value along axes; NaN propagates. Ties share the gradient in equal parts."""
+    """The largest value along axes; NaN propagates. Ties share the gradient in equal parts.
+
+    Args:
+        x: any dtype, which stays.
+        axis: one axis, several, or None for all.
+        keepdims: whether the axes stay, with size 1.
+
+    Raises:
+        ValueError: there is nothing to choose from, or an axis does not exist.
+
+    Example:
+        >>> dlbd.ops.max([[1.0, 5.0], [np.nan, 4.0]], axis=1).numpy()
+        array([ 5., nan], dtype=float32)
+    """
     return _float_reduction("max", "max", as_tensor(x), axis, keepdims, False)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest value along axes; NaN propagates. Ties share the gradient in equal parts."""
+    """The smallest value along axes; NaN propagates. Ties share the gradient in equal parts. Arguments as :func:`max`.
+
+    Example:
+        >>> dlbd.ops.min([[1.0, 5.0], [np.nan, 4.0]], axis=1).numpy()
+        array([ 1., nan], dtype=float32)
+    """
     return _float_reduction("min", "min", as_tensor(x), axis, keepdims, False)
 
 
@@ -204,12 +244,22 @@ def _truth(op: str, kind: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether any value along axes is not zero."""
+    """Whether any value along axes is not zero, as bool; NaN is not zero, of nothing False. Arguments as :func:`sum`.
+
+    Example:
+        >>> dlbd.ops.any([[0, 1], [0, 0]], axis=1).numpy()
+        array([ True, False])
+    """
     return _truth("any", "max", x, axis, keepdims)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether no value along axes is zero."""
+    """Whether no value along axes is zero, as bool; NaN is not zero, of nothing True. Arguments as :func:`sum`.
+
+    Example:
+        >>> dlbd.ops.all([[1, 0], [1, 1]], axis=0).numpy()
+        array([ True, False])
+    """
     return _truth("all", "min", x, axis, keepdims)
 
 
@@ -226,12 +276,30 @@ def _position(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position (int32) of the first largest value along an axis, or in the flattened ``x``; NaN is largest."""
+    """The position (int32) of the first largest value; NaN counts as the largest.
+
+    Args:
+        x: any dtype.
+        axis: where positions count; in the flattened ``x`` for None.
+        keepdims: whether the axis stays, with size 1.
+
+    Raises:
+        ValueError: there is nothing to choose from, or no such axis.
+
+    Example:
+        >>> dlbd.ops.argmax([[1, 3, 3], [9, 0, 2]], axis=1).numpy().tolist()
+        [1, 0]
+    """
     return _position("argmax", x, axis, keepdims)
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position (int32) of the first smallest value along an axis, or in the flattened ``x``; NaN is smallest."""
+    """The position (int32) of the first smallest value; NaN counts as the smallest. Arguments as :func:`argmax`.
+
+    Example:
+        >>> int(dlbd.ops.argmin([[4, 3], [1, 1]]))
+        2
+    """
     return _position("argmin", x, axis, keepdims)
 
 
@@ -246,7 +314,20 @@ def _single_run(op: str, x: Tensor, axis: Axis, keepdims: bool) -> tuple[Tensor,
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The (biased) variance along axes, in two passes."""
+    """The variance along axes, divided by n (not n - 1), in two passes: mean first, then squared distances from it.
+
+    Args:
+        x: integers become float32.
+        axis: one axis, several, or None for all.
+        keepdims: whether the axes stay, with size 1.
+
+    Returns:
+        ``x`` without the axes, float; NaN of nothing.
+
+    Example:
+        >>> float(dlbd.ops.var([1, 2, 3, 4]))
+        1.25
+    """
     x, plan, sizes = _single_run("var", as_float(x), axis, keepdims)
     a = x.array
     outer, n, inner = plan.passes[0]
@@ -272,14 +353,29 @@ def _var_gradient(grads: Gradients, plan: Plan, scale: float, x: Tensor, center:
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The square root of :func:`var`."""
+    """The square root of :func:`var`. Where all values are equal its gradient is NaN: none exists.
+
+    Example:
+        >>> float(dlbd.ops.std([1.0, 1.0, 5.0, 5.0]))
+        2.0
+    """
     from dlbd.ops.elementwise import sqrt
 
     return sqrt(var(x, axis, keepdims))
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """``log(sum(exp(x)))``, computed around the largest value so that nothing overflows."""
+    """``log(sum(exp(x)))`` along axes, computed around the largest value so that nothing overflows; -inf of nothing.
+
+    Args:
+        x: integers become float32.
+        axis: one axis, several, or None for all.
+        keepdims: whether the axes stay, with size 1.
+
+    Example:
+        >>> round(float(dlbd.ops.logsumexp([1000.0, 1000.0])), 3)
+        1000.693
+    """
     x, plan, sizes = _single_run("logsumexp", as_float(x), axis, keepdims)
     a = x.array
     outer, n, inner = plan.passes[0]

@@ -36,10 +36,10 @@ def rnn(
     reverse: bool = False,
     activation: str = "tanh",
 ) -> tuple[Tensor, Tensor]:
-    """A plain recurrent layer: ``h = activation(x_t @ kernel + h @ recurrent_kernel + bias)``.
+    """A plain recurrent layer (Elman 1990): ``h = activation(x_t @ kernel + h @ recurrent_kernel + bias)``.
 
     Args:
-        x: (B, T, D), float.
+        x: (B, T, D), float; integers are taken as float32.
         kernel: (D, H).
         recurrent_kernel: (H, H).
         bias: (H,) or None.
@@ -50,6 +50,18 @@ def rnn(
 
     Returns:
         The sequence of states (B, T, H) and the last state (B, H); with T = 0 the latter is the initial state.
+
+    Raises:
+        ValueError: shapes do not fit; the message names the operand and the shape it should have.
+        TypeError: an operand has another dtype than ``x``, or a mask is not bool.
+
+    Example:
+        With these weights the state is the sum of what was seen:
+
+        >>> x, one = np.array([[[1.0], [2.0], [4.0]]]), np.ones((1, 1))
+        >>> sequence, last = dlbd.ops.rnn(x, one, one, activation="linear", mask=np.array([[True, False, True]]))
+        >>> sequence.numpy().ravel(), last.numpy()
+        (array([1., 1., 5.], dtype=float32), array([[5.]], dtype=float32))
     """
     states = () if initial_state is None else (initial_state,)
     sequence, h = _layer(
@@ -74,7 +86,7 @@ def lstm(
     ``h = sigmoid(o) tanh(c)``.
 
     Args:
-        x: (B, T, D), float.
+        x: (B, T, D), float; integers are taken as float32.
         kernel: (D, 4 H).
         recurrent_kernel: (H, 4 H).
         bias: (4 H,) or None.
@@ -83,6 +95,17 @@ def lstm(
 
     Returns:
         The sequence of h (B, T, H), and the last h and c (B, H).
+
+    Raises:
+        ValueError, TypeError: as :func:`rnn`.
+
+    Example:
+        With all gates open the cell counts the steps:
+
+        >>> open_gates = np.array([100.0, 100.0, 100.0, 100.0])
+        >>> h, last, c = dlbd.ops.lstm(np.zeros((1, 3, 1)), np.zeros((1, 4)), np.zeros((1, 4)), open_gates)
+        >>> h.shape, last.numpy().round(4), c.numpy().round(4)
+        ((1, 3, 1), array([[0.9951]], dtype=float32), array([[3.]], dtype=float32))
     """
     states = () if initial_state is None else tuple(initial_state)
     sequence, h, c = _layer("lstm", "lstm", x, kernel, recurrent_kernel, bias, states, mask, reverse, _tanh)
@@ -102,10 +125,12 @@ def gru(
 ) -> tuple[Tensor, Tensor]:
     """Gated recurrent unit (Cho et al. 2014): ``h = z h + (1 - z) candidate``.
 
-    The columns of the kernels are in the order z, r, candidate.
+    The columns of the kernels are in the order z, r, candidate. The candidate is
+    ``tanh(x_t @ kernel + r * (h @ recurrent_kernel))`` with ``reset_after``, else
+    ``tanh(x_t @ kernel + (r * h) @ recurrent_kernel)``.
 
     Args:
-        x: (B, T, D), float.
+        x: (B, T, D), float; integers are taken as float32.
         kernel: (D, 3 H).
         recurrent_kernel: (H, 3 H).
         bias: (2, 3 H), of the input and the recurrent side, with ``reset_after``; (3 H,) without; or None.
@@ -115,6 +140,16 @@ def gru(
 
     Returns:
         The sequence of h (B, T, H) and the last h (B, H).
+
+    Raises:
+        ValueError, TypeError: as :func:`rnn`.
+
+    Example:
+        A candidate of 1 and z = 1/2 halve the distance to 1 in each step:
+
+        >>> h, last = dlbd.ops.gru(np.ones((1, 3, 1)), [[0.0, 0.0, 100.0]], np.zeros((1, 3)))
+        >>> h.numpy().ravel().round(4), last.numpy().round(4)
+        (array([0.5  , 0.75 , 0.875], dtype=float32), array([[0.875]], dtype=float32))
     """
     states = () if initial_state is None else (initial_state,)
     cell = "gru" if reset_after else "gru_reset_before"

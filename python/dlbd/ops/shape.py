@@ -89,7 +89,19 @@ def axis_of(op: str, axis: int, ndim: int, shape: Sizes) -> int:
 
 
 def reshape(x: Any, newshape: int | Sequence[int]) -> Tensor:
-    """``x`` under another shape, one size of which may be -1. No copy: the result shares the memory of ``x``."""
+    """``x`` under another shape. No copy: the result shares the memory of ``x``.
+
+    Args:
+        x: any shape and dtype.
+        newshape: the sizes, in row-major order; one of them may be -1 and follows from the others.
+
+    Raises:
+        ValueError: the number of elements differs.
+
+    Example:
+        >>> dlbd.ops.reshape([[1, 2, 3], [4, 5, 6]], (3, -1)).numpy().tolist()
+        [[1, 2], [3, 4], [5, 6]]
+    """
     x = as_tensor(x)
     wanted = (newshape,) if isinstance(newshape, int) else tuple(newshape)
     try:
@@ -100,12 +112,25 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Tensor:
 
 
 def ravel(x: Any) -> Tensor:
-    """``x`` with one dimension."""
+    """``x`` with one dimension, in row-major order. No copy: the result shares the memory of ``x``.
+
+    Example:
+        >>> dlbd.ops.ravel([[1, 2], [3, 4]]).numpy().tolist()
+        [1, 2, 3, 4]
+    """
     return reshape(x, (-1,))
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Tensor:
-    """``x`` with axes of size 1 inserted at these positions of the result."""
+    """``x`` with axes of size 1 inserted at these positions of the result. No copy.
+
+    Raises:
+        ValueError: an axis is given twice or does not exist in the result.
+
+    Example:
+        >>> dlbd.ops.expand_dims(np.zeros((3, 4)), (0, -1)).shape
+        (1, 3, 4, 1)
+    """
     x = as_tensor(x)
     listed = (axis,) if isinstance(axis, int) else tuple(axis)
     ndim = x.ndim + len(listed)
@@ -117,7 +142,16 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Tensor:
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
-    """``x`` without these axes of size 1, or without all of them."""
+    """``x`` without these axes of size 1, or without all of them. No copy.
+
+    Raises:
+        ValueError: an axis has another size, or does not exist.
+
+    Example:
+        >>> x = np.zeros((1, 3, 1))
+        >>> dlbd.ops.squeeze(x).shape, dlbd.ops.squeeze(x, 0).shape
+        ((3,), (3, 1))
+    """
     x = as_tensor(x)
     if axis is None:
         return view(x, x.array.reshape(tuple(d for d in x.shape if d != 1)))
@@ -130,7 +164,24 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
-    """``x`` with its axes in another order, reversed unless given."""
+    """``x`` with its axes in another order.
+
+    Args:
+        x: any shape and dtype.
+        axes: for each axis of the result, that of ``x`` it comes from; reversed unless given.
+
+    Returns:
+        A copy, unless only axes of size 1 move.
+
+    Raises:
+        ValueError: ``axes`` does not name every axis once.
+
+    Example:
+        >>> dlbd.ops.transpose([[1, 2, 3], [4, 5, 6]]).numpy().tolist()
+        [[1, 4], [2, 5], [3, 6]]
+        >>> dlbd.ops.transpose(np.zeros((2, 3, 4)), (1, 2, 0)).shape
+        (3, 4, 2)
+    """
     x = as_tensor(x)
     shape = x.array.shape
     ndim = len(shape)
@@ -149,7 +200,20 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """``x`` with axes moved to other places; the rest keep their order."""
+    """``x`` with axes moved to other places; the rest keep their order.
+
+    Args:
+        x: any shape and dtype.
+        source: an axis or several.
+        destination: as many places in the result.
+
+    Raises:
+        ValueError: they are not equally many different axes.
+
+    Example:
+        >>> dlbd.ops.moveaxis(np.zeros((2, 3, 4)), 0, -1).shape
+        (3, 4, 2)
+    """
     x = as_tensor(x)
     ndim = x.ndim
     given = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
@@ -163,7 +227,15 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
-    """``x`` with two axes exchanged."""
+    """``x`` with two axes exchanged.
+
+    Raises:
+        ValueError: an axis does not exist.
+
+    Example:
+        >>> dlbd.ops.swapaxes(np.zeros((2, 3, 4)), 0, 2).shape
+        (4, 3, 2)
+    """
     x = as_tensor(x)
     i, j = axis_of("swapaxes", axis1, x.ndim, x.shape), axis_of("swapaxes", axis2, x.ndim, x.shape)
     order = list(range(x.ndim))
@@ -172,7 +244,17 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
-    """``x`` backwards along these axes, or along all."""
+    """``x`` backwards along these axes, or along all.
+
+    Raises:
+        ValueError: an axis does not exist.
+
+    Example:
+        >>> dlbd.ops.flip([[1, 2], [3, 4]]).numpy().tolist()
+        [[4, 3], [2, 1]]
+        >>> dlbd.ops.flip([[1, 2], [3, 4]], axis=1).numpy().tolist()
+        [[2, 1], [4, 3]]
+    """
     x = as_tensor(x)
     shape, strides = x.shape, list(strides_of(x.shape))
     listed = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis

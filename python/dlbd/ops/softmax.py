@@ -19,14 +19,22 @@ def _softmax_shape(*key: Any) -> Any:
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along an axis; no finite ``x`` overflows. A NaN or +inf makes its whole row NaN.
 
+    Along the last axis the result remembers ``x``, so that a cross-entropy of it is computed from the logits.
+
     Args:
         x: at least one dimension; integers are taken as float32.
         axis: the axis whose values sum to one.
 
+    Returns:
+        The shape of ``x``; -inf gives 0, a row of nothing else NaN.
+
+    Raises:
+        ValueError: the axis does not exist.
+
     Example:
-        >>> import dlbd
-        >>> dlbd.ops.softmax([[0.0, 0.0]]).numpy()
-        array([[0.5, 0.5]], dtype=float32)
+        >>> dlbd.ops.softmax([[0.0, 1.0, 1000.0], [0.0, 0.0, 1.0]]).numpy().round(4)
+        array([[0.    , 0.    , 1.    ],
+               [0.2119, 0.2119, 0.5761]], dtype=float32)
     """
     x = as_float(x)
     y = _softmax("softmax", x, axis, False)
@@ -36,7 +44,14 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
-    """The logarithm of :func:`softmax`, computed as ``x - max - log(sum(exp(x - max)))``."""
+    """The logarithm of :func:`softmax`, computed as ``x - max - log(sum(exp(x - max)))``.
+
+    Args, result and errors as there, except that a very small probability keeps its logarithm instead of giving -inf.
+
+    Example:
+        >>> dlbd.ops.log_softmax([0.0, 0.0, 1000.0]).numpy().round(4)
+        array([-1000., -1000.,     0.], dtype=float32)
+    """
     return _softmax("log_softmax", as_float(x), axis, True)
 
 
