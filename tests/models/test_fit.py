@@ -286,6 +286,7 @@ def test_train_on_batch_gives_the_loss_of_that_batch():
         wanted = model.evaluate(x[rows], y[rows], verbose=0)
         assert model.train_on_batch(x[rows], y[rows]) == pytest.approx(wanted, rel=1e-6)
         assert model.test_on_batch(x[rows], y[rows], return_dict=True).keys() == {"accuracy", "loss"}
+    assert model.test_on_batch(x.tolist(), y.tolist()) == model.test_on_batch(x, y)
     with pytest.raises(ValueError, match="batch is empty"):
         model.train_on_batch(x[:0], y[:0])
 

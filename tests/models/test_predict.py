@@ -33,6 +33,7 @@ def test_predict_on_batch_and_call_agree():
     x, _ = blobs()
     model = mlp()
     np.testing.assert_array_equal(model.predict_on_batch(x), model(x))
+    np.testing.assert_array_equal(model.predict_on_batch(x.tolist()), model(x))
 
 
 def test_it_is_silent(capsys):

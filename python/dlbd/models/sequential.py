@@ -18,14 +18,20 @@ class Sequential(Model):
     """Layers, one after the other.
 
     Args:
-        layers: to start with; ``add`` appends more.
+        layers: to start with; :meth:`add` appends more. The first one may be an :func:`dlbd.Input`, or say what it
+            takes by ``input_shape=``: the model is then built at once, and takes nothing else. Otherwise the first
+            data builds it.
+        trainable: whether training changes the weights; True by default.
         name: made up by default.
 
+    Raises:
+        TypeError: something is no layer.
+        ValueError: two layers have the same name, an Input is not the first, or the layers do not fit together.
+
     Example:
-        >>> import numpy as np, dlbd
         >>> model = dlbd.Sequential([dlbd.layers.Dense(8, activation="relu"), dlbd.layers.Dense(1)])
         >>> model.compile(optimizer="adam", loss="mse")
-        >>> x = np.random.rand(64, 3)
+        >>> x = np.random.default_rng(0).random((64, 3))
         >>> history = model.fit(x, x.sum(axis=1), epochs=2, verbose=0)
         >>> model.predict(x[:5]).shape
         (5, 1)
@@ -40,7 +46,19 @@ class Sequential(Model):
             self.add(layer)
 
     def add(self, layer: Any) -> None:
-        """Append a layer. The first one may say what it takes (``input_shape=``); the model is then built at once."""
+        """Append a layer, or an Input as the first one.
+
+        Raises:
+            TypeError: it is no layer.
+            ValueError: its name is taken, it is an Input and not the first, or it does not fit to the one before.
+
+        Example:
+            >>> model = dlbd.Sequential()
+            >>> model.add(dlbd.layers.Dense(4, input_shape=(3,)))
+            >>> model.add(dlbd.layers.Dense(1))
+            >>> model.output_shape, model.count_params()
+            ((None, 1), 21)
+        """
         if isinstance(layer, KerasTensor):
             layer = InputLayer(batch_shape=layer.shape, dtype=layer.dtype, name=layer.name)
         if isinstance(layer, type) or not isinstance(layer, Layer):
@@ -64,7 +82,11 @@ class Sequential(Model):
         self._rebuild()
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Remove the last layer and return it."""
+        """Remove the last layer and return it. ValueError if there is none.
+
+        Args:
+            rebuild: accepted; the model is always built again.
+        """
         if not self._layers:
             raise ValueError(f"[{self.name}] there is no layer to remove")
         layer = self._layers.pop()
@@ -82,7 +104,7 @@ class Sequential(Model):
             self.build(self._input.batch_shape)
 
     def built_input_shape(self) -> Shape | None:
-        """What the model takes, as far as it is known."""
+        """Shape of what the model takes, batch size first; None before it is known."""
         return None if self._input is None else self._input.batch_shape
 
     @property
@@ -95,7 +117,20 @@ class Sequential(Model):
         return self.layers
 
     def build(self, input_shape: Any = None) -> None:
-        """Create all weights for inputs of this shape (batch size first)."""
+        """Create all weights.
+
+        Args:
+            input_shape: shape of the input, batch size (or None) first.
+
+        Raises:
+            ValueError: there is no shape or no layer, or a layer does not take what the one before gives.
+
+        Example:
+            >>> model = dlbd.Sequential([dlbd.layers.Dense(2)])
+            >>> model.build((None, 3))
+            >>> model.count_params()
+            8
+        """
         if input_shape is None or not self._layers:
             raise ValueError(
                 f"[{self.name}] build() needs an input shape and at least one layer; received {input_shape}"
@@ -145,6 +180,7 @@ class Sequential(Model):
 
     @property
     def input_shape(self) -> Shape:
+        """Shape of the input, batch size first; ValueError before it is known."""
         shape = self.built_input_shape()
         if shape is None:
             raise ValueError(f"[{self.name}] the input shape is not known before the model is built")
@@ -152,6 +188,7 @@ class Sequential(Model):
 
     @property
     def output_shape(self) -> Any:
+        """Shape of the output, batch size first; ValueError before it is known."""
         return self.compute_output_shape(self.input_shape)
 
     def layers_and_shapes(self) -> list[tuple[Layer, Any]]:

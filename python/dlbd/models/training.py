@@ -381,6 +381,8 @@ def evaluate(
 
 def on_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, train: bool) -> Logs:
     """One step on one batch, and its own loss and metrics."""
+    if isinstance(x, (list, tuple)):
+        x = adapt_inputs(model, x)
     n = len(host_array(map_first(x)))
     if n == 0:
         raise ValueError(f"[{model.name}] the batch is empty")
