@@ -10,6 +10,7 @@ from dlbd.ops import (
     elu,
     exponential,
     hard_sigmoid,
+    hard_silu,
     leaky_relu,
     log_sigmoid,
     log_softmax,
@@ -46,11 +47,6 @@ def gelu(x: Any, approximate: bool = False) -> Any:
         array([-0.0455,  0.    ,  1.9545], dtype=float32)
     """
     return ops.gelu(x, approximate)
-
-
-def hard_silu(x: Any) -> Any:
-    """``x * hard_sigmoid(x)``."""
-    return ops.multiply(x, ops.hard_sigmoid(x))
 
 
 swish = silu

@@ -32,7 +32,7 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
         array([[0.5, 0.5, 0.5],
                [0.5, 0.5, 0.5]], dtype=float32)
     """
-    sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
     y = backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype), _host)
     backend.twin(y).fill(float(fill_value), y)
     return Tensor(y)
@@ -113,7 +113,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         start, stop = 0, start
     step = 1 if step is None else step
     if dtype is None:
-        dtype = FLOAT32 if any(isinstance(v, float) for v in (start, stop, step)) else backend.INT32
+        dtype = FLOAT32 if any(np.asarray(v).dtype.kind == "f" for v in (start, stop, step)) else backend.INT32
     return Tensor(as_array(np.arange(start, stop, step), dtype))
 
 

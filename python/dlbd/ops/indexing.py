@@ -12,7 +12,7 @@ import numpy as np
 
 from dlbd import autograd, backend
 from dlbd.autograd import Gradients
-from dlbd.backend import BOOL, INT32, INT64
+from dlbd.backend import BOOL, INT32, INT64, UINT8
 from dlbd.ops.promotion import cast_to
 from dlbd.ops.shape import Region, axis_of, moved, region_of, strides_of, view
 from dlbd.tensor import Tensor, Variable, as_array, as_tensor
@@ -216,6 +216,6 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Tens
     x = as_tensor(x)
     axis = axis_of("one_hot", axis, x.ndim + 1, x.shape)
     column = x.array.reshape((*x.shape[:axis], 1, *x.shape[axis:]))
-    classes = np.arange(num_classes, dtype=x.dtype if x.dtype != BOOL else INT32)
+    classes = np.arange(num_classes, dtype=INT32 if x.dtype in (BOOL, UINT8) else x.dtype)
     matches = equal(Tensor(column), classes.reshape(-1, *(1,) * (x.ndim - axis)))
     return cast_to(matches, np.dtype(np.float32 if dtype is None else dtype))

@@ -14,7 +14,7 @@ from dlbd import autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.ops.promotion import cast_to, wider
 from dlbd.ops.reduce import sum_to
-from dlbd.ops.shape import Region, Sizes, axis_of, moved, region_of, reshape, strides_of, view
+from dlbd.ops.shape import Region, Sizes, axis_of, integers, moved, region_of, reshape, strides_of, view
 from dlbd.tensor import Tensor, as_tensor
 
 
@@ -129,8 +129,8 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     shape = x.shape
     axis = axis_of("split", axis, x.ndim, shape)
     n = shape[axis]
-    if isinstance(indices_or_sections, int):
-        sections = indices_or_sections
+    if isinstance(indices_or_sections, (int, np.integer)):
+        sections = int(indices_or_sections)
         if sections < 1 or n % sections:
             raise ValueError(f"[split] axis {axis} of size {n} does not divide into {sections} equal parts")
         edges = [n // sections * i for i in range(sections + 1)]
@@ -225,7 +225,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Tensor:
         [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
     x = as_tensor(x)
-    counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+    counts = integers(repeats)
     if any(r < 0 for r in counts):
         raise ValueError(f"[tile] repeats must not be negative; received {counts}")
     ndim = max(len(counts), x.ndim)
@@ -355,11 +355,11 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     """
     x = as_tensor(x)
     if axis is None:
-        if not isinstance(shift, int):
+        if not isinstance(shift, (int, np.integer)):
             raise ValueError("[roll] several shifts need as many axes")
         return reshape(roll(reshape(x, (-1,)), shift, 0), x.shape)
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
+    axes = integers(axis)
+    shifts = (shift,) * len(axes) if isinstance(shift, (int, np.integer)) else tuple(shift)
     if len(shifts) != len(axes):
         raise ValueError(f"[roll] {len(shifts)} shifts for {len(axes)} axes")
     for by, along in zip(shifts, axes, strict=True):

@@ -8,6 +8,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import Array
@@ -81,6 +83,11 @@ def _view_gradient(grads: Gradients, x: Tensor, y: Tensor) -> None:
     grads.give(x, dy.reshape(x.array.shape))
 
 
+def integers(value: Any) -> Sizes:
+    """One integer, or several, as a tuple; NumPy's integers are integers."""
+    return (int(value),) if isinstance(value, (int, np.integer)) else tuple(value)
+
+
 def axis_of(op: str, axis: int, ndim: int, shape: Sizes) -> int:
     i = int(axis.__index__())
     if not -ndim <= i < ndim:
@@ -103,7 +110,7 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Tensor:
         [[1, 2], [3, 4], [5, 6]]
     """
     x = as_tensor(x)
-    wanted = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    wanted = integers(newshape)
     try:
         shaped = x.array.reshape(wanted)
     except ValueError:
@@ -132,7 +139,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Tensor:
         (1, 3, 4, 1)
     """
     x = as_tensor(x)
-    listed = (axis,) if isinstance(axis, int) else tuple(axis)
+    listed = integers(axis)
     ndim = x.ndim + len(listed)
     places = {axis_of("expand_dims", a, ndim, x.shape) for a in listed}
     if len(places) != len(listed):
@@ -155,7 +162,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     x = as_tensor(x)
     if axis is None:
         return view(x, x.array.reshape(tuple(d for d in x.shape if d != 1)))
-    listed = (axis,) if isinstance(axis, int) else tuple(axis)
+    listed = integers(axis)
     places = {axis_of("squeeze", a, x.ndim, x.shape) for a in listed}
     for i in places:
         if x.shape[i] != 1:
@@ -216,7 +223,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """
     x = as_tensor(x)
     ndim = x.ndim
-    given = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
+    given = [integers(a) for a in (source, destination)]
     froms, tos = ([axis_of("moveaxis", a, ndim, x.shape) for a in axes] for axes in given)
     if len(froms) != len(tos) or len(set(froms)) != len(froms) or len(set(tos)) != len(tos):
         raise ValueError(f"[moveaxis] source {source} and destination {destination} must be as many different axes")
@@ -257,7 +264,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     """
     x = as_tensor(x)
     shape, strides = x.shape, list(strides_of(x.shape))
-    listed = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    listed = range(x.ndim) if axis is None else integers(axis)
     offset = 0
     for i in {axis_of("flip", a, x.ndim, shape) for a in listed}:
         offset += builtins.max(shape[i] - 1, 0) * strides[i]

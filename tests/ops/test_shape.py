@@ -1,0 +1,40 @@
+"""What a table row cannot say of shapes, indices and new arrays: integers of NumPy's own types."""
+
+import numpy as np
+import pytest
+
+from dlbd import ops
+
+TWO, ONE = np.int64(2), np.int32(1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "reference"),
+    [
+        (lambda x: ops.reshape(x, np.int64(-1)), lambda x: x.reshape(-1)),
+        (lambda x: ops.expand_dims(x, ONE), lambda x: np.expand_dims(x, 1)),
+        (lambda x: ops.squeeze(x[:, :1], ONE), lambda x: x[:, 0]),
+        (lambda x: ops.moveaxis(x, ONE, np.uint8(0)), lambda x: x.T),
+        (lambda x: ops.flip(x, ONE), lambda x: x[:, ::-1]),
+        (lambda x: ops.split(x, TWO, ONE)[1], lambda x: x[:, 2:]),
+        (lambda x: ops.tile(x, TWO), lambda x: np.tile(x, 2)),
+        (lambda x: ops.repeat(x, TWO, ONE), lambda x: np.repeat(x, 2, 1)),
+        (lambda x: ops.roll(x, ONE), lambda x: np.roll(x, 1)),
+        (lambda x: ops.roll(x, TWO, ONE), lambda x: np.roll(x, 2, 1)),
+        (lambda x: ops.sum(x, ONE), lambda x: x.sum(1)),
+        (lambda x: ops.zeros(TWO), lambda x: np.zeros(2, np.float32)),
+    ],
+)
+def test_numpy_integers_are_integers(ours, reference):
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(ours(x), reference(x), strict=True)
+
+
+def test_arange_of_numpy_floats_is_float():
+    np.testing.assert_array_equal(ops.arange(np.float32(0.5), 3), np.array([0.5, 1.5, 2.5], np.float32), strict=True)
+
+
+def test_more_classes_than_the_dtype_of_the_labels_can_count():
+    y = ops.one_hot(np.array([5], np.uint8), 300).numpy()
+    assert y.shape == (1, 300)
+    assert np.flatnonzero(y).tolist() == [5]
