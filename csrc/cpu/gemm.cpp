@@ -70,8 +70,8 @@ struct Plan {
 
 // Rows of A that share a packed panel of B; kDepth deep, they take a third of a megabyte of L2.
 constexpr int64_t kBlockRows = 336;
-// Multiply-adds that are worth a task (10 to 20 microseconds of packed work, 5 of small), and a round of tasks.
-constexpr int64_t kTaskWork = 1 << 21, kSmallTaskWork = 1 << 19, kRoundWork = 1 << 25;
+// Multiply-adds that are worth a task (40 microseconds of packed work, 5 of small), and a round of tasks.
+constexpr int64_t kTaskWork = 1 << 22, kSmallTaskWork = 1 << 19, kRoundWork = 1 << 25;
 // Tasks beyond which no machine gains.
 constexpr int64_t kEnoughTasks = 256;
 
@@ -87,10 +87,13 @@ Plan plan_of(const GemmShape& s) {
   plan.round = packed ? max_of<int64_t>(1, kRoundWork / kDepth / area) * kDepth : s.k;
   const int64_t tasks = area * min_of(s.k, plan.round) / (packed ? kTaskWork : kSmallTaskWork);
   const int64_t wanted = min_of(kEnoughTasks, tasks) / max_of<int64_t>(1, s.batch);
-  // Every block of rows packs B anew, so columns are split first.
   plan.m_blocks = packed ? max_of<int64_t>(1, ceil_div(s.m, kBlockRows)) : 1;
+  plan.n_blocks = 1;
+  // Every block of rows packs B anew, so columns are split first; without packing, what there is more of.
+  const auto split_rows = [&] { plan.m_blocks = min_of(tiles, max_of(plan.m_blocks, wanted / plan.n_blocks)); };
+  if (!plan.pack_b && s.m > s.n) split_rows();
   plan.n_blocks = max_of<int64_t>(1, min_of(panels, ceil_div(wanted, plan.m_blocks)));
-  plan.m_blocks = min_of(tiles, max_of(plan.m_blocks, wanted / plan.n_blocks));
+  split_rows();
   plan.block_m = ceil_div(tiles, plan.m_blocks) * kRows<float>;
   plan.block_n = ceil_div(panels, plan.n_blocks) * kPanel<float>;
   plan.m_blocks = ceil_div(s.m, plan.block_m), plan.n_blocks = ceil_div(s.n, plan.block_n);
@@ -177,9 +180,8 @@ void gemm_blocked(const GemmArgs& args) {
   } while (p < s.k);
 }
 
-// Columns of a task of few rows, and the most rows. Its sums, 16 KB, stay in L1 while B streams by in runs of 2 KB.
+// Columns of a task of few rows. Its sums, 16 KB, stay in L1 while B streams by in runs of 2 KB.
 constexpr int64_t kStreamColumns = 512;
-constexpr int kStreamRows = 8;
 
 // sums += A B for R rows and Steps rows of B, n columns; sums are kStreamColumns apart and may be written up to there.
 template <int R, int Steps>
@@ -203,15 +205,15 @@ DLBD_INLINE void stream_steps(Rows<float> a, const float* b, int64_t ldb, int64_
 }
 
 template <int R>
-void stream_rows(const GemmArgs& args, const Operands<float>& o, int64_t j0, int64_t n) {
+void stream_rows(const GemmArgs& args, bool one_bias, const Operands<float>& o, int64_t j0, int64_t n) {
   const GemmShape& s = args.shape;
+  const float* bias = static_cast<const float*>(args.bias);
   alignas(64) float sums[R * kStreamColumns];
   int64_t p = 0;
   do {
     const int64_t end = min_of(s.k, p + kDepth);
-    const bool add = p != 0 || args.accumulate;
-    const float* bias = args.bias && p == 0 ? static_cast<const float*>(args.bias) + j0 : nullptr;
-    fill_zero(sums, R * kStreamColumns);
+    const bool first = p == 0, add = !first || args.accumulate;
+    for (int r = 0; r < R; ++r) fill_zero(sums + r * kStreamColumns, round_up(n, kLanes<float>));
     const auto from = [&] { return Rows<float>{o.a.data + p * o.a.step, o.a.row, o.a.step}; };
     for (; p + 4 <= end; p += 4) stream_steps<R, 4>(from(), o.b + p * s.n + j0, s.n, n, sums);
     for (; p < end; ++p) stream_steps<R, 1>(from(), o.b + p * s.n + j0, s.n, n, sums);
@@ -220,7 +222,7 @@ void stream_rows(const GemmArgs& args, const Operands<float>& o, int64_t j0, int
         const int64_t lanes = min_of<int64_t>(kLanes<float>, n - j);
         float* c = o.c + r * s.n + j0 + j;
         Vec<float> sum = load(sums + r * kStreamColumns + j);
-        if (bias) sum += load_n(bias + j, lanes);
+        if (first && bias) sum += one_bias ? splat(*bias) : load_n(bias + j0 + j, lanes);
         if (add) sum += load_n(c, lanes);
         store_n(c, sum, lanes);
       }
@@ -228,86 +230,123 @@ void stream_rows(const GemmArgs& args, const Operands<float>& o, int64_t j0, int
   if (args.activation.kind != Activation::linear) activate_block(args.activation, o.c + j0, s.n, R, n);
 }
 
+// Rows times columns of the dot products that run together: as many sums as registers hold beside the operands.
 template <int R>
-DLBD_INLINE void stream_of_height(const GemmArgs& args, const Operands<float>& o, int64_t j0, int64_t n) {
-  if constexpr (R > 1)
-    if (args.shape.m < R) return stream_of_height<R - 1>(args, o, j0, n);
-  stream_rows<R>(args, o, j0, n);
-}
+inline constexpr int kDotColumns = (kTileRows * kTileVectors >= 16 && R > 1 ? 16 : 8) / (R < 3 ? R : 4);
 
-// Columns of a transposed B that run together, and those of a task.
-constexpr int kDotColumns = 8;
-constexpr int64_t kDotTask = 128;
-
-// One row times a transposed B: dot products along k, each a vector of sums that is added up in a fixed order.
-template <int N>
-DLBD_INLINE void dot_columns(const GemmArgs& args, const float* a, const float* b, float* c, const float* bias) {
-  const int64_t k = args.shape.k;
-  for (int v = 0; v < N; ++v) c[v] = (args.accumulate ? c[v] : 0.0f) + (bias ? bias[v] : 0.0f);
+// R rows times N columns of a transposed B, each product a vector of sums that is added up in a fixed order.
+template <int R, int N>
+DLBD_INLINE void dot_columns(const GemmArgs& args, bool one_bias, const Operands<float>& o, int64_t j) {
+  const int64_t k = args.shape.k, ldc = args.shape.n;
+  const float* const b = o.b + j * k;
+  float* const c = o.c + j;
+  const float* const bias = static_cast<const float*>(args.bias);
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v)
+      c[r * ldc + v] = (args.accumulate ? c[r * ldc + v] : 0.0f) + (bias ? bias[one_bias ? 0 : j + v] : 0.0f);
   for (int64_t p = 0; p < k;) {
     // Partial sums of this many vectors keep the rounding error of long sums small.
     const int64_t end = min_of(k, p + kDepth * kLanes<float>);
-    Vec<float> sum[N] = {};
-    for (; p + kLanes<float> <= end; p += kLanes<float>) {
-      const Vec<float> x = load(a + p);
+    Vec<float> sum[R][N] = {};
+    const auto add = [&](const auto& read) {
+      Vec<float> x[R];
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) x[r] = read(o.a.data + r * o.a.row + p);
 #pragma GCC unroll 8
-      for (int v = 0; v < N; ++v) sum[v] += x * load(b + v * k + p);
-    }
-    if (p < end) {
-      const Vec<float> x = load_n(a + p, end - p);
+      for (int v = 0; v < N; ++v) {
+        Vec<float> y = read(b + v * k + p);
+        keep_vector(y);
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) sum[r][v] += x[r] * y;
+      }
+    };
+    for (; p + kLanes<float> <= end; p += kLanes<float>) add([](const float* from) { return load(from); });
+    if (p < end) add([&](const float* from) { return load_n(from, end - p); });
+    p = end;
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-      for (int v = 0; v < N; ++v) sum[v] += x * load_n(b + v * k + p, end - p);
-      p = end;
-    }
-#pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) c[v] += reduce_add<float>(sum[v]);
+      for (int v = 0; v < N; ++v) c[r * ldc + v] += reduce_add<float>(sum[r][v]);
   }
 }
 
-bool dots(const GemmShape& s) { return s.path == GemmPath::skinny && s.trans_b && s.m == 1; }
+template <int R>
+void dot_rows(const GemmArgs& args, bool one_bias, const Operands<float>& o, int64_t j0, int64_t n) {
+  int64_t j = j0;
+  for (; j + kDotColumns<R> <= j0 + n; j += kDotColumns<R>) dot_columns<R, kDotColumns<R>>(args, one_bias, o, j);
+  for (; j < j0 + n; ++j) dot_columns<R, 1>(args, one_bias, o, j);
+  if (args.activation.kind != Activation::linear) activate_block(args.activation, o.c + j0, args.shape.n, R, n);
+}
 
-void gemm_dot(const GemmArgs& args) {
+template <int R, bool Dots>
+DLBD_INLINE void few_rows_of(const GemmArgs& args, bool one_bias, const Operands<float>& o, int64_t j0, int64_t n) {
+  if constexpr (R > 1)
+    if (args.shape.m < R) return few_rows_of<R - 1, Dots>(args, one_bias, o, j0, n);
+  if constexpr (Dots)
+    dot_rows<R>(args, one_bias, o, j0, n);
+  else
+    stream_rows<R>(args, one_bias, o, j0, n);
+}
+
+// Columns of dot products that a task takes at least, and the multiply-adds of any task of few rows (5 microseconds).
+constexpr int64_t kDotTask = 128, kFewRowsWork = 1 << 17;
+
+template <int Rows, bool Dots>
+void gemm_few_rows(const GemmArgs& args, bool one_bias) {
+  constexpr int64_t kColumns = Dots ? kDotTask : kStreamColumns;
   const GemmShape& s = args.shape;
-  const int64_t blocks = ceil_div(s.n, kDotTask);
-  parallel_for(args.threads, s.batch * blocks, 1, [&](int64_t task, int64_t, int) {
-    const Operands<float> o = operands<float>(args, task / blocks);
-    const int64_t first = task % blocks * kDotTask, last = min_of(s.n, first + kDotTask);
-    const auto bias = [&](int64_t j) { return args.bias ? static_cast<const float*>(args.bias) + j : nullptr; };
-    int64_t j = first;
-    for (; j + kDotColumns <= last; j += kDotColumns)
-      dot_columns<kDotColumns>(args, o.a.data, o.b + j * s.k, o.c + j, bias(j));
-    for (; j < last; ++j) dot_columns<1>(args, o.a.data, o.b + j * s.k, o.c + j, bias(j));
-    if (args.activation.kind != Activation::linear) activate_block(args.activation, o.c + first, s.n, 1, last - first);
+  const int64_t blocks = ceil_div(s.n, kColumns);
+  const int64_t grain = max_of<int64_t>(1, kFewRowsWork / kColumns / max_of<int64_t>(1, s.m * s.k));
+  parallel_for(args.threads, s.batch * blocks, grain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t j = block % blocks * kColumns;
+      few_rows_of<Rows, Dots>(args, one_bias, operands<float>(args, block / blocks), j, min_of(kColumns, s.n - j));
+    }
   });
 }
 
-// Few rows and B as it is stored: B is read once, in long runs, at the speed of memory.
-bool streams(const GemmShape& s) { return s.path == GemmPath::skinny && !s.trans_b && s.m <= kStreamRows; }
-
-void gemm_stream(const GemmArgs& args) {
+// One column is one row of the transposed product, and its bias that of every column there.
+GemmArgs transposed(const GemmArgs& args) {
   const GemmShape& s = args.shape;
-  const int64_t blocks = ceil_div(s.n, kStreamColumns);
-  parallel_for(args.threads, s.batch * blocks, 1, [&](int64_t task, int64_t, int) {
-    const int64_t j = task % blocks * kStreamColumns;
-    stream_of_height<kStreamRows>(args, operands<float>(args, task / blocks), j, min_of(kStreamColumns, s.n - j));
-  });
+  GemmArgs t = args;
+  t.a = args.b, t.b = args.a;
+  t.shape.m = s.n, t.shape.n = s.m;
+  t.shape.trans_a = !s.trans_b, t.shape.trans_b = !s.trans_a;
+  t.shape.a_stride = s.b_stride, t.shape.b_stride = s.a_stride;
+  return t;
 }
+
+// The products of the skinny path that need no copies: B is read once, at the speed of memory.
+enum class FewRows { no, stream, dots };
+
+FewRows few_rows(const GemmShape& s) {
+  if (s.path != GemmPath::skinny) return FewRows::no;
+  if (!s.trans_b) return s.m <= kGemmStreamRows ? FewRows::stream : FewRows::no;
+  return s.m <= kGemmDotRows && (!s.trans_a || s.m == 1) ? FewRows::dots : FewRows::no;
+}
+
+bool one_column(const GemmShape& s) { return s.path == GemmPath::skinny && s.n == 1; }
 
 }  // namespace
 
 int64_t gemm_scratch(const GemmArgs& args) {
-  if (args.shape.path == GemmPath::generic || streams(args.shape) || dots(args.shape)) return 0;
-  const Plan plan = plan_of(args.shape);
-  return (blocks_a_size(args.shape, plan) + args.threads * panel_b_size(plan)) * static_cast<int64_t>(sizeof(float));
+  const GemmShape& s = args.shape;
+  if (s.path == GemmPath::generic || one_column(s) || few_rows(s) != FewRows::no) return 0;
+  const Plan plan = plan_of(s);
+  return (blocks_a_size(s, plan) + args.threads * panel_b_size(plan)) * static_cast<int64_t>(sizeof(float));
 }
 
 void gemm(const GemmArgs& args) {
   if (args.shape.m == 0 || args.shape.n == 0) return;
   if (args.shape.dtype == DType::f64) return gemm_generic<double>(args);
   if (args.shape.path == GemmPath::generic) return gemm_generic<float>(args);
-  if (streams(args.shape)) return gemm_stream(args);
-  if (dots(args.shape)) return gemm_dot(args);
-  gemm_blocked(args);
+  const bool turn = one_column(args.shape);
+  const GemmArgs& turned = turn ? transposed(args) : args;
+  switch (few_rows(turned.shape)) {
+    case FewRows::stream: return gemm_few_rows<kGemmStreamRows, false>(turned, turn);
+    case FewRows::dots: return gemm_few_rows<kGemmDotRows, true>(turned, turn);
+    case FewRows::no: return gemm_blocked(args);
+  }
 }
 
 }  // namespace dlbd::DLBD_ISA

@@ -37,6 +37,16 @@ DLBD_INLINE void keep(P& p) {
   asm("" : "+r"(p));
 }
 
+// Keeps a loaded vector in a register: GCC would rather load it again for every product it enters.
+template <class V>
+DLBD_INLINE void keep_vector(V& v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#else
+  asm("" : "+w"(v));
+#endif
+}
+
 // t += A B over k steps. A(r, p) = a[r * row_stride + p * k_stride]; row p of B is V vectors at b + p * ldb, of which
 // the last has `last` lanes if Tail (the others read as zero).
 template <class T, int R, int V, bool Tail = false>

@@ -12,13 +12,14 @@ constexpr const char* kPathNames[] = {"generic", "packed", "small", "skinny"};
 
 // Up to this many multiply-adds a copy into panels costs more than it saves.
 constexpr int64_t kSmallWork = 8000000;
-// Up to this many rows a product runs at the speed of memory.
-constexpr int64_t kSkinnyRows = 8;
+// Up to this many rows nothing is gained from a register tile, however small the product.
+constexpr int64_t kVectorRows = 3;
 
 GemmPath choose(const GemmShape& s) {
   if (s.dtype != DType::f32) return GemmPath::generic;
+  if (s.n == 1 || s.m <= (s.trans_b ? kGemmDotRows : kVectorRows)) return GemmPath::skinny;
   if (s.m * s.n * s.k <= kSmallWork) return GemmPath::small;
-  if (s.m <= kSkinnyRows) return GemmPath::skinny;
+  if (s.m <= kGemmStreamRows) return GemmPath::skinny;
   return GemmPath::packed;
 }
 

@@ -7,8 +7,12 @@ namespace dlbd {
 
 // Which implementation runs. `generic` serves every dtype; the others are float32 only.
 // packed: A and B copied into panels block by block. small: operands in place where their layout allows.
-// skinny: few rows, bound by the memory that B comes from.
+// skinny: few rows or one column, bound by the memory that the large operand comes from.
 enum class GemmPath : int32_t { generic, packed, small, skinny };
+
+// Rows that the skinny path takes at most: of a product with B as it is stored, and of dot products with a transposed
+// B.
+inline constexpr int64_t kGemmStreamRows = 8, kGemmDotRows = 4;
 
 struct GemmShape {
   int64_t batch, m, n, k;

@@ -10,7 +10,8 @@ from .row import Row
 # the packed path has up to 336 rows. Sizes lie on those edges and one beside.
 SMALL = [(1, 1, 1), (5, 7, 3), (14, 32, 64), (15, 33, 65), (13, 31, 63), (16, 16, 8), (17, 17, 257), (3, 130, 256)]
 PACKED = [(1, 1, 1), (14, 32, 256), (15, 33, 257), (336, 16, 20), (337, 17, 255), (13, 513, 31)]
-SKINNY = [(1, 1, 1), (1, 64, 300), (2, 65, 255), (3, 1030, 17), (7, 129, 513), (8, 31, 256), (8, 33, 1)]
+SKINNY = [(1, 1, 1), (1, 64, 300), (2, 65, 255), (3, 1030, 17), (7, 129, 513), (8, 31, 256), (8, 33, 1), (4, 9, 33)]
+COLUMN = [(1, 1, 5), (5, 1, 17), (300, 1, 40), (131, 1, 1)]
 
 
 def _inputs(*shapes):
@@ -19,7 +20,7 @@ def _inputs(*shapes):
 
 def _products():
     generic = [(1, 1, 1), (5, 7, 3), (16, 33, 64), (3, 130, 17)]
-    for path, sizes in (("generic", generic), ("small", SMALL), ("packed", PACKED), ("skinny", SKINNY)):
+    for path, sizes in (("generic", generic), ("small", SMALL), ("packed", PACKED), ("skinny", [*SKINNY, *COLUMN])):
         for m, n, k in sizes:
             yield Row(
                 name=f"matmul-{path}-{m}x{n}x{k}",
