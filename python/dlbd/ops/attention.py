@@ -9,9 +9,9 @@ from typing import Any
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import BOOL, Array
-from dlbd.ops.promotion import cast_to
+from dlbd.ops.promotion import cast_to, floats
 from dlbd.ops.reduce import sum_to
-from dlbd.tensor import Tensor, as_float, as_tensor
+from dlbd.tensor import Tensor, as_tensor
 
 
 @lru_cache(maxsize=4096)
@@ -58,12 +58,9 @@ def dot_product_attention(
         >>> dlbd.ops.dot_product_attention(zeros, zeros, value, mask=[True, True, False]).numpy().ravel().round(4)
         array([2., 2., 2.], dtype=float32)
     """
-    q, k, v = as_float(query), as_float(key), as_float(value)
+    q, k, v, bias = floats(query, key, value, bias)
     shape = _shape(q, k, v, is_causal)
     full = q.shape[0], q.shape[2], q.shape[1], k.shape[1]
-    bias = None if bias is None else as_float(bias)
-    if bias is not None and bias.dtype != q.dtype:
-        raise TypeError(f"[dot_product_attention] bias must be {q.dtype} like query; received {bias.dtype}")
     bias_array = None if bias is None else _table(bias, full, "bias")
     mask_array = None
     if mask is not None:
@@ -115,11 +112,6 @@ def _shape(q: Tensor, k: Tensor, v: Tensor, is_causal: bool) -> Any:
         raise ValueError(
             "[dot_product_attention] query (B, Tq, heads, D), key (B, Tk, heads, D) and value (B, Tk, heads, Dv) "
             f"do not fit; received {q.shape}, {k.shape} and {v.shape}"
-        )
-    if not q.dtype == k.dtype == v.dtype:
-        raise TypeError(
-            "[dot_product_attention] query, key and value must share a dtype; "
-            f"received {q.dtype}, {k.dtype} and {v.dtype}"
         )
     b, tq, heads, d = q.shape
     return _attention_shape(b, heads, tq, k.shape[1], d, v.shape[3], bool(is_causal), backend.DTYPE[q.dtype])

@@ -8,6 +8,7 @@ from typing import Any
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.ops.epilogue import LINEAR, before_activation, fused_activation
+from dlbd.ops.promotion import floats
 from dlbd.tensor import Tensor, as_float
 
 
@@ -76,16 +77,15 @@ def _transposed_shape(
 
 
 def _operands(op: str, x: Any, kernel: Any, bias: Any, filters_axis: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    x, w = as_float(x), as_float(kernel)
+    t, w = as_float(x), as_float(kernel)
     b = None if bias is None else as_float(bias)
-    if x.dtype != w.dtype or (b is not None and b.dtype != x.dtype):
-        received = f"x {x.dtype}, kernel {w.dtype}" + ("" if b is None else f", bias {b.dtype}")
-        raise TypeError(f"[{op}] operands must share a dtype; received {received}")
+    if t.dtype != w.dtype or (b is not None and b.dtype != t.dtype):
+        t, w, b = floats(x, kernel, bias)
     if b is not None and w.ndim >= 2 and b.shape != (w.shape[filters_axis],):
         raise ValueError(
             f"[{op}] bias must have one value per filter, shape ({w.shape[filters_axis]},); received {b.shape}"
         )
-    return x, w, b
+    return t, w, b
 
 
 def conv(

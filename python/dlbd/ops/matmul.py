@@ -13,7 +13,7 @@ from dlbd.autograd import Gradients
 from dlbd.backend import twin
 from dlbd.ops.epilogue import LINEAR, before_activation, fused_activation
 from dlbd.ops.join import broadcast_to
-from dlbd.ops.promotion import operands
+from dlbd.ops.promotion import floats
 from dlbd.ops.reduce import sum_to
 from dlbd.tensor import Tensor, as_float
 
@@ -86,7 +86,7 @@ def matmul(x1: Any, x2: Any) -> Tensor:
     left, right = a.array, b.array
     dtype = left.dtype
     if dtype != right.dtype:
-        return matmul(*operands(a, b))
+        return matmul(*floats(x1, x2))
     product = _product(left.shape, right.shape, dtype, backend.path.get("gemm", "auto"))
     if product.repeat:
         whole_a, whole_b = product.repeat
@@ -137,7 +137,7 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: Any = None) -> Tens
     """``activation(x @ kernel + bias)`` in one launch.
 
     Args:
-        x: (..., K), float; integers are taken as float32.
+        x: (..., K), float; integers are taken as float32. All three meet in float64 if one is a float64 tensor.
         kernel: (K, N).
         bias: (N,) or None.
         activation: None, "linear", "relu", "leaky_relu" (slope 0.2), "sigmoid", "tanh", "elu" or "softplus".
@@ -154,22 +154,20 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: Any = None) -> Tens
         array([[3., 0.]], dtype=float32)
     """
     act = fused_activation("dense", activation)
-    x, w = as_float(x), as_float(kernel)
+    t, w = as_float(x), as_float(kernel)
     b = None if bias is None else as_float(bias)
-    array, weights = x.array, w.array
+    array, weights = t.array, w.array
     dtype = array.dtype
     if dtype != weights.dtype or (b is not None and dtype != b.array.dtype):
-        raise TypeError(
-            f"[dense] x, kernel and bias must share a dtype; received {dtype}, {weights.dtype}"
-            + ("" if b is None else f" and {b.dtype}")
-        )
+        t, w, b = floats(x, kernel, bias)
+        return dense(t, w, b, activation)
     path = backend.path.get("gemm", "auto")
     product = _dense_product(array.shape, weights.shape, None if b is None else b.array.shape, dtype, path)
     y = Tensor(backend.empty(product.y_shape, dtype, array))
     twin(array).gemm(product.shape, array, weights, None if b is None else b.array, y.array, act, False)
     if autograd.recording():
-        inputs = (x, w) if b is None else (x, w, b)
-        autograd.note(inputs, (y,), lambda grads: _dense_gradient(grads, product, x, w, b, y, act))
+        inputs = (t, w) if b is None else (t, w, b)
+        autograd.note(inputs, (y,), lambda grads: _dense_gradient(grads, product, t, w, b, y, act))
     return y
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from dlbd import autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT8
-from dlbd.tensor import Tensor, as_array
+from dlbd.tensor import Tensor, as_array, as_tensor
 
 _ORDER = (BOOL, UINT8, INT32, INT64, FLOAT32, FLOAT64)
 _WIDER = {(a, b): _ORDER[max(i, j)] for i, a in enumerate(_ORDER) for j, b in enumerate(_ORDER)}
@@ -100,3 +100,12 @@ def operands(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
         return x1, x2
     dtype = _WIDER[d1, d2]
     return cast_to(x1, dtype), cast_to(x2, dtype)
+
+
+def floats(*values: Any) -> tuple[Any, ...]:
+    """The operands of a float operation as tensors of one dtype: float64 if any tensor is, else float32. None stays."""
+    wide = any(isinstance(v, Tensor) and v.array.dtype == FLOAT64 for v in values)
+    dtype = FLOAT64 if wide else FLOAT32
+    return tuple(
+        v if v is None else cast_to(v, dtype) if isinstance(v, Tensor) else as_tensor(v, dtype) for v in values
+    )

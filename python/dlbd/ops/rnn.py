@@ -8,7 +8,8 @@ from typing import Any
 
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
-from dlbd.backend import BOOL, FLOAT32, FLOAT64
+from dlbd.backend import BOOL
+from dlbd.ops.promotion import floats
 from dlbd.tensor import Tensor, as_tensor
 
 _tanh = _cpu.Activation("tanh")
@@ -157,13 +158,9 @@ def gru(
     return sequence, h
 
 
-def _operand(op: str, name: str, value: Any, dtype: Any, shape: tuple[int, ...]) -> Tensor:
-    t = as_tensor(value) if isinstance(value, Tensor) else as_tensor(value, dtype)
-    if t.dtype != dtype:
-        raise TypeError(f"[{op}] {name} must have the dtype of x, {dtype}; received {t.dtype}")
-    if t.shape != shape:
-        raise ValueError(f"[{op}] {name} must have shape {shape}; received {t.shape}")
-    return t
+def _check(op: str, name: str, operand: Tensor | None, shape: tuple[int, ...]) -> None:
+    if operand is not None and operand.shape != shape:
+        raise ValueError(f"[{op}] {name} must have shape {shape}; received {operand.shape}")
 
 
 def _layer(
@@ -178,28 +175,22 @@ def _layer(
     reverse: bool,
     activation: Any,
 ) -> tuple[Tensor, ...]:
-    inputs = as_tensor(x)
-    if inputs.dtype != FLOAT32 and inputs.dtype != FLOAT64:
-        inputs = as_tensor(x, FLOAT32)
+    inputs, w, u, b, *before = floats(x, kernel, recurrent_kernel, bias, *states)
     if inputs.ndim != 3:
         raise ValueError(f"[{op}] x must be (B, T, D); received {inputs.shape}")
     batch, steps, depth = inputs.shape
     dtype = inputs.dtype
-    u = as_tensor(recurrent_kernel) if isinstance(recurrent_kernel, Tensor) else as_tensor(recurrent_kernel, dtype)
     gates = _GATES[cell]
     units = u.shape[0] if u.ndim else 0
-    u = _operand(op, "recurrent_kernel", u, dtype, (units, gates * units))
-    w = _operand(op, "kernel", kernel, dtype, (depth, gates * units))
-    b = None
-    if bias is not None:
-        b = _operand(op, "bias", bias, dtype, (2, 3 * units) if cell == "gru" else (gates * units,))
+    _check(op, "recurrent_kernel", u, (units, gates * units))
+    _check(op, "kernel", w, (depth, gates * units))
+    _check(op, "bias", b, (2, 3 * units) if cell == "gru" else (gates * units,))
     expected = 2 if cell == "lstm" else 1
     if states and len(states) != expected:
         raise ValueError(f"[{op}] initial_state must be {expected} arrays; received {len(states)}")
-    before = [
-        None if s is None else _operand(op, "initial_state", s, dtype, (batch, units))
-        for s in (*states, None, None)[:2]
-    ]
+    for state in before:
+        _check(op, "initial_state", state, (batch, units))
+    before = [*before, None, None][:2]
     m = None
     if mask is not None:
         m = as_tensor(mask)
