@@ -95,6 +95,8 @@ def test_masked_steps_do_not_count_for_the_batch():
     np.testing.assert_allclose(layer.moving_mean, 0.1 * seen.mean(0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * seen.var(0), rtol=1e-5)
     np.testing.assert_array_equal(layer(x, mask=mask), layer(x))
+    other = layers.BatchNormalization()  # any number but zero counts, and counts once
+    np.testing.assert_array_equal(other(x, training=True, mask=mask * 2), y)
     with pytest.raises(ValueError, match=r"mask must have the shape of x without its last axis.*\(3,\)"):
         layer(x, training=True, mask=mask[:, 0])
 

@@ -316,3 +316,44 @@ def test_sizes_that_no_layer_fixes_may_change(kind):
         assert images.predict(rng.standard_normal((2, size, size + 1, 3))).shape == (2, 2)
     with pytest.raises(ValueError, match=r"'conv2d.*built for inputs with 3 in axis -1.*received shape \(2, 8, 8, 4\)"):
         images.predict(np.zeros((2, 8, 8, 4)))
+
+
+def test_a_loss_that_no_weight_reaches_does_not_train_silently():
+    x, _ = blobs(20)
+    for loss in (
+        lambda y, p: np.square(np.asarray(y) - np.asarray(p)[:, 0]),
+        lambda y, p: dlbd.ops.multiply(y, 0.0),
+    ):
+        model = dlbd.Sequential([layers.Dense(1, name="only")])
+        model.compile("sgd", loss)
+        with pytest.raises(ValueError, match=r"depends on none of the weights \['only/kernel', 'only/bias'\]"):
+            model.fit(x, x.sum(1), verbose=0)
+
+
+def test_a_forgotten_super_is_named():
+    class Net(dlbd.Model):
+        def __init__(self):
+            self.dense = layers.Dense(1)
+
+    class Scale(layers.Layer):
+        def __init__(self):
+            self.factor = 2.0
+
+        def call(self, x):
+            return x * self.factor
+
+    for make in (Net, Scale):
+        with pytest.raises(AttributeError, match=rf"{make.__name__}.__init__\(\) must call super"):
+            make()(np.ones((2, 3)))
+    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'weight'"):
+        layers.Dense(1).weight  # noqa: B018
+
+
+def test_numpy_numbers_as_arguments():
+    assert layers.Dropout(np.float32(0.5)).rate == 0.5
+    assert layers.Conv2D(np.int64(2), np.array([3, 2]), strides=np.int32(2)).kernel_size == (3, 2)
+
+
+def test_an_integer_input_casts_floats():
+    model = dlbd.Sequential([layers.Input((2,), dtype="int32"), layers.Dense(1, kernel_initializer="ones")])
+    np.testing.assert_array_equal(model.predict(np.array([[1.7, 2.2]])), [[3.0]])

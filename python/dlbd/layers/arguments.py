@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 
 def positive(value: Any, argument: str, layer: str) -> int:
     """An integer of at least 1."""
@@ -19,7 +21,7 @@ def positive(value: Any, argument: str, layer: str) -> int:
 
 def sizes(value: Any, rank: int, argument: str, layer: str, least: int = 1) -> tuple[int, ...]:
     """One size per spatial axis, from an integer or a sequence of ``rank`` integers."""
-    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+    given = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,) * rank
     if len(given) != rank:
         raise ValueError(f"[{layer}] {argument} must be an integer or {rank} of them; received {value!r}")
     try:
@@ -40,7 +42,7 @@ def one_of(value: Any, choices: tuple[str, ...], argument: str, layer: str) -> s
 
 def fraction(value: Any, argument: str, layer: str) -> float:
     """A dropout rate: 0 <= rate < 1 (1 would drop everything; Keras takes it, and so do we)."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+    if not isinstance(value, (int, float, np.floating, np.integer)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(f"[{layer}] {argument} must lie in [0, 1]; received {value!r}")
     return float(value)
 

@@ -149,6 +149,11 @@ class Layer(backend.Versioned):
                     f"[{self.name}] {key} is not supported yet; received {value!r}. Leave it out or pass None"
                 )
 
+    def __getattr__(self, name: str) -> Any:
+        if "_weights" not in self.__dict__ and not name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__}.__init__() must call super().__init__() before anything else")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     # What a subclass defines
 
     def build(self, *args: Any, **kwargs: Any) -> None:

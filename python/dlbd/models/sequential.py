@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dlbd import ops
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.configuration import plain, restored
 from dlbd.layers.input import InputLayer, KerasTensor
@@ -163,6 +164,10 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = inputs
+        if self._input is not None and self._declared and isinstance(x, Tensor):
+            wanted = self._input.input_dtype
+            if wanted.kind in "iu" and x.dtype.kind == "f":
+                x = ops.cast(x, wanted)
         if mask is not None and isinstance(x, Tensor):
             x.mask = mask
         for layer in self._layers:

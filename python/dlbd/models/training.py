@@ -33,7 +33,13 @@ def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
         prediction = model(x, training=True)
         total, count = model._compiled_loss.sum_and_count(y, prediction, sample_weight)
     found = tape.backward([total], [None], variables, optimizer.gradient_slots)
-    optimizer.apply(count, active=[gradient is not None for gradient in found])
+    active = [gradient is not None for gradient in found]
+    if not any(active):
+        raise ValueError(
+            f"[{model.name}] the loss depends on none of the weights {[v.path for v in variables]}: is something "
+            "between them computed outside dlbd.ops, in NumPy for example?"
+        )
+    optimizer.apply(count, active=active)
     _note_results(model, total, count, x, y, prediction, sample_weight)
 
 

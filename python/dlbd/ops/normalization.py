@@ -131,7 +131,7 @@ def _masked_moments(x: Tensor, axis: int, mask: Tensor) -> tuple[Tensor, Tensor]
             f"[batch_normalization] mask must have the shape of x without its last axis; received mask {mask.shape}, "
             f"x {x.shape}"
         )
-    counts = broadcast_to(expand_dims(mask, -1), x.shape)
+    counts = broadcast_to(expand_dims(cast(mask, "bool"), -1), x.shape)
     axes = tuple(a for a in range(x.ndim) if a != axis)
     count = add(reduce.sum(cast(counts, x.dtype), axes, keepdims=True), 1e-7)
     mean = divide(reduce.sum(where(counts, x, 0.0), axes, keepdims=True), count)
