@@ -13,8 +13,8 @@ from dlbd.metrics.accuracy import (
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
-    resolve_accuracy,
 )
+from dlbd.metrics.accuracy import resolve_accuracy as _resolve_accuracy
 from dlbd.metrics.errors import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -73,8 +73,16 @@ def get(
 ) -> Metric | None:
     """The metric that a string, a class, a configuration, a function or a :class:`Metric` means; None for None.
 
-    With the shapes of labels and predictions "accuracy" resolves as in Keras's ``compile``. A metric that was named by
-    a string keeps that string for its name: "mse" is logged as "mse".
+    Args:
+        identifier: a metric or None (given back as it is); a name, "mean_squared_error", "MeanSquaredError" or "mse",
+            which becomes the metric's: "mse" is logged as "mse"; a class; a dict
+            ``{"class_name": ..., "config": {...}}``; a loss or a function of (y_true, y_pred) that gives one value per
+            sample, whose mean is taken.
+        y_true_shape, y_pred_shape: of labels and predictions: with them "accuracy" resolves as in Keras's ``compile``,
+            see :class:`Accuracy`.
+
+    Raises:
+        ValueError: nothing has that name, or it is nothing of these.
 
     Example:
         >>> dlbd.metrics.get("accuracy", (32,), (32, 10)).name
@@ -85,7 +93,7 @@ def get(
     if isinstance(identifier, str):
         cls = _BY_NAME.get(identifier.lower() if identifier.isupper() else identifier)
         if cls is Accuracy and y_true_shape is not None and y_pred_shape is not None:
-            cls = resolve_accuracy(y_true_shape, y_pred_shape)
+            cls = _resolve_accuracy(y_true_shape, y_pred_shape)
         if cls is None:
             known = sorted(n for n in _BY_NAME if n[0].islower())
             raise ValueError(f"[metric] nothing is named {identifier!r}; expected one of {known}")
@@ -132,5 +140,4 @@ __all__ = [
     "Sum",
     "TopKCategoricalAccuracy",
     "get",
-    "resolve_accuracy",
 ]

@@ -27,13 +27,50 @@ class _Accuracy(MeanState):
 
 
 class Accuracy(_Accuracy):
-    """How often ``y_pred`` equals ``y_true``."""
+    """How often ``y_pred`` equals ``y_true``.
+
+    In ``compile`` the name "accuracy" means :class:`BinaryAccuracy` where the predictions' last size is 1,
+    :class:`SparseCategoricalAccuracy` where the labels have fewer axes or a last size of 1, and otherwise
+    :class:`CategoricalAccuracy`, as in Keras.
+
+    Args:
+        name: "accuracy" by default.
+        dtype: taken for Keras's sake: the result is float32.
+
+    ``update_state(y_true, y_pred, sample_weight=None)`` takes labels and predictions of the same shape, (batch, ...).
+
+    Raises:
+        ValueError: (at the update) the shapes do not fit.
+
+    Example:
+        >>> metric = dlbd.metrics.Accuracy()
+        >>> metric.update_state([1, 2, 3, 4], [1, 2, 0, 4])
+        >>> float(metric.result())
+        0.75
+    """
 
     _kind, _name = "equal", "accuracy"
 
 
 class BinaryAccuracy(_Accuracy):
-    """How often ``y_pred > threshold`` is what ``y_true`` (0 or 1) says."""
+    """How often ``y_pred > threshold`` is what ``y_true`` (0 or 1) says; what equals the threshold means 0.
+
+    Args:
+        name: "binary_accuracy" by default.
+        dtype: taken for Keras's sake: the result is float32.
+        threshold: between 0 and 1; 0.5 by default.
+
+    ``update_state(y_true, y_pred, sample_weight=None)`` takes labels and predictions of the same shape, (batch, ...).
+
+    Raises:
+        ValueError: ``threshold`` is out of range, or (at the update) the shapes do not fit.
+
+    Example:
+        >>> metric = dlbd.metrics.BinaryAccuracy()
+        >>> metric.update_state([[1], [0], [1], [0]], [[0.75], [0.25], [0.5], [0.5]])
+        >>> float(metric.result())
+        0.75
+    """
 
     _kind, _name = "binary_accuracy", "binary_accuracy"
 
@@ -51,13 +88,45 @@ class BinaryAccuracy(_Accuracy):
 
 
 class CategoricalAccuracy(_Accuracy):
-    """How often the largest prediction stands where the largest label (one-hot) stands."""
+    """How often the largest prediction stands where the largest label (one-hot) stands; the first one of equals.
+
+    Args:
+        name: "categorical_accuracy" by default.
+        dtype: taken for Keras's sake: the result is float32.
+
+    ``update_state(y_true, y_pred, sample_weight=None)`` takes labels and predictions of the same shape, (..., C).
+
+    Raises:
+        ValueError: (at the update) the shapes do not fit.
+
+    Example:
+        >>> metric = dlbd.metrics.CategoricalAccuracy()
+        >>> metric.update_state([[0, 1], [1, 0]], [[0.25, 0.75], [0.25, 0.75]])
+        >>> float(metric.result())
+        0.5
+    """
 
     _kind, _name = "categorical_accuracy", "categorical_accuracy"
 
 
 class SparseCategoricalAccuracy(_Accuracy):
-    """How often the largest prediction stands at the label's class number."""
+    """How often the largest prediction stands at the label's class number; the first one of equals.
+
+    Args:
+        name: "sparse_categorical_accuracy" by default.
+        dtype: taken for Keras's sake: the result is float32.
+
+    ``update_state(y_true, y_pred, sample_weight=None)`` takes labels (...) or (..., 1) and predictions (..., C).
+
+    Raises:
+        ValueError: (at the update) the shapes do not fit.
+
+    Example:
+        >>> metric = dlbd.metrics.SparseCategoricalAccuracy()
+        >>> metric.update_state([1, 0], [[0.25, 0.75], [0.25, 0.75]])
+        >>> float(metric.result())
+        0.5
+    """
 
     _kind, _name = "sparse_accuracy", "sparse_categorical_accuracy"
 
@@ -77,13 +146,47 @@ class _TopK(_Accuracy):
 
 
 class TopKCategoricalAccuracy(_TopK):
-    """How often the class of the largest label is among the ``k`` largest predictions."""
+    """How often the class of the largest label (one-hot) is among the ``k`` largest predictions.
+
+    Args:
+        k: at least 1; 5 by default.
+        name: "top_k_categorical_accuracy" by default.
+        dtype: taken for Keras's sake: the result is float32.
+
+    ``update_state(y_true, y_pred, sample_weight=None)`` takes labels and predictions of the same shape, (..., C).
+
+    Raises:
+        ValueError: ``k`` is less than 1, or (at the update) the shapes do not fit.
+
+    Example:
+        >>> metric = dlbd.metrics.TopKCategoricalAccuracy(k=2)
+        >>> metric.update_state([[0, 0, 1], [1, 0, 0]], [[0.1, 0.2, 0.7], [0.1, 0.2, 0.7]])
+        >>> float(metric.result())
+        0.5
+    """
 
     _kind, _name = "categorical_top_k", "top_k_categorical_accuracy"
 
 
 class SparseTopKCategoricalAccuracy(_TopK):
-    """How often the label's class is among the ``k`` largest predictions."""
+    """How often the label's class is among the ``k`` largest predictions.
+
+    Args:
+        k: at least 1; 5 by default.
+        name: "sparse_top_k_categorical_accuracy" by default.
+        dtype: taken for Keras's sake: the result is float32.
+
+    ``update_state(y_true, y_pred, sample_weight=None)`` takes labels (...) or (..., 1) and predictions (..., C).
+
+    Raises:
+        ValueError: ``k`` is less than 1, or (at the update) the shapes do not fit.
+
+    Example:
+        >>> metric = dlbd.metrics.SparseTopKCategoricalAccuracy(k=2)
+        >>> metric.update_state([2, 0], [[0.1, 0.2, 0.7], [0.1, 0.2, 0.7]])
+        >>> float(metric.result())
+        0.5
+    """
 
     _kind, _name = "sparse_top_k", "sparse_top_k_categorical_accuracy"
 

@@ -18,9 +18,24 @@ class Metric(backend.Versioned):
     """Base of all metrics. One of your own makes variables with :meth:`add_variable`, and defines :meth:`update_state`
     and :meth:`result`.
 
+    Calling a metric updates it and gives the result so far. ``fit`` records the launches of :meth:`update_state` with
+    the step: it must not read values on the host, :meth:`result` may.
+
     Args:
         dtype: taken for Keras's sake.
-        name: the key in ``History.history``.
+        name: the key in ``History.history``; made from the class name by default.
+
+    Example:
+        >>> class Largest(dlbd.metrics.Metric):
+        ...     def __init__(self, name="largest"):
+        ...         super().__init__(name=name)
+        ...         self.value = self.add_variable((), "zeros", name="value")
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.value.assign(dlbd.ops.maximum(self.value, dlbd.ops.max(y_pred)))
+        ...     def result(self):
+        ...         return self.value
+        >>> float(Largest()([[0.0]], [[3.0]]))
+        3.0
     """
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
@@ -31,7 +46,14 @@ class Metric(backend.Versioned):
     def add_variable(
         self, shape: Sequence[int] = (), initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
     ) -> Variable:
-        """State that :meth:`reset_state` sets to zero."""
+        """State that :meth:`reset_state` sets to zero.
+
+        Args:
+            shape: a scalar by default.
+            initializer: name or initializer of its first value; "zeros" by default.
+            dtype: float32 by default.
+            name: "variable" by default.
+        """
         make = get_initializer(initializer) or get_initializer("zeros")
         assert make is not None
         variable = Variable(make(tuple(shape), dtype or FLOAT32), trainable=False, dtype=dtype, name=name)
@@ -48,13 +70,15 @@ class Metric(backend.Versioned):
         return list(self._variables)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Count a batch, usually (y_true, y_pred, sample_weight=None)."""
         raise NotImplementedError(f"{type(self).__name__} must define update_state()")
 
     def result(self) -> Any:
+        """The value so far, a scalar."""
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def reset_state(self) -> None:
-        """Start anew."""
+        """Start anew: all state is 0."""
         for v in self._variables:
             v.assign(np.zeros(v.shape))
 
@@ -99,7 +123,19 @@ class MeanState(Metric):
 
 
 class Mean(MeanState):
-    """The mean of values, each with a weight of its own or of its sample."""
+    """The mean of all values seen, each with a weight of its own or of its sample.
+
+    Args:
+        name: "mean" by default.
+        dtype: taken for Keras's sake: sums are float64, the result is float32.
+
+    Example:
+        >>> metric = dlbd.metrics.Mean()
+        >>> metric.update_state([1.0, 3.0])
+        >>> metric.update_state([5.0], sample_weight=[2.0])
+        >>> float(metric.result())  # (1 + 3 + 2 * 5) / 4
+        3.5
+    """
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -113,7 +149,18 @@ class Mean(MeanState):
 
 
 class Sum(MeanState):
-    """The sum of values times their weights."""
+    """The sum of all values seen, times their weights.
+
+    Args:
+        name: "sum" by default.
+        dtype: taken for Keras's sake: the sum is float64, the result is float32.
+
+    Example:
+        >>> metric = dlbd.metrics.Sum()
+        >>> metric.update_state([1.0, 3.0], sample_weight=[1.0, 2.0])
+        >>> float(metric.result())
+        7.0
+    """
 
     def __init__(self, name: str = "sum", dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -132,7 +179,14 @@ class MeanMetricWrapper(MeanState):
     Args:
         fn: the function.
         name: its name unless given.
+        dtype: taken for Keras's sake: the result is float32.
         kwargs: passed on to it.
+
+    Example:
+        >>> metric = dlbd.metrics.MeanMetricWrapper(lambda y_true, y_pred: abs(y_pred - y_true), name="gap")
+        >>> metric.update_state(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+        >>> float(metric.result())
+        1.0
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
