@@ -1,4 +1,6 @@
 // Operations of two operands with broadcasting: arithmetic, its gradients, comparisons, selection.
+#include <type_traits>
+
 #include "broadcast.h"
 #include "kernels.h"
 #include "vector_math.h"
@@ -170,7 +172,7 @@ struct Mod {
   }
   template <class T>
   static DLBD_INLINE T integer(T a, T b) {
-    if (b == 0 || b == static_cast<T>(-1)) return 0;
+    if (b == 0 || (std::is_signed_v<T> && b == static_cast<T>(-1))) return 0;
     const T r = static_cast<T>(a % b);
     return r != 0 && (r < 0) != (b < 0) ? static_cast<T>(r + b) : r;
   }
@@ -201,7 +203,7 @@ struct FloorDivide {
   template <class T>
   static DLBD_INLINE T integer(T a, T b) {
     if (b == 0) return 0;
-    if (b == static_cast<T>(-1)) return Subtract::integer<T>(0, a);
+    if (std::is_signed_v<T> && b == static_cast<T>(-1)) return Subtract::integer<T>(0, a);
     const T q = static_cast<T>(a / b);
     return static_cast<T>(a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q);
   }

@@ -76,6 +76,22 @@ def test_division_of_integers_is_in_floats():
     np.testing.assert_array_equal(tensor([2, -3, 5], np.int32) ** tensor([10, 3, -1], np.int32), [1024, -27, 0])
 
 
+def test_an_unsigned_255_divides_as_255_not_as_minus_one():
+    x, y = tensor([6, 254, 255], np.uint8), tensor([255] * 3, np.uint8)
+    np.testing.assert_array_equal(x // y, np.array([0, 0, 1], np.uint8), strict=True)
+    np.testing.assert_array_equal(x % y, np.array([6, 254, 0], np.uint8), strict=True)
+
+
+def test_integers_round_to_powers_of_ten():
+    np.testing.assert_array_equal(ops.round(tensor([125, 135, -7], np.int32), -1), np.array([120, 140, -10], np.int32))
+    np.testing.assert_array_equal(ops.round(tensor([125], np.int64), 2), [125])
+
+
+def test_the_variance_of_nothing_is_nan():
+    np.testing.assert_array_equal(ops.var(np.zeros((0, 3)), axis=0), [NAN] * 3)
+    assert np.isnan(ops.std(np.zeros(0)))
+
+
 def test_integers_wrap_around():
     top = np.iinfo(np.int32).max
     np.testing.assert_array_equal(tensor([top], np.int32) + 1, [np.iinfo(np.int32).min])

@@ -409,7 +409,7 @@ def ceil(x: Any) -> Tensor:
 
 
 def round(x: Any, decimals: int = 0) -> Tensor:
-    """To the nearest multiple of ``10 ** -decimals``, ties to even; the gradient is zero. Integers stay as they are.
+    """To the nearest multiple of ``10 ** -decimals``, ties to even; the gradient is zero. Integers stay integers.
 
     Args:
         x: any shape; booleans become int32.
@@ -422,7 +422,10 @@ def round(x: Any, decimals: int = 0) -> Tensor:
         array([120., 140.], dtype=float32)
     """
     x = _counted(x)
-    if x.array.dtype.kind != "f" or decimals == 0:
+    dtype = x.array.dtype
+    if dtype.kind != "f":
+        return x if decimals >= 0 else cast_to(round(cast_to(x, backend.FLOAT64), decimals), dtype)
+    if decimals == 0:
         return unary("round", x)
     scale = 10.0**decimals
     return divide(unary("round", multiply(x, scale)), scale)

@@ -330,12 +330,15 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     x, plan, sizes = _single_run("var", as_float(x), axis, keepdims)
     a = x.array
+    y = Tensor(backend.empty(sizes, a.dtype, a))
+    if plan.count == 0:
+        backend.twin(a).fill(float("nan"), y.array)
+        return y
     outer, n, inner = plan.passes[0]
-    scale = 1.0 / plan.count if plan.count else float("nan")
+    scale = 1.0 / plan.count
     center = backend.empty((outer * inner,), a.dtype, a)
     kernel = backend.twin(a).reduce_forward
     kernel(_SUM, outer, n, inner, a, center, None, scale)
-    y = Tensor(backend.empty(sizes, a.dtype, a))
     kernel(_REDUCE["shifted_squares"], outer, n, inner, a, y.array, center, scale)
     if autograd.recording():
         autograd.note((x,), (y,), lambda grads: _var_gradient(grads, plan, scale, x, center, y))
