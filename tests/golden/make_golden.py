@@ -22,6 +22,7 @@ import cases  # noqa: E402
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import keras  # noqa: E402
+import models  # noqa: E402
 import numpy as np  # noqa: E402
 
 
@@ -104,6 +105,9 @@ def main() -> None:
         keep("metric", name, metric_answers(name, metric))
     for name, optimizer in cases.OPTIMIZERS.items():
         keep("optimizer", name, optimizer_answers(optimizer))
+    for name, model in models.MODELS.items():
+        for optimizer_name, optimizer in models.optimizers(keras).items():
+            keep("model", f"{name}-{optimizer_name}", model.train(keras, optimizer))
     # One flat array and an index instead of an archive member per answer: a tenth of the size.
     index = {key: list(a.shape) for key, a in found.items()}
     versions = {"keras": keras.__version__, "jax": jax.__version__, "numpy": np.__version__}

@@ -9,7 +9,7 @@ import pytest
 
 import dlbd
 
-from . import cases
+from . import cases, models
 
 with np.load(Path(__file__).parent / "golden.npz") as file:
     _VALUES = file["values"]
@@ -41,6 +41,7 @@ def test_the_golden_file_has_an_answer_to_every_case():
         ("loss", cases.LOSSES),
         ("metric", cases.METRICS),
         ("optimizer", cases.OPTIMIZERS),
+        ("model", [f"{name}-{optimizer}" for name in models.MODELS for optimizer in models.optimizers(dlbd)]),
     ):
         assert {key.split("/")[1] for key in GOLDEN if key.startswith(f"{kind}/")} == set(table)
 
@@ -111,3 +112,12 @@ def test_optimizer(name: str):
         optimizer.apply_gradients([(dlbd.Tensor(g), v) for g, v in zip(gradients, variables, strict=True)])
         for i, variable in enumerate(variables):
             compare(variable, f"optimizer/{name}/step{step}/variable{i}")
+
+
+@pytest.mark.parametrize("optimizer", models.optimizers(dlbd))
+@pytest.mark.parametrize("name", models.MODELS)
+def test_model(name: str, optimizer: str):
+    found = models.MODELS[name].train(dlbd, models.optimizers(dlbd)[optimizer])
+    assert set(found) == set(answers_to("model", f"{name}-{optimizer}"))
+    for key, result in found.items():
+        compare(result, f"model/{name}-{optimizer}/{key}")
