@@ -32,10 +32,9 @@ struct CpuBackend {
       if (bytes > 0) scratch = pool.take(static_cast<size_t>(bytes));
       args.scratch = scratch.data;
     }
-    {
-      py::gil_scoped_release release;
-      kernel.run(args);
-    }
+    WithoutGil released;
+    kernel.run(args);
+    released.back();
     if (recording) {
       (recording->keep(arrays.owner, arrays.data), ...);
       recording->append(kernel.run, args);

@@ -1,5 +1,8 @@
 #include "recording.h"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <chrono>
 
 namespace dlbd {
@@ -17,30 +20,49 @@ Recording*& Recording::current() {
 
 void Recording::begin() {
   if (current() != nullptr) throw std::runtime_error("this thread is recording already");
-  if (!launches_.empty()) throw std::runtime_error("a recording is made once");
+  if (running_ || !launches_.empty()) throw std::runtime_error("a recording is made once");
+  py::cast(this).inc_ref();
   current() = this;
+  running_ = true;
 }
 
-void Recording::end() noexcept {
-  if (current() == this) current() = nullptr;
+void Recording::end() {
+  if (current() != this) return;
+  current() = nullptr;
+  running_ = false;
+  py::cast(this).dec_ref();
 }
 
 void Recording::replay() {
   if (!reason_.empty()) throw std::runtime_error("this recording cannot be replayed: " + reason_);
+  if (running_) throw std::runtime_error("this recording is still being made, or replayed by another thread");
+  running_ = true;
   status_ = {};
-  {
-    py::gil_scoped_release release;
-    auto asked = std::chrono::steady_clock::now();
-    for (const Launch& l : launches_) {
-      l.invoke(l.run, arguments_.data() + l.arguments);
-      const auto now = std::chrono::steady_clock::now();
-      if (now - asked < kSignalInterval) continue;
-      asked = now;
-      py::gil_scoped_acquire acquire;
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  auto asked = std::chrono::steady_clock::now();
+  WithoutGil released;
+  for (const Launch& l : launches_) {
+    l.invoke(l.run, arguments_.data() + l.arguments);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - asked < kSignalInterval) continue;
+    asked = now;
+    released.back();
+    if (PyErr_CheckSignals() != 0) {
+      running_ = false;
+      throw py::error_already_set();
     }
+    released = WithoutGil();
   }
+  released.back();
+  running_ = false;
   raise_fault(status_);
+}
+
+void WithoutGil::back() {
+  try {
+    PyEval_RestoreThread(state_);
+  } catch (abi::__forced_unwind&) {
+    for (;;) pause();
+  }
 }
 
 void raise_fault(Status& status) {

@@ -34,8 +34,8 @@ class Recording {
   void keep(py::handle array, const void* data) {
     if (array && !pool_->owns(data)) kept_.push_back(py::reinterpret_borrow<py::object>(array));
   }
-  void begin();
-  void end() noexcept;
+  void begin();  // the recording stays alive until its end
+  void end();
   void replay();
   // Something happened that a replay would not repeat (a value was read on the host, say): never replay.
   void poison(std::string reason) {
@@ -59,6 +59,19 @@ class Recording {
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(Pool::kKeepAll);
   std::string reason_;
   Status status_{};
+  bool running_ = false;  // being recorded or replayed
+};
+
+// The GIL is given up from construction until back(). Not a destructor's work: a daemon thread that asks for the GIL
+// after the interpreter has gone is unwound by it, up to Python 3.13, which a destructor turns into an abort. Such a
+// thread stays here until the process ends, as in later versions.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  void back();
+
+ private:
+  PyThreadState* state_;
 };
 
 // Raises the Python error that the status describes, if any, and clears it.
