@@ -145,3 +145,34 @@ def test_the_cores_that_a_process_may_use_are_respected():
 @pytest.mark.parametrize("value", ["0", "-3", "many", "999999999999999999999"])
 def test_a_senseless_omp_num_threads_does_no_harm(value: str):
     assert int(run("from dlbd import _cpu; print(_cpu.num_threads())", OMP_NUM_THREADS=value)) >= 1
+
+
+def test_the_interpreter_may_end_while_a_thread_is_inside_a_kernel():
+    program = WORK + textwrap.dedent(
+        """
+        import threading, time
+        def forever():
+            while True:
+                work()
+        for _ in range(3):
+            threading.Thread(target=forever, daemon=True).start()
+        time.sleep(0.1)
+        print("ended")
+        """
+    )
+    assert run(program) == "ended"
+
+
+def test_threads_that_the_system_refuses_are_done_without():
+    program = WORK + textwrap.dedent(
+        """
+        import resource
+        _cpu.set_num_threads(1)
+        before = work()
+        _cpu.set_num_threads(4)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 4_000_000,) * 2)  # less than a stack
+        print(all(np.array_equal(work(), before) for _ in range(3)), len(os.listdir("/proc/self/task")))
+        """
+    )
+    assert run("import os\n" + program, OPENBLAS_NUM_THREADS="1") == "True 1"

@@ -56,7 +56,8 @@ class Team {
   bool run(int64_t chunks, int workers, ChunkBody body, void* context) noexcept {
     const std::unique_lock<std::mutex> one_region(region_, std::try_to_lock);
     if (!one_region) return false;
-    while (hired_ < workers - 1 && hire()) ++hired_;
+    while (hired_ < workers - 1 && patience_ == 0) hire() ? ++hired_ : patience_ = kPatience;
+    if (patience_ > 0) --patience_;
     body_ = body;
     context_ = context;
     chunks_ = chunks;
@@ -126,8 +127,11 @@ class Team {
     return true;
   }
 
+  // Regions to go without asking again for a thread that the system refused: a refusal costs more than most regions.
+  static constexpr int kPatience = 1000;
+
   std::mutex region_;
-  int hired_ = 0;
+  int hired_ = 0, patience_ = 0;
 
   // The region under way: written before its door opens.
   ChunkBody body_ = nullptr;
