@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kGrain = 16384;
 // Columns that one task of the strided path carries through the axis: whole cache lines, and the state stays in L1.
 constexpr int64_t kColumns = 64;
+// Rows whose sum is formed in T before it is added in double: the rounding error does not grow with the axis.
+constexpr int64_t kSumRows = 64;
 
 template <class T>
 constexpr T kLowest = T(-__builtin_inf());
@@ -89,6 +91,12 @@ void backward_rows(const SoftmaxBackwardArgs& a) {
   });
 }
 
+// total += part, part = 0, for every column.
+template <class T>
+DLBD_INLINE void fold(T* part, double* total) {
+  for (int64_t j = 0; j < kColumns; ++j) total[j] += static_cast<double>(part[j]), part[j] = T(0);
+}
+
 // body(base, lanes) for every block of at most kColumns neighbouring columns; element i of the axis is base + i *
 // inner.
 template <class Body>
@@ -109,20 +117,22 @@ void forward_columns(const SoftmaxForwardArgs& a) {
   each_column_block(s, a.threads, [&](int64_t base, int64_t width) {
     const T* x = static_cast<const T*>(a.x) + base;
     T* y = static_cast<T*>(a.y) + base;
-    T top[kColumns], sum[kColumns];
-    for (int64_t j = 0; j < kColumns; ++j) top[j] = kLowest<T>, sum[j] = 0;
+    T top[kColumns], sum[kColumns] = {};
+    double total[kColumns] = {};
+    for (int64_t j = 0; j < kColumns; ++j) top[j] = kLowest<T>;
     for (int64_t i = 0; i < s.n; ++i)
       each_vector<T>(width, [&](int64_t j, int64_t lanes) {
         store<T>(top + j, larger<T>(load_part(x + i * s.inner + j, lanes, kLowest<T>), load(top + j)));
       });
-    for (int64_t i = 0; i < s.n; ++i)
+    for (int64_t i = 0; i < s.n; ++i) {
       each_vector<T>(width, [&](int64_t j, int64_t lanes) {
         const Vec<T> e = exp(load_part(x + i * s.inner + j, lanes) - load(top + j));
         store<T>(sum + j, load(sum + j) + e);
         if (!a.log) store_part<T>(y + i * s.inner + j, e, lanes);
       });
-    for (int64_t j = 0; j < width; ++j)
-      sum[j] = a.log ? static_cast<T>(__builtin_log(static_cast<double>(sum[j]))) : T(1) / sum[j];
+      if ((i + 1) % kSumRows == 0 || i + 1 == s.n) fold(sum, total);
+    }
+    for (int64_t j = 0; j < width; ++j) sum[j] = static_cast<T>(a.log ? __builtin_log(total[j]) : 1 / total[j]);
     for (int64_t i = 0; i < s.n; ++i)
       each_vector<T>(width, [&](int64_t j, int64_t lanes) {
         const Vec<T> v = load_part((a.log ? x : y) + i * s.inner + j, lanes);
@@ -138,13 +148,16 @@ void backward_columns(const SoftmaxBackwardArgs& a) {
     const T* y = static_cast<const T*>(a.y) + base;
     const T* dy = static_cast<const T*>(a.dy) + base;
     T* dx = static_cast<T*>(a.dx) + base;
-    T dot[kColumns];
-    for (int64_t j = 0; j < kColumns; ++j) dot[j] = 0;
-    for (int64_t i = 0; i < s.n; ++i)
+    T dot[kColumns] = {};
+    double total[kColumns] = {};
+    for (int64_t i = 0; i < s.n; ++i) {
       each_vector<T>(width, [&](int64_t j, int64_t lanes) {
         const Vec<T> g = load_part(dy + i * s.inner + j, lanes);
         store<T>(dot + j, load(dot + j) + (a.log ? g : g * load_part(y + i * s.inner + j, lanes)));
       });
+      if ((i + 1) % kSumRows == 0 || i + 1 == s.n) fold(dot, total);
+    }
+    for (int64_t j = 0; j < width; ++j) dot[j] = static_cast<T>(total[j]);
     for (int64_t i = 0; i < s.n; ++i)
       each_vector<T>(width, [&](int64_t j, int64_t lanes) {
         const int64_t at = i * s.inner + j;

@@ -47,3 +47,11 @@ def test_an_axis_that_is_not_there(axis):
 def test_a_scalar_has_no_axis():
     with pytest.raises(ValueError, match=r"\[log_softmax\] axis -1 does not exist"):
         ops.log_softmax(1.0)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_long_axis_that_is_not_the_last_stays_accurate(log):
+    x = np.random.default_rng(0).standard_normal((400_000, 3), np.float32)
+    wanted = (log_softmax_reference if log else softmax_reference)(x.astype(np.float64), axis=0)
+    y = (ops.log_softmax if log else ops.softmax)(x, axis=0)
+    np.testing.assert_allclose(y, wanted, rtol=1.3e-6)
