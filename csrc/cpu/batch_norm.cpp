@@ -259,7 +259,7 @@ void backward_as(const BatchNormBackwardArgs& a) {
       constant[c] = a.training ? static_cast<T>(-scale * sum / count) : T(0);
     }
   });
-  if (!dx) return;
+  if (!dx || count == 0) return;
   each_element<T>(s, a.threads, [&](int64_t at, int64_t c, int64_t lanes) {
     Vec<T> d = fma<T>(load_part(dy + at, lanes), coefficient(s, of_dy, c, lanes), coefficient(s, constant, c, lanes));
     if (a.training)

@@ -277,7 +277,7 @@ DLBD_INLINE void put(T* y, Vec<T> v, int64_t lanes) {
 template <class T, class Body>
 bool over_short_rows(int threads, const BroadcastShape& s, const T* a, const T* b, const Body& body) {
   constexpr int64_t kTile = 512;
-  if (s.ndim != 2 || s.size[1] > 4 * kLanes<T> || s.size[0] < 16) return false;
+  if (s.ndim != 2 || s.total == 0 || s.size[1] > 4 * kLanes<T> || s.size[0] < 16) return false;
   const int64_t n = s.size[1];
   const int whole = s.stride[0][0] == n && s.stride[0][1] == 1 ? 0 : 1;  // the operand of the full shape
   const int64_t *own = s.stride[whole], *other = s.stride[1 - whole];

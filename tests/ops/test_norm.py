@@ -32,6 +32,13 @@ def test_an_empty_batch_leaves_the_averages_and_has_zero_gradients(axis):
     np.testing.assert_array_equal(tape.gradient(y, gamma), np.zeros(4))
 
 
+def test_an_empty_axis_has_an_empty_gradient():
+    x = Variable(np.zeros((2, 4, 0)))
+    with GradientTape() as tape:
+        y = ops.batch_normalization(x, None, None, *_moving(4), axis=1, training=True)
+    assert tape.gradient(y, x).shape == (2, 4, 0)
+
+
 def test_inference_leaves_the_averages():
     mean, variance = _moving(4)
     ops.batch_normalization(np.ones((5, 4)), None, None, mean, variance)
