@@ -190,9 +190,13 @@ template <class T>
 void unary_integers(const UnaryArgs& args) {
   const T* x = static_cast<const T*>(args.x);
   T* y = static_cast<T*>(args.y);
-  const double hi = static_cast<double>(static_cast<T>(~uint64_t{0} >> (65 - 8 * sizeof(T))));
-  const T low = args.alpha <= -hi ? static_cast<T>(-hi) : static_cast<T>(args.alpha);
-  const T high = args.beta >= hi ? static_cast<T>(~uint64_t{0} >> (65 - 8 * sizeof(T))) : static_cast<T>(args.beta);
+  constexpr T kHighest = static_cast<T>(~uint64_t{0} >> (64 - 8 * sizeof(T) + (T(-1) < T(0) ? 1 : 0)));
+  constexpr T kLowest = static_cast<T>(~kHighest);
+  const auto limit = [](double v) {
+    if (v >= static_cast<double>(kHighest)) return kHighest;
+    return v <= static_cast<double>(kLowest) ? kLowest : static_cast<T>(v);
+  };
+  const T low = limit(args.alpha), high = limit(args.beta);
   const auto each = [&](auto f) {
     parallel_for(args.threads, args.n, kElementGrain, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) y[i] = static_cast<T>(f(x[i]));

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dlbd
-from dlbd import Tensor, Variable, _cpu, ops
+from dlbd import GradientTape, Tensor, Variable, _cpu, ops
 
 INF, NAN = np.inf, np.nan
 
@@ -96,6 +96,33 @@ def test_integers_wrap_around():
     top = np.iinfo(np.int32).max
     np.testing.assert_array_equal(tensor([top], np.int32) + 1, [np.iinfo(np.int32).min])
     np.testing.assert_array_equal(-tensor([3, 250], np.uint8), [253, 6])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_clip_of_integers_reaches_their_limits(dtype):
+    least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    x = np.array([least, least + 1, 3, most - 1, most], dtype)
+    for low, high in [(least, most), (least - 5, most + 5), (least + 1, most - 1), (2, most - 5)]:
+        wanted = [min(max(int(v), low), high) for v in x]
+        np.testing.assert_array_equal(ops.clip(x, low, high), np.array(wanted, dtype))
+
+
+def test_full_holds_every_integer_and_refuses_what_does_not_fit():
+    for value in (2**53 + 1, -(2**63), 2**63 - 1):
+        assert int(ops.full((2,), value, np.int64)[1]) == value
+    for value, dtype in ((300, np.uint8), (-1, np.uint8), (2**31, np.int32), (float("nan"), np.int32)):
+        with pytest.raises(ValueError, match=rf"\[full\] {np.dtype(dtype)} holds"):
+            ops.full((2,), value, dtype)
+
+
+@pytest.mark.parametrize("shapes", [((16, 0), (16, 1)), ((16, 1), (16, 0)), ((20, 0), (1, 1)), ((0, 3), (3,))])
+def test_empty_rows_beside_a_value_per_row(shapes):
+    x, y = (Variable(np.ones(shape, np.float32)) for shape in shapes)
+    with GradientTape() as tape:
+        z = ops.multiply(x, y)
+    assert z.shape == np.broadcast_shapes(*shapes)
+    for gradient, shape in zip(tape.gradient(z, [x, y]), shapes, strict=True):
+        np.testing.assert_array_equal(gradient, np.zeros(shape))
 
 
 def test_cast_between_all_dtypes():

@@ -8,11 +8,23 @@ from typing import Any
 import numpy as np
 
 from dlbd import backend
-from dlbd.backend import FLOAT32
+from dlbd.backend import FLOAT32, Array
+from dlbd.ops.join import broadcast_to
 from dlbd.ops.promotion import cast_to
 from dlbd.tensor import Tensor, as_array, as_tensor
 
 _host = np.zeros(0, FLOAT32)
+
+
+def _filled(y: Array, value: Any) -> Tensor:
+    if y.dtype.kind in "iu":
+        limits = np.iinfo(y.dtype)
+        if not limits.min <= value <= limits.max:
+            raise ValueError(f"[full] {y.dtype} holds {limits.min} to {limits.max}; received {value}")
+        if int(float(value)) != int(value):  # a launch's scalars are doubles
+            return broadcast_to(np.asarray(value, y.dtype), y.shape)
+    backend.twin(y).fill(float(value), y)
+    return Tensor(y)
 
 
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tensor:
@@ -24,7 +36,7 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
         dtype: float32 unless given; an integer dtype truncates the value.
 
     Raises:
-        ValueError: a size is negative.
+        ValueError: a size is negative, or an integer dtype does not hold the value.
         TypeError: a dtype that the kernels do not take.
 
     Example:
@@ -33,9 +45,7 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
                [0.5, 0.5, 0.5]], dtype=float32)
     """
     sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
-    y = backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype), _host)
-    backend.twin(y).fill(float(fill_value), y)
-    return Tensor(y)
+    return _filled(backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype), _host), fill_value)
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None) -> Tensor:
@@ -67,9 +77,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
         array([[7., 7.]], dtype=float32)
     """
     a = as_tensor(x).array
-    y = backend.empty(a.shape, a.dtype if dtype is None else np.dtype(dtype), a)
-    backend.twin(y).fill(float(fill_value), y)
-    return Tensor(y)
+    return _filled(backend.empty(a.shape, a.dtype if dtype is None else np.dtype(dtype), a), fill_value)
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:

@@ -450,7 +450,11 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
         x = _counted(x)
         if x.array.dtype.kind != "f" and (isinstance(x_min, float) or isinstance(x_max, float)):
             x = as_float(x)
-        return unary("clip", x, float(x_min), float(x_max))
+        if float(x_min) == x_min and float(x_max) == x_max:  # a launch's scalars are doubles
+            return unary("clip", x, float(x_min), float(x_max))
+        if x.array.dtype.kind != "f":
+            least, most = int(np.iinfo(x.array.dtype).min), int(np.iinfo(x.array.dtype).max)
+            x_min, x_max = (min(max(int(limit), least), most) for limit in (x_min, x_max))
     return minimum(maximum(x, x_min), x_max)
 
 
