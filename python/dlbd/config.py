@@ -114,3 +114,6 @@ def image_data_format() -> str:
         'channels_last'
     """
     return "channels_last"
+
+
+__all__ = ["epsilon", "floatx", "image_data_format", "num_threads", "set_epsilon", "set_floatx", "set_num_threads"]

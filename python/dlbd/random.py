@@ -88,3 +88,6 @@ class SeedGenerator:
     def __init__(self, seed: int | None = None) -> None:
         self.seed = next_seed() if seed is None else int(seed)
         self.state = Tensor(np.array([self.seed, 0], np.int64))
+
+
+__all__ = ["SeedGenerator", "generator", "next_seed", "seed"]
