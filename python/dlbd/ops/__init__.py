@@ -1,4 +1,25 @@
-"""One function per operation, with the names of ``keras.ops``."""
+"""One function per operation, with the names of ``keras.ops``.
+
+What holds for all of them, unless one says otherwise:
+
+- They take tensors, NumPy arrays, numbers and nested lists, and return a new :class:`dlbd.Tensor`.
+- The dtypes are float32, float64, int32, int64, uint8 and bool. What comes from outside enters as
+  :func:`convert_to_tensor` says: floats as float32. Text, objects and complex numbers are a TypeError.
+- Two operands meet in the wider dtype, in the order bool, uint8, int32, int64, float32, float64. A number takes the
+  dtype of the operand beside it, but a float makes integers float32 and an integer makes booleans int32.
+- Shapes broadcast as NumPy's do. What does not fit is a ValueError that names the operation and the shapes.
+- Where an operation says that integers become float32, booleans do too.
+- :class:`dlbd.GradientTape` differentiates every operation on floats. Comparisons, positions and conversions to
+  integers have no gradient.
+- Results are the same bits at any number of threads.
+
+Example:
+    >>> x = dlbd.Variable([1.0, 2.0, 3.0])
+    >>> with dlbd.GradientTape() as tape:
+    ...     y = dlbd.ops.sum(dlbd.ops.square(x) * [1, 0, 2])
+    >>> float(y), tape.gradient(y, x).numpy()
+    (19.0, array([ 2.,  0., 12.], dtype=float32))
+"""
 
 from dlbd.ops import operators as operators
 from dlbd.ops.activations import (

@@ -26,6 +26,7 @@ def per_axis(op: str, name: str, value: Any) -> int | tuple[int, ...]:
 
 
 def repeated(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """One integer per spatial axis."""
     return (value,) * rank if isinstance(value, int) else value
 
 

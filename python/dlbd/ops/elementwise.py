@@ -161,6 +161,8 @@ def power(x1: Any, x2: Any) -> Tensor:
 def maximum(x1: Any, x2: Any) -> Tensor:
     """The larger of both, with broadcasting; NaN if either is. At a tie each gets half of the gradient.
 
+    Booleans count as int32; see :func:`logical_or`.
+
     Example:
         >>> dlbd.ops.maximum([1.0, 5.0, np.nan], [4.0, 2.0, 0.0]).numpy()
         array([ 4.,  5., nan], dtype=float32)
@@ -170,6 +172,8 @@ def maximum(x1: Any, x2: Any) -> Tensor:
 
 def minimum(x1: Any, x2: Any) -> Tensor:
     """The smaller of both, with broadcasting; NaN if either is. At a tie each gets half of the gradient.
+
+    Booleans count as int32; see :func:`logical_and`.
 
     Example:
         >>> dlbd.ops.minimum([1.0, 5.0, np.nan], [4.0, 2.0, 0.0]).numpy()

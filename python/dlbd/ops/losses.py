@@ -64,7 +64,8 @@ def categorical_cross_entropy(
 ) -> tuple[Tensor, Tensor]:
     """As :func:`softmax_cross_entropy`, from probabilities.
 
-    They are divided by their sum over the classes and clipped to [1e-7, 1 - 1e-7], as in Keras.
+    They are divided by their sum over the classes and clipped to [1e-7, 1 - 1e-7], as in Keras; beyond, the gradient is
+    zero.
 
     Args:
         labels, sparse, label_smoothing, sample_weight: as there.
@@ -116,6 +117,8 @@ def binary_cross_entropy(
     labels: Any, probabilities: Any, *, label_smoothing: float = 0.0, sample_weight: Any = None
 ) -> tuple[Tensor, Tensor]:
     """As :func:`sigmoid_cross_entropy`, from probabilities, which are clipped to [1e-7, 1 - 1e-7] as in Keras.
+
+    Where they are clipped the gradient is zero.
 
     Example:
         >>> total, count = dlbd.ops.binary_cross_entropy([[1.0], [0.0]], [[0.5], [0.75]])

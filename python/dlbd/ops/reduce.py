@@ -17,6 +17,7 @@ Axis = int | Sequence[int] | None
 
 
 def product(sizes: Iterable[int]) -> int:
+    """``math.prod``: ``prod`` is an operation here."""
     return math.prod(sizes)
 
 

@@ -89,6 +89,7 @@ def integers(value: Any) -> Sizes:
 
 
 def axis_of(op: str, axis: int, ndim: int, shape: Sizes) -> int:
+    """The axis counted from the front; ValueError unless there are that many."""
     i = int(axis.__index__())
     if not -ndim <= i < ndim:
         raise ValueError(f"[{op}] axis {i} does not exist in x of shape {shape}")
