@@ -79,6 +79,7 @@ class _Recurrent(Layer):
 
     @property
     def state_size(self) -> Any:
+        """``units``, or for LSTM a list with that of each state."""
         return self.units if self.states_kept == 1 else [self.units] * self.states_kept
 
     def _bias_shape(self) -> tuple[int, ...]:

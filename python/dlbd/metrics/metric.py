@@ -63,10 +63,12 @@ class Metric(backend.Versioned):
     def add_weight(
         self, shape: Sequence[int] = (), initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
     ) -> Variable:
+        """Keras's other name of :meth:`add_variable`."""
         return self.add_variable(shape, initializer, dtype, name)
 
     @property
     def variables(self) -> list[Variable]:
+        """The state."""
         return list(self._variables)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -87,10 +89,12 @@ class Metric(backend.Versioned):
         return self.result()
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as a dict."""
         return {"name": self.name, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
+        """A new metric, without state, as :meth:`get_config` describes it."""
         return cls(**config)
 
     def __repr__(self) -> str:
