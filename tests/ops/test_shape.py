@@ -34,6 +34,11 @@ def test_arange_of_numpy_floats_is_float():
     np.testing.assert_array_equal(ops.arange(np.float32(0.5), 3), np.array([0.5, 1.5, 2.5], np.float32), strict=True)
 
 
+def test_arange_beyond_int32_is_int64():
+    np.testing.assert_array_equal(ops.arange(2**40, 2**40 + 2), [2**40, 2**40 + 1])
+    assert ops.arange(2**31 - 1, 0, -(2**30)).dtype == np.int32
+
+
 def test_more_classes_than_the_dtype_of_the_labels_can_count():
     y = ops.one_hot(np.array([5], np.uint8), 300).numpy()
     assert y.shape == (1, 300)

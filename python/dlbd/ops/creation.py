@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlbd import backend
-from dlbd.backend import FLOAT32, Array
+from dlbd.backend import FLOAT32, INT32, INT64, Array
 from dlbd.ops.join import broadcast_to
 from dlbd.ops.promotion import cast_to
 from dlbd.tensor import Tensor, as_array, as_tensor
@@ -106,7 +106,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     Args:
         start, stop: the bounds.
         step: the distance, 1 unless given; may be negative.
-        dtype: int32 when all of them are integers, else float32, unless given.
+        dtype: int32 when all of them are integers (int64 if a bound needs it), else float32, unless given.
 
     Raises:
         ZeroDivisionError: ``step`` is zero.
@@ -121,7 +121,10 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         start, stop = 0, start
     step = 1 if step is None else step
     if dtype is None:
-        dtype = FLOAT32 if any(np.asarray(v).dtype.kind == "f" for v in (start, stop, step)) else backend.INT32
+        if any(np.asarray(v).dtype.kind == "f" for v in (start, stop, step)):
+            dtype = FLOAT32
+        else:
+            dtype = INT32 if max(abs(int(start)), abs(int(stop))) < 2**31 else INT64
     return Tensor(as_array(np.arange(start, stop, step), dtype))
 
 
