@@ -30,6 +30,17 @@ def test_numpy_integers_are_integers(ours, reference):
     np.testing.assert_array_equal(ours(x), reference(x), strict=True)
 
 
+def test_full_of_an_array_broadcasts_a_copy():
+    row = np.array([1.0, 2.0])
+    y = ops.full((2, 2), row, "float64")
+    np.testing.assert_array_equal(y, np.array([[1.0, 2.0]] * 2), strict=True)
+    y = ops.full_like(row, row, "float64")
+    row[0] = 5.0
+    assert y.numpy()[0] == 1.0
+    with pytest.raises(ValueError, match="broadcast"):
+        ops.full((3,), row)
+
+
 def test_arange_of_numpy_floats_is_float():
     np.testing.assert_array_equal(ops.arange(np.float32(0.5), 3), np.array([0.5, 1.5, 2.5], np.float32), strict=True)
 

@@ -17,6 +17,8 @@ _host = np.zeros(0, FLOAT32)
 
 
 def _filled(y: Array, value: Any) -> Tensor:
+    if np.ndim(value):
+        return broadcast_to(Tensor(np.array(value, y.dtype, order="C")), y.shape)
     if y.dtype.kind in "iu":
         limits = np.iinfo(y.dtype)
         if not limits.min <= value <= limits.max:
@@ -32,11 +34,11 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
 
     Args:
         shape: the sizes; an integer for one dimension, () for none.
-        fill_value: a number.
+        fill_value: a number, or an array that broadcasts to the shape.
         dtype: float32 unless given; an integer dtype truncates the value.
 
     Raises:
-        ValueError: a size is negative, or an integer dtype does not hold the value.
+        ValueError: a size is negative, an integer dtype does not hold the value, or an array does not broadcast.
         TypeError: a dtype that the kernels do not take.
 
     Example:
@@ -70,7 +72,7 @@ def ones(shape: int | Sequence[int], dtype: Any = None) -> Tensor:
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """A new array of one value with the shape of ``x``, and its dtype unless given.
+    """A new array with the shape of ``x``, and its dtype unless given; ``fill_value`` is as in :func:`full`.
 
     Example:
         >>> dlbd.ops.full_like([[1.0, 2.0]], 7).numpy()
