@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, ops
+from dlbd import GradientTape, Tensor, Variable, ops
 
 from .table_attention import attention_reference
 
@@ -85,3 +85,20 @@ def test_shapes_that_do_not_fit():
         ops.dot_product_attention(q, k, v, mask=np.ones((2, 40), bool))
     with pytest.raises(ValueError, match=r"bias must broadcast to .* received \(1, 1, 1, 1, 1\)"):
         ops.dot_product_attention(q, k, v, bias=np.ones((1, 1, 1, 1, 1)))
+
+
+@pytest.mark.parametrize("keys", [5, 600])
+@pytest.mark.parametrize("same", ["qk", "qv", "kv", "qkv"])
+def test_one_tensor_in_several_places_gathers_all_their_gradients(same, keys):
+    values = {name: np.random.default_rng(0).standard_normal((1, keys, 2, 4)) for name in "qkv"}
+
+    def gradients(variables):
+        with GradientTape() as tape:
+            y = ops.square(ops.dot_product_attention(*variables))
+        return tape.gradient(y, variables)
+
+    alone = dict(zip("qkv", gradients([Variable(v) for v in values.values()]), strict=True))
+    shared = Variable(values["q"])
+    variables = [shared if name in same else Variable(values[name]) for name in "qkv"]
+    wanted = sum(np.asarray(alone[name]) for name in same)
+    np.testing.assert_allclose(gradients(variables)["qkv".index(same[0])], wanted, rtol=1e-4, atol=1e-5)

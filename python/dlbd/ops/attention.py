@@ -98,7 +98,9 @@ def _attention_gradient(
     ds = None
     if bias is not None and grads.wants(bias):
         ds = backend.zeros((q.shape[0], q.shape[2], q.shape[1], k.shape[1]), q.dtype, dy)
-    outputs = (*grads.into(q), *grads.into(k), *grads.into(v), ds)
+    # The kernel finishes dQ last, so it is asked for last: where one tensor is several of them, the others add to it.
+    dk, dv = grads.into(k), grads.into(v)
+    outputs = (*grads.into(q), *dk, *dv, ds)
     arrays = shape, q.array, k.array, v.array
     backend.twin(dy).attention_backward(*arrays, *tables, y.array, lse, dy, *outputs)
     if bias is not None and ds is not None:
