@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, backend, ops
+from dlbd import GradientTape, Tensor, Variable, backend, ops
 
 
 def operands(cell="lstm", batch=2, steps=3, depth=4, units=5):
@@ -103,3 +103,19 @@ def test_a_masked_step_ignores_what_is_not_a_number(path):
         y, _, _ = ops.lstm(x, w, source, mask=mask)
     assert np.isfinite(np.array(y)).all()
     assert np.isfinite(np.array(tape.gradient(y, source))).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_tensor_as_kernel_and_initial_state_gathers_both_gradients(dtype):
+    rng = np.random.default_rng(0)
+    x, u, both = (rng.standard_normal(shape) for shape in ((6, 2, 6), (6, 6), (6, 6)))
+    x, u = Variable(x, dtype=dtype), Variable(u, dtype=dtype)
+
+    def gradients(kernel, state):
+        with GradientTape() as tape:
+            y = ops.rnn(x, kernel, u, initial_state=state)[1]
+        return tape.gradient(y, [kernel, state])
+
+    wanted = sum(np.asarray(g) for g in gradients(Variable(both, dtype=dtype), Variable(both, dtype=dtype)))
+    shared = Variable(both, dtype=dtype)
+    np.testing.assert_allclose(gradients(shared, shared)[0], wanted, rtol=1e-4, atol=1e-5)

@@ -242,7 +242,11 @@ def _layer_gradient(
     assert w is not None
     assert u is not None
     dy = [grads.of(t) for t in outputs]
-    wanted = [(None, False) if t is None else grads.into(t) for t in operands]
+    # Asked for in the order in which the kernel finishes them: one tensor may be several of the operands.
+    wanted: list[tuple[Any, bool]] = [(None, False)] * 6
+    for i in (0, 4, 5, 3, 1, 2):
+        if (operand := operands[i]) is not None:
+            wanted[i] = grads.into(operand)
     backend.twin(inputs.array).rnn_backward(
         *setting,
         inputs.array,
