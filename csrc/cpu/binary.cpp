@@ -188,7 +188,7 @@ struct FloorDivide {
       T q = (a[i] - m) / b[i];
       if (m != T(0) && (m < T(0)) != (b[i] < T(0))) q -= T(1);
       const T whole = static_cast<T>(__builtin_floor(q));
-      quotient[i] = q - whole > T(0.5) ? whole + T(1) : whole;
+      quotient[i] = q == T(0) ? __builtin_copysign(T(0), quotient[i]) : (q - whole > T(0.5) ? whole + T(1) : whole);
     }
     return quotient;
   }

@@ -125,6 +125,17 @@ def test_empty_rows_beside_a_value_per_row(shapes):
         np.testing.assert_array_equal(gradient, np.zeros(shape))
 
 
+def test_floor_divide_is_numpys_at_the_edges():
+    edges = np.array([0, -0.0, 1, -1, 0.5, -7.5, 1e-45, -1e-45, 3.4e38, np.inf, -np.inf, np.nan], np.float32)
+    a, b = (m.ravel() for m in np.meshgrid(edges, edges))
+    with np.errstate(all="ignore"):
+        wanted = np.floor_divide(a, b)
+    y = ops.floor_divide(a, b).numpy()
+    np.testing.assert_array_equal(y, wanted)
+    numbers = ~np.isnan(wanted)
+    np.testing.assert_array_equal(np.signbit(y[numbers]), np.signbit(wanted[numbers]))
+
+
 def test_cast_between_all_dtypes():
     values = [0.0, 1.0, 2.5, -2.5, 300.0, -300.0, 1e10, NAN, INF, -INF]
     i32, i64 = np.iinfo(np.int32), np.iinfo(np.int64)
