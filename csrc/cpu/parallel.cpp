@@ -51,11 +51,9 @@ int default_num_threads() noexcept { return std::min({affinity_cores(), cgroup_c
 
 int num_threads() noexcept {
   int n = chosen_threads.load(std::memory_order_relaxed);
-  if (n == 0) {
-    n = default_num_threads();
-    chosen_threads.store(n, std::memory_order_relaxed);
-  }
-  return n;
+  if (n != 0) return n;
+  const int found = default_num_threads();
+  return chosen_threads.compare_exchange_strong(n, found) ? found : n;  // n: chosen meanwhile
 }
 
 void set_num_threads(int n) {
