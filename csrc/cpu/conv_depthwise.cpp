@@ -1,6 +1,7 @@
 // Convolution in which every channel is a group of its own: vectors of channels, a run of output pixels in registers.
 #include "conv_pack.h"
 #include "conv_paths.h"
+#include "rows.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {
@@ -40,12 +41,6 @@ DLBD_INLINE void each_line(const ConvShape& s, int64_t n, int64_t od, int64_t oh
   }
 }
 
-DLBD_INLINE Vec<T> lanes_at(const T* p, int64_t lanes) { return lanes == kLanes<T> ? load(p) : load_n(p, lanes); }
-DLBD_INLINE void put_lanes(T* p, Vec<T> v, int64_t lanes) {
-  if (lanes == kLanes<T>) return store(p, v);
-  store_n(p, v, lanes);
-}
-
 DLBD_INLINE int64_t row_grain(const ConvShape& s) {
   return max_of<int64_t>(1, kTaskElements / max_of<int64_t>(1, s.axis[2].out * s.c));
 }
@@ -67,11 +62,11 @@ void conv_depthwise_forward(const ConvForwardArgs& args) {
       const int64_t oh = row % h.out, od = row / h.out % d.out, n = row / h.out / d.out;
       for (int64_t c = 0; c < s.c; c += kLanes<T>) {
         const int64_t lanes = min_of<int64_t>(kLanes<T>, s.c - c);
-        const Vec<T> start = bias ? lanes_at(bias + c, lanes) : Vec<T>{};
+        const Vec<T> start = bias ? load_part(bias + c, lanes) : Vec<T>{};
         T* to = y + row * w.out * s.c + c;
         const auto finish_pixel = [&](int64_t ow, Vec<T> sum) {
-          if (args.accumulate) sum += lanes_at(to + ow * s.c, lanes);
-          put_lanes(to + ow * s.c, activate<T>(args.activation, sum), lanes);
+          if (args.accumulate) sum += load_part(to + ow * s.c, lanes);
+          store_part<T>(to + ow * s.c, activate<T>(args.activation, sum), lanes);
         };
         for (int64_t ow = 0; ow < w.out;) {
           if (ow >= first.begin && ow + kRun <= last.end && lanes == kLanes<T>) {
@@ -96,7 +91,7 @@ void conv_depthwise_forward(const ConvForwardArgs& args) {
             for (int64_t tw = 0; tw < w.kernel; ++tw) {
               const int64_t iw = ow * w.stride + tw * w.dilation - w.pad;
               if (iw < 0 || iw >= w.in) continue;
-              sum += lanes_at(x + line + iw * s.c + c, lanes) * lanes_at(weights + kernel_row + tw * s.c + c, lanes);
+              sum += load_part(x + line + iw * s.c + c, lanes) * load_part(weights + kernel_row + tw * s.c + c, lanes);
             }
           });
           finish_pixel(ow, sum);
@@ -133,10 +128,10 @@ void conv_depthwise_backward_data(const ConvBackwardDataArgs& args) {
             const Span across = meeting(w, tw);
             for (int64_t c = 0; c < s.c; c += kLanes<T>) {
               const int64_t lanes = min_of<int64_t>(kLanes<T>, s.c - c);
-              const Vec<T> factor = lanes_at(weight + c, lanes);
+              const Vec<T> factor = load_part(weight + c, lanes);
               for (int64_t ow = across.begin; ow < across.end; ++ow) {
                 T* to = line + (ow * w.stride + tw * w.dilation - w.pad) * s.c + c;
-                put_lanes(to, lanes_at(to, lanes) + lanes_at(from + ow * s.c + c, lanes) * factor, lanes);
+                store_part<T>(to, load_part(to, lanes) + load_part(from + ow * s.c + c, lanes) * factor, lanes);
               }
             }
           }
@@ -146,9 +141,9 @@ void conv_depthwise_backward_data(const ConvBackwardDataArgs& args) {
       for (int64_t iw = 0; iw < w.in; ++iw) {
         for (int64_t c = 0; c < s.c; c += kLanes<T>) {
           const int64_t lanes = min_of<int64_t>(kLanes<T>, s.c - c);
-          Vec<T> value = lanes_at(line + iw * s.c + c, lanes);
-          if (bias) value += lanes_at(bias + c, lanes);
-          put_lanes(line + iw * s.c + c, activate<T>(args.activation, value), lanes);
+          Vec<T> value = load_part(line + iw * s.c + c, lanes);
+          if (bias) value += load_part(bias + c, lanes);
+          store_part<T>(line + iw * s.c + c, activate<T>(args.activation, value), lanes);
         }
       }
     }
@@ -179,10 +174,10 @@ void conv_depthwise_backward_weights(const ConvBackwardWeightsArgs& args) {
             Vec<T> sum{};
             for (int64_t ow = across.begin; ow < across.end; ++ow) {
               const T* from = x + line + (ow * w.stride + tw * w.dilation - w.pad) * s.c + c;
-              sum += lanes_at(from, lanes) * lanes_at(gradient + ow * s.c + c, lanes);
+              sum += load_part(from, lanes) * load_part(gradient + ow * s.c + c, lanes);
             }
             T* total = to + kernel_row + tw * s.c + c;
-            put_lanes(total, lanes_at(total, lanes) + sum, lanes);
+            store_part<T>(total, load_part(total, lanes) + sum, lanes);
           }
         }
       });

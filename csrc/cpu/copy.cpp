@@ -3,6 +3,7 @@
 
 #include "broadcast.h"
 #include "kernels.h"
+#include "transpose.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {
@@ -47,34 +48,13 @@ void copy_strided(const CopyArgs& args) {
   });
 }
 
-// Transposes a square of kLanes x kLanes in registers by exchanging off-diagonal blocks of half, a quarter, ... the
-// size.
-template <class T, int Block>
-DLBD_INLINE void exchange(Vec<T> (&r)[kLanes<T>]) {
-  constexpr int L = kLanes<T>;
-  Mask<T> upper, lower;
-#pragma GCC unroll 16
-  for (int j = 0; j < L; ++j) {
-    upper[j] = (j & Block) ? L + j - Block : j;
-    lower[j] = (j & Block) ? L + j : j + Block;
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < L; ++i) {
-    if (i & Block) continue;
-    const Vec<T> a = r[i], b = r[i + Block];
-    r[i] = __builtin_shuffle(a, b, upper);
-    r[i + Block] = __builtin_shuffle(a, b, lower);
-  }
-  if constexpr (Block > 1) exchange<T, Block / 2>(r);
-}
-
 template <class T, bool Accumulate>
-DLBD_INLINE void transpose_square(const T* x, int64_t src, T* y, int64_t dst) {
+DLBD_INLINE void transpose_tile(const T* x, int64_t src, T* y, int64_t dst) {
   constexpr int L = kLanes<T>;
   Vec<T> r[L];
 #pragma GCC unroll 16
   for (int i = 0; i < L; ++i) r[i] = load(x + i * src);
-  exchange<T, L / 2>(r);
+  transpose_square<T>(r);
 #pragma GCC unroll 16
   for (int i = 0; i < L; ++i) store(y + i * dst, Accumulate ? load(y + i * dst) + r[i] : r[i]);
 }
@@ -113,7 +93,7 @@ void copy_transposed(const CopyArgs& args) {
         constexpr int L = kLanes<T>;
         for (; i + L <= m; i += L) {
           int64_t j = 0;
-          for (; j + L <= n; j += L) transpose_square<T, Accumulate>(p + j * src + i, src, q + i * dst + j, dst);
+          for (; j + L <= n; j += L) transpose_tile<T, Accumulate>(p + j * src + i, src, q + i * dst + j, dst);
           for (; j < n; ++j)
             for (int64_t k = i; k < i + L; ++k) put<T, Accumulate>(q + k * dst + j, p[j * src + k]);
         }
