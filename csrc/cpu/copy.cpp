@@ -42,6 +42,8 @@ void copy_strided(const CopyArgs& args) {
     if (src == 0 && dst == 1) {
       const T value = *from;
       for (int64_t i = 0; i < n; ++i) put<T, Accumulate>(to + i, value);
+    } else if (src == -1 && dst == 1) {
+      for (int64_t i = 0; i < n; ++i) put<T, Accumulate>(to + i, from[-i]);
     } else {
       for (int64_t i = 0; i < n; ++i) put<T, Accumulate>(to + i * dst, from[i * src]);
     }

@@ -48,12 +48,24 @@ DLBD_INLINE To convert(From x) {
   }
 }
 
+// float to int32: the least float that is too large, and NaN, are replaced after the conversion.
+DLBD_INLINE Vec<int32_t> convert(Vec<float> x) {
+  constexpr float kTooLarge = 2147483648.0f;
+  const Vec<float> raised = x < -kTooLarge ? splat(-kTooLarge) : x;
+  const Vec<int32_t> y = __builtin_convertvector(raised < kTooLarge ? raised : Vec<float>{}, Vec<int32_t>);
+  return x >= kTooLarge ? Vec<int32_t>{} + 2147483647 : y;
+}
+
 template <class From, class To, bool Truth>
 void cast_between(const CastArgs& a) {
   const From* x = static_cast<const From*>(a.x);
   To* y = static_cast<To*>(a.y);
   parallel_for(a.threads, a.n, kGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
+    int64_t i = begin;
+    if constexpr (static_cast<From>(0.5) != From(0) && sizeof(From) == 4 && static_cast<To>(0.5) == To(0) &&
+                  sizeof(To) == 4)
+      for (; i + kLanes<float> <= end; i += kLanes<float>) store(y + i, convert(load(x + i)));
+    for (; i < end; ++i) {
       if constexpr (Truth) {
         y[i] = static_cast<To>(x[i] != From(0));
       } else {

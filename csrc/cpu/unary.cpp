@@ -26,7 +26,7 @@ namespace {
   };
 
 constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.6732632423543772;  // Klambauer et al. 2017
-constexpr double kSqrtHalf = 0.70710678118654752, kInverseSqrtTwoPi = 0.39894228040143268;
+constexpr double kInverseSqrtTwoPi = 0.39894228040143268;
 constexpr double kSqrtTwoOverPi = 0.79788456080286536, kGeluCubic = 0.044715;  // Hendrycks and Gimpel 2016
 constexpr double kTwoOverSqrtPi = 1.1283791670955126;
 
@@ -36,7 +36,7 @@ DLBD_OF(abs, { return vabs<T>(x); })
 DLBD_SLOPE(abs, { return v > T(0) ? dy : (v < T(0) ? -dy : Vec<T>{}); })
 DLBD_OF(square, { return x * x; })
 DLBD_SLOPE(square, { return dy * (v + v); })
-DLBD_OF(sqrt, { return sqrt<T>(x); })
+DLBD_OF(sqrt, { return sqrt(x); })
 DLBD_SLOPE(sqrt, { return dy * T(0.5) / v; })
 DLBD_OF(rsqrt, { return rsqrt<T>(x); })
 DLBD_SLOPE(rsqrt, { return dy * T(-0.5) * v * v * v; })
@@ -64,10 +64,7 @@ DLBD_OF(ceil, { return ceil<T>(x); })
 DLBD_SLOPE(ceil, { return dy - dy; })
 DLBD_OF(round, { return round<T>(x); })
 DLBD_SLOPE(round, { return dy - dy; })
-DLBD_OF(clip, {
-  const Vec<T> raised = x < a ? splat(a) : x;
-  return raised > b ? splat(b) : raised;
-})
+DLBD_OF(clip, { return at_most(b, at_least(a, x)); })
 DLBD_SLOPE(clip, { return (v < a) | (v > b) ? Vec<T>{} : dy; })
 
 DLBD_OF(relu, { return x < T(0) ? Vec<T>{} : x; })
@@ -85,10 +82,11 @@ DLBD_OF(sigmoid, { return sigmoid<T>(x); })
 DLBD_SLOPE(sigmoid, { return dy * v * (T(1) - v); })
 DLBD_OF(tanh, { return tanh(x); })
 DLBD_SLOPE(tanh, { return dy * (T(1) - v * v); })
-DLBD_OF(gelu, { return x * (T(0.5) + T(0.5) * erf(x * T(kSqrtHalf))); })
+DLBD_OF(gelu, { return (x < T(0) ? Vec<T>{} : x) - vabs<T>(x) * normal_tail(x).probability; })
 DLBD_SLOPE(gelu, {
-  const Vec<T> probability = T(0.5) + T(0.5) * erf(v * T(kSqrtHalf));
-  return dy * (probability + v * T(kInverseSqrtTwoPi) * exp(v * v * T(-0.5)));
+  const auto tail = normal_tail(v);
+  const Vec<T> probability = v < T(0) ? tail.probability : T(1) - tail.probability;
+  return dy * (probability + v * T(kInverseSqrtTwoPi) * tail.bell);
 })
 DLBD_OF(gelu_tanh, { return T(0.5) * x * (T(1) + tanh((x + T(kGeluCubic) * x * x * x) * T(kSqrtTwoOverPi))); })
 DLBD_SLOPE(gelu_tanh, {
@@ -141,9 +139,9 @@ template <class T, class Op>
 void unary_floats(const UnaryArgs& args) {
   const T* x = static_cast<const T*>(args.x);
   T* y = static_cast<T*>(args.y);
-  const T a = static_cast<T>(args.alpha), b = static_cast<T>(args.beta);
   parallel_for(args.threads, args.n, kElementGrain, [&](int64_t begin, int64_t end, int) {
     constexpr int L = kLanes<T>;
+    const T a = static_cast<T>(args.alpha), b = static_cast<T>(args.beta);  // in here no store can change them
     int64_t i = begin;
 #pragma GCC unroll 2
     for (; i + L <= end; i += L) store(y + i, Op::template of<T>(load(x + i), a, b));
@@ -155,9 +153,9 @@ template <class T, class Op, bool Accumulate>
 void unary_gradient(const UnaryBackwardArgs& args) {
   const T *saved = static_cast<const T*>(args.saved), *dy = static_cast<const T*>(args.dy);
   T* dx = static_cast<T*>(args.dx);
-  const T a = static_cast<T>(args.alpha), b = static_cast<T>(args.beta);
   parallel_for(args.threads, args.n, kElementGrain, [&](int64_t begin, int64_t end, int) {
     constexpr int L = kLanes<T>;
+    const T a = static_cast<T>(args.alpha), b = static_cast<T>(args.beta);
     int64_t i = begin;
 #pragma GCC unroll 2
     for (; i + L <= end; i += L) {
