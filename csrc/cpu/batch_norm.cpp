@@ -9,6 +9,10 @@ namespace {
 
 // Elements that are summed before their total joins the chunk's: they stay in L1 for the second reading.
 constexpr int64_t kBlockElements = 8192;
+// Channels per chunk of the passes that join what the chunks of rows gave.
+constexpr int64_t kChannels = 256;
+// Rows of a block at least: joining it to the chunk's costs about as much as three rows.
+constexpr int64_t kBlockRows = 16;
 // Elements per chunk of the passes that write: enough to hide the cost of handing a chunk out.
 constexpr int64_t kGrain = 16384;
 
@@ -35,7 +39,7 @@ DLBD_INLINE void merge(V& mean, V& squares, T count, V mean_more, V squares_more
 // Mean and sum of squared deviations of each channel over rows [begin, end) of x (rows x channels).
 template <class T>
 void row_statistics(const T* x, int64_t channels, int64_t begin, int64_t end, T* mean, T* squares) {
-  const int64_t block = max_of<int64_t>(1, kBlockElements / channels);
+  const int64_t block = max_of(kBlockRows, kBlockElements / channels);
   for (int64_t first = begin; first < end; first += block) {
     const int64_t rows = min_of(block, end - first);
     each_column_group<T>(channels, [&]<int V>(int64_t j, int64_t lanes) {
@@ -81,6 +85,33 @@ void plane_statistics(const T* x, const BatchNormShape& s, int64_t channel, doub
   }
 }
 
+// The statistics of n channels from those that row_statistics left for each chunk of rows.
+template <class T>
+void join_statistics(const BatchNormShape& s, const T* partial, int64_t n, double* __restrict mean,
+                     double* __restrict squares) {
+  for (int64_t c = 0; c < n; ++c) mean[c] = squares[c] = 0;
+  for (int64_t i = 0; i < s.chunks; ++i) {
+    const T *mean_more = partial + i * 2 * s.channels, *squares_more = mean_more + s.channels;
+    const double before = static_cast<double>(i * s.chunk);
+    const double rows = static_cast<double>(min_of(s.chunk, s.outer - i * s.chunk));
+    const double part = rows / (before + rows);
+    for (int64_t c = 0; c < n; ++c) {
+      const double delta = static_cast<double>(mean_more[c]) - mean[c];
+      mean[c] += delta * part;
+      squares[c] += static_cast<double>(squares_more[c]) + delta * delta * (before * part);
+    }
+  }
+}
+
+template <class T>
+void store_statistics(int64_t n, const double* m, const double* variance, double epsilon, T* __restrict mean,
+                      T* __restrict rstd) {
+  for (int64_t c = 0; c < n; ++c) {
+    mean[c] = static_cast<T>(m[c]);
+    rstd[c] = static_cast<T>(1 / __builtin_sqrt(variance[c] + epsilon));
+  }
+}
+
 // mean and rstd of every channel; in training from x, with the moving averages updated.
 template <class T>
 void find_statistics(const BatchNormForwardArgs& a, T* mean, T* rstd, T* partial) {
@@ -102,25 +133,21 @@ void find_statistics(const BatchNormForwardArgs& a, T* mean, T* rstd, T* partial
     });
   }
   const double count = static_cast<double>(s.outer * s.inner);
-  parallel_for(a.threads, s.channels, s.path == BatchNormPath::planes ? 1 : 1024, [&](int64_t begin, int64_t end, int) {
-    for (int64_t c = begin; c < end; ++c) {
-      double m = 0, squares = 0;
-      if (s.path == BatchNormPath::planes) {
-        plane_statistics(x, s, c, m, squares);
-      } else {
-        for (int64_t i = 0; i < s.chunks; ++i) {
-          const T* of = partial + i * 2 * s.channels + c;
-          const int64_t rows = min_of(s.chunk, s.outer - i * s.chunk);
-          merge(m, squares, static_cast<double>(i * s.chunk), static_cast<double>(of[0]),
-                static_cast<double>(of[s.channels]), static_cast<double>(rows));
-        }
-      }
-      const double variance = squares / count;
-      mean[c] = static_cast<T>(m);
-      rstd[c] = static_cast<T>(1 / __builtin_sqrt(variance + a.epsilon));
-      moving_mean[c] = static_cast<T>(static_cast<double>(moving_mean[c]) * a.momentum + m * (1 - a.momentum));
-      moving_variance[c] =
-          static_cast<T>(static_cast<double>(moving_variance[c]) * a.momentum + variance * (1 - a.momentum));
+  const int64_t grain = s.path == BatchNormPath::planes ? 1 : kChannels;
+  parallel_for(a.threads, s.channels, grain, [&](int64_t begin, int64_t end, int) {
+    const int64_t n = end - begin;
+    double m[kChannels], squares[kChannels];
+    if (s.path == BatchNormPath::planes) {
+      plane_statistics(x, s, begin, m[0], squares[0]);
+    } else {
+      join_statistics(s, partial + begin, n, m, squares);
+    }
+    for (int64_t c = 0; c < n; ++c) squares[c] /= count;
+    store_statistics(n, m, squares, a.epsilon, mean + begin, rstd + begin);
+    for (int64_t c = 0; c < n; ++c) {
+      T &of_mean = moving_mean[begin + c], &of_variance = moving_variance[begin + c];
+      of_mean = static_cast<T>(static_cast<double>(of_mean) * a.momentum + m[c] * (1 - a.momentum));
+      of_variance = static_cast<T>(static_cast<double>(of_variance) * a.momentum + squares[c] * (1 - a.momentum));
     }
   });
 }
@@ -178,7 +205,7 @@ void forward_as(const BatchNormForwardArgs& a) {
 // Per channel over rows [begin, end): sums[0..C) = sum dy, sums[C..2C) = sum dy (x - mean).
 template <class T>
 void row_sums(const BatchNormBackwardArgs& a, int64_t begin, int64_t end, T* sums) {
-  const int64_t channels = a.shape.channels, block = max_of<int64_t>(1, kBlockElements / channels);
+  const int64_t channels = a.shape.channels, block = max_of(kBlockRows, kBlockElements / channels);
   const T* mean = static_cast<const T*>(a.mean);
   for (int64_t first = begin; first < end; first += block) {
     const int64_t rows = min_of(block, end - first);
@@ -240,25 +267,27 @@ void backward_as(const BatchNormBackwardArgs& a) {
     });
   }
   const double count = static_cast<double>(s.outer * s.inner);
-  parallel_for(a.threads, s.channels, s.path == BatchNormPath::planes ? 1 : 1024, [&](int64_t begin, int64_t end, int) {
-    for (int64_t c = begin; c < end; ++c) {
-      double sum = 0, product = 0;
-      if (s.path == BatchNormPath::planes) {
-        plane_sums<T>(a, c, sum, product);
-      } else {
-        for (int64_t i = 0; i < s.chunks; ++i) {
-          sum += static_cast<double>(partial[i * 2 * s.channels + c]);
-          product += static_cast<double>(partial[(i * 2 + 1) * s.channels + c]);
+  parallel_for(
+      a.threads, s.channels, s.path == BatchNormPath::planes ? 1 : kChannels, [&](int64_t begin, int64_t end, int) {
+        for (int64_t c = begin; c < end; ++c) {
+          double sum = 0, product = 0;
+          if (s.path == BatchNormPath::planes) {
+            plane_sums<T>(a, c, sum, product);
+          } else {
+            for (int64_t i = 0; i < s.chunks; ++i) {
+              sum += static_cast<double>(partial[i * 2 * s.channels + c]);
+              product += static_cast<double>(partial[(i * 2 + 1) * s.channels + c]);
+            }
+          }
+          const double r = static_cast<double>(rstd[c]), scale = gamma ? static_cast<double>(gamma[c]) * r : r;
+          if (dgamma)
+            dgamma[c] = static_cast<T>((a.accumulate_dgamma ? static_cast<double>(dgamma[c]) : 0) + product * r);
+          if (dbeta) dbeta[c] = static_cast<T>((a.accumulate_dbeta ? static_cast<double>(dbeta[c]) : 0) + sum);
+          of_dy[c] = static_cast<T>(scale);
+          of_x[c] = a.training ? static_cast<T>(-scale * r * r * product / count) : T(0);
+          constant[c] = a.training ? static_cast<T>(-scale * sum / count) : T(0);
         }
-      }
-      const double r = static_cast<double>(rstd[c]), scale = gamma ? static_cast<double>(gamma[c]) * r : r;
-      if (dgamma) dgamma[c] = static_cast<T>((a.accumulate_dgamma ? static_cast<double>(dgamma[c]) : 0) + product * r);
-      if (dbeta) dbeta[c] = static_cast<T>((a.accumulate_dbeta ? static_cast<double>(dbeta[c]) : 0) + sum);
-      of_dy[c] = static_cast<T>(scale);
-      of_x[c] = a.training ? static_cast<T>(-scale * r * r * product / count) : T(0);
-      constant[c] = a.training ? static_cast<T>(-scale * sum / count) : T(0);
-    }
-  });
+      });
   if (!dx || count == 0) return;
   each_element<T>(s, a.threads, [&](int64_t at, int64_t c, int64_t lanes) {
     Vec<T> d = fma<T>(load_part(dy + at, lanes), coefficient(s, of_dy, c, lanes), coefficient(s, constant, c, lanes));
