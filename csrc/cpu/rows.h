@@ -35,9 +35,28 @@ DLBD_INLINE Vec<T> keep_lanes(Vec<T> v, int64_t lanes, T fill = T(0)) {
   return index < static_cast<T>(lanes) ? v : splat(fill);
 }
 
+// The largest element; NaN is ignored, for the sum of exponentials that follows finds it anyway.
+template <class T>
+DLBD_INLINE T row_max(const T* x, int64_t n) {
+  constexpr int64_t L = kLanes<T>;
+  constexpr T kLowest = T(-__builtin_inf());
+  const auto larger = [](Vec<T> v, Vec<T> best) __attribute__((always_inline)) { return v > best ? v : best; };
+  Vec<T> best[4];
+#pragma GCC unroll 4
+  for (int u = 0; u < 4; ++u) best[u] = splat(kLowest);
+  int64_t j = 0;
+  for (; j + 4 * L <= n; j += 4 * L) {
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) best[u] = larger(load(x + j + u * L), best[u]);
+  }
+  for (; j + L <= n; j += L) best[0] = larger(load(x + j), best[0]);
+  if (j < n) best[1] = larger(load_n(x + j, n - j, kLowest), best[1]);
+  return reduce_max<T>(larger(larger(best[0], best[1]), larger(best[2], best[3])));
+}
+
 // Sums body(j, lanes) over the row in runs of kSumRun vectors, whose totals are added in double: the rounding error
 // stays that of a short sum however long the row is. Four accumulators hide the latency of the addition.
-inline constexpr int64_t kSumRun = 256;
+inline constexpr int64_t kSumRun = 64;
 
 template <class T, class Body>
 DLBD_INLINE double sum_vectors(int64_t n, const Body& body) {

@@ -26,22 +26,6 @@ DLBD_INLINE Vec<T> larger(Vec<T> x, Vec<T> best) {
 }
 
 template <class T>
-DLBD_INLINE T row_max(const T* x, int64_t n) {
-  constexpr int64_t L = kLanes<T>;
-  Vec<T> best[4];
-#pragma GCC unroll 4
-  for (int u = 0; u < 4; ++u) best[u] = splat(kLowest<T>);
-  int64_t j = 0;
-  for (; j + 4 * L <= n; j += 4 * L) {
-#pragma GCC unroll 4
-    for (int u = 0; u < 4; ++u) best[u] = larger<T>(load(x + j + u * L), best[u]);
-  }
-  for (; j + L <= n; j += L) best[0] = larger<T>(load(x + j), best[0]);
-  if (j < n) best[1] = larger<T>(load_n(x + j, n - j, kLowest<T>), best[1]);
-  return reduce_max<T>(larger<T>(larger<T>(best[0], best[1]), larger<T>(best[2], best[3])));
-}
-
-template <class T>
 void forward_rows(const SoftmaxForwardArgs& a) {
   const int64_t n = a.shape.n;
   parallel_for(a.threads, a.shape.outer, max_of<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end, int) {

@@ -219,3 +219,37 @@ def test_crossentropy_resolves_by_shape():
     kinds = {((4, 1), (4, 1)): "binary", ((4,), (4, 3)): "sparse_categorical", ((4, 3), (4, 3)): "categorical"}
     for (true, pred), kind in kinds.items():
         assert losses.resolve_crossentropy(true, pred).name == f"{kind}_crossentropy"
+
+
+@pytest.mark.parametrize("last", ["fused name", "function", "layer"])
+def test_a_saturated_sigmoid_output_still_learns(last):
+    """Keras clips the probability, or recovers the logits, by backend: through the layers it is always the logits."""
+    layers = {
+        "fused name": [dlbd.layers.Dense(1, activation="sigmoid")],
+        "function": [dlbd.layers.Dense(1, activation=dlbd.ops.sigmoid)],
+        "layer": [dlbd.layers.Dense(1), dlbd.layers.Activation("sigmoid")],
+    }[last]
+    model = dlbd.Sequential([dlbd.Input((1,)), *layers])
+    model.set_weights([np.ones((1, 1)), np.zeros(1)])
+    x, y = np.array([[50.0], [-50.0]], np.float32), np.array([[0.0], [1.0]], np.float32)
+    with dlbd.GradientTape() as tape:
+        loss = losses.BinaryCrossentropy()(y, model(x, training=True))
+    assert float(loss) == pytest.approx(50.0, rel=1e-6)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    np.testing.assert_allclose([float(g.numpy().sum()) for g in gradients], [50.0, 0.0], rtol=1e-6, atol=1e-6)
+    model.compile(optimizer=dlbd.optimizers.SGD(0.01), loss="binary_crossentropy")
+    history = model.fit(x, y, epochs=2, verbose=0).history["loss"]
+    np.testing.assert_allclose(history, [50.0, 25.0], rtol=1e-5)  # the kernel goes from 1 to 0.5
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(np.log1p(np.exp(-0.0)), abs=1e-5)
+
+
+def test_probabilities_alone_are_clipped_as_in_keras():
+    x, y = np.array([[50.0], [-50.0]], np.float32), np.array([[0.0], [1.0]], np.float32)
+    probabilities = dlbd.Tensor(np.array(dlbd.ops.sigmoid(x)))
+    with dlbd.GradientTape() as tape:
+        tape.watch(probabilities)
+        loss = losses.BinaryCrossentropy()(y, probabilities)
+    assert float(loss) == pytest.approx(-np.log(1e-7), rel=1e-2)  # 1 - 1e-7 is 1 - 2^-23 as a float32
+    np.testing.assert_array_equal(tape.gradient(loss, probabilities), 0)
+    saturated = losses.BinaryCrossentropy(from_logits=True)(y, x)
+    assert float(saturated) == pytest.approx(50.0, rel=1e-6)

@@ -41,6 +41,8 @@ def _categorical_terms(
 
 def _last_axis(y_true: Any, pred: Tensor, axis: int, sparse: bool) -> tuple[Any, Tensor]:
     """Operands with ``axis`` moved to the end."""
+    if axis == -1:
+        return y_true, pred
     if not isinstance(axis, int) or isinstance(axis, bool):
         raise TypeError(f"[crossentropy] axis must be an int; received {axis!r}")
     if not -max(pred.ndim, 1) <= axis < max(pred.ndim, 1):
@@ -63,6 +65,8 @@ class BinaryCrossentropy(Loss):
         reduction, name: see :class:`Loss`.
     """
 
+    _parameters = ("from_logits", "label_smoothing", "axis")
+
     def __init__(
         self,
         from_logits: bool = False,
@@ -82,14 +86,6 @@ class BinaryCrossentropy(Loss):
     def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
         return _binary_terms(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-            "axis": self.axis,
-        }
-
 
 class CategoricalCrossentropy(Loss):
     """Cross-entropy over classes; labels are one-hot or any distribution (..., C).
@@ -100,6 +96,8 @@ class CategoricalCrossentropy(Loss):
         axis: the axis of the classes.
         reduction, name: see :class:`Loss`.
     """
+
+    _parameters = ("from_logits", "label_smoothing", "axis")
 
     def __init__(
         self,
@@ -121,14 +119,6 @@ class CategoricalCrossentropy(Loss):
         kind, true, pred, options = _categorical_terms(y_true, y_pred, self.from_logits, self.axis, sparse=False)
         return kind, true, pred, {**options, "smoothing": self.label_smoothing}
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-            "axis": self.axis,
-        }
-
 
 class SparseCategoricalCrossentropy(Loss):
     """Cross-entropy over classes; labels are class numbers.
@@ -141,6 +131,8 @@ class SparseCategoricalCrossentropy(Loss):
         axis: the axis of the classes.
         reduction, name: see :class:`Loss`.
     """
+
+    _parameters = ("from_logits", "ignore_class", "axis")
 
     def __init__(
         self,
@@ -160,14 +152,6 @@ class SparseCategoricalCrossentropy(Loss):
     def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
         kind, true, pred, options = _categorical_terms(y_true, y_pred, self.from_logits, self.axis, sparse=True)
         return kind, true, pred, {**options, "ignore_class": self.ignore_class}
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "from_logits": self.from_logits,
-            "ignore_class": self.ignore_class,
-            "axis": self.axis,
-        }
 
 
 def binary_crossentropy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from dlbd.losses.loss import Loss
@@ -10,7 +11,7 @@ from dlbd.tensor import Tensor
 
 
 class _ElementLoss(Loss):
-    _kind: ClassVar[str]
+    _kind: ClassVar[str]  # the kernel's name for it
     _name: ClassVar[str]
 
     def __init__(
@@ -18,14 +19,12 @@ class _ElementLoss(Loss):
     ) -> None:
         super().__init__(name=name or self._name, reduction=reduction, dtype=dtype)
 
-    def _options(self) -> dict[str, Any]:
-        return {}
-
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return launches.each(self._kind, y_true, y_pred, **self._options())
+        kind, true, pred, options = self._terms(y_true, y_pred)
+        return launches.each(kind, true, pred, **options)
 
     def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
-        return self._kind, y_true, y_pred, self._options()
+        return self._kind, y_true, y_pred, {}
 
 
 class MeanSquaredError(_ElementLoss):
@@ -86,6 +85,7 @@ class Huber(_ElementLoss):
     """Squared error / 2 up to ``delta``, linear beyond."""
 
     _kind, _name = "huber", "huber_loss"
+    _parameters = ("delta",)
 
     def __init__(
         self,
@@ -97,17 +97,15 @@ class Huber(_ElementLoss):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.delta = float(delta)
 
-    def _options(self) -> dict[str, Any]:
-        return {"delta": self.delta}
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "delta": self.delta}
+    def _terms(self, y_true: Any, y_pred: Any) -> tuple[str, Any, Any, dict[str, Any]]:
+        return self._kind, y_true, y_pred, {"delta": self.delta}
 
 
 class CosineSimilarity(_ElementLoss):
     """-sum(y_true y_pred) / (|y_true| |y_pred|): -1 where the directions agree."""
 
     _kind, _name = "cosine_similarity", "cosine_similarity"
+    _parameters = ("axis",)
 
     def __init__(
         self,
@@ -121,53 +119,27 @@ class CosineSimilarity(_ElementLoss):
             raise ValueError(f"[cosine_similarity] only axis=-1 is supported; received {axis}")
         self.axis = axis
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
+
+def _per_sample(loss: type[_ElementLoss]) -> Callable[[Any, Any], Tensor]:
+    kind = loss._kind
+
+    def each(y_true: Any, y_pred: Any) -> Tensor:
+        return launches.each(kind, y_true, y_pred)
+
+    each.__name__ = each.__qualname__ = loss._name
+    each.__doc__ = f"One value per sample; see :class:`{loss.__name__}`."
+    return each
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`MeanSquaredError`."""
-    return launches.each("squared", y_true, y_pred)
-
-
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`MeanAbsoluteError`."""
-    return launches.each("absolute", y_true, y_pred)
-
-
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`MeanAbsolutePercentageError`."""
-    return launches.each("percentage", y_true, y_pred)
-
-
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`MeanSquaredLogarithmicError`."""
-    return launches.each("logarithmic", y_true, y_pred)
-
-
-def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`LogCosh`."""
-    return launches.each("log_cosh", y_true, y_pred)
-
-
-def poisson(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`Poisson`."""
-    return launches.each("poisson", y_true, y_pred)
-
-
-def hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`Hinge`."""
-    return launches.each("hinge", y_true, y_pred)
-
-
-def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`SquaredHinge`."""
-    return launches.each("squared_hinge", y_true, y_pred)
-
-
-def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
-    """One value per sample; see :class:`KLDivergence`."""
-    return launches.each("kl_divergence", y_true, y_pred)
+mean_squared_error = _per_sample(MeanSquaredError)
+mean_absolute_error = _per_sample(MeanAbsoluteError)
+mean_absolute_percentage_error = _per_sample(MeanAbsolutePercentageError)
+mean_squared_logarithmic_error = _per_sample(MeanSquaredLogarithmicError)
+log_cosh = _per_sample(LogCosh)
+poisson = _per_sample(Poisson)
+hinge = _per_sample(Hinge)
+squared_hinge = _per_sample(SquaredHinge)
+kl_divergence = _per_sample(KLDivergence)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from dlbd.backend import Versioned
+from dlbd.backend import Array, Versioned
 from dlbd.ops import losses as launches
 from dlbd.tensor import Tensor, as_tensor
 
@@ -35,6 +35,8 @@ class Loss(Versioned):
         ...         return dlbd.ops.mean(abs(y_true - y_pred) ** 3, axis=-1)
     """
 
+    _parameters: ClassVar[tuple[str, ...]] = ()  # attributes that belong to the configuration
+
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
@@ -58,33 +60,26 @@ class Loss(Versioned):
             y_pred: predictions; their ``mask``, where they carry one, leaves samples out.
             sample_weight: one weight per sample, or per step of each sample.
         """
-        kind, true, pred, options = self._terms(y_true, y_pred)
-        mask = _mask_of(y_pred)
         if self.reduction is None:
-            return launches.each(kind, true, pred, sample_weight=sample_weight, mask=mask, **options)
-        if self.reduction == "sum":
-            options["counting"] = "one"
-            return launches.sum_and_count(kind, true, pred, sample_weight=sample_weight, mask=mask, **options)[0]
-        counting = _COUNTING[self.reduction]
-        return launches.mean(kind, true, pred, counting=counting, sample_weight=sample_weight, mask=mask, **options)
+            return self._launch("none", y_true, y_pred, sample_weight)[0]
+        return self._launch("sum" if self.reduction == "sum" else "mean", y_true, y_pred, sample_weight)[0]
 
     def sum_and_count(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
         """What ``fit`` uses: the optimizer divides the gradient of the sum by the count."""
         if self.reduction is None:
             raise ValueError(f"[{self.name}] training needs a loss with a reduction; this one has None")
+        total, count = self._launch("sum", y_true, y_pred, sample_weight)
+        return total, Tensor(count)
+
+    def _launch(self, result: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Tensor, Array]:
         kind, true, pred, options = self._terms(y_true, y_pred)
-        return launches.sum_and_count(
-            kind,
-            true,
-            pred,
-            counting=_COUNTING[self.reduction],
-            sample_weight=sample_weight,
-            mask=_mask_of(y_pred),
-            **options,
-        )
+        mask = y_pred.mask if isinstance(y_pred, Tensor) else None
+        counting = _COUNTING[self.reduction] if self.reduction else "rows"
+        return launches.launch(kind, true, pred, result, counting, sample_weight, mask, options)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "reduction": self.reduction}
+        own = {name: getattr(self, name) for name in self._parameters}
+        return {"name": self.name, "reduction": self.reduction, **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
@@ -103,10 +98,6 @@ class FunctionLoss(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self.function(as_tensor(y_true), as_tensor(y_pred))
-
-
-def _mask_of(y_pred: Any) -> Tensor | None:
-    return y_pred.mask if isinstance(y_pred, Tensor) else None
 
 
 def _snake_case(name: str) -> str:

@@ -10,6 +10,8 @@ import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import BOOL, Array
@@ -20,15 +22,18 @@ _SYMMETRIC = frozenset(("squared", "absolute", "huber", "log_cosh"))
 _OVER_CLASSES = frozenset(("softmax_cross_entropy", "categorical_cross_entropy"))
 
 
-@lru_cache(maxsize=4096)
-def _loss_shape(*key: Any) -> Any:
-    return _cpu.LossShape(*key)
+Signature = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 class Rows(NamedTuple):
     rows: int
     columns: int
     values: tuple[int, ...]  # the shape of the losses, one per row
+
+
+class _Plan(NamedTuple):
+    shape: Any  # the kernels' LossShape
+    layout: Rows
 
 
 def softmax_cross_entropy(
@@ -167,7 +172,14 @@ def absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> tu
 
 
 def sum_and_count(
-    kind: str, y_true: Any, y_pred: Any, *, counting: str = "rows", **options: Any
+    kind: str,
+    y_true: Any,
+    y_pred: Any,
+    *,
+    counting: str = "rows",
+    sample_weight: Any = None,
+    mask: Any = None,
+    **options: Any,
 ) -> tuple[Tensor, Tensor]:
     """The weighted sum of a loss over the samples, and what it is to be divided by. Both are scalars.
 
@@ -175,20 +187,30 @@ def sum_and_count(
         kind: a name of ``LossKind`` (csrc/shapes/losses.h).
         y_true, y_pred: labels and predictions; see the functions above.
         counting: "rows": how many samples the mask keeps; "one"; or "weights": the sum of their weights.
-        options: ``sparse``, ``smoothing``, ``delta``, ``ignore_class``, ``sample_weight``, ``mask``.
+        sample_weight, mask: one for each sample or for each run of them.
+        options: ``sparse``, ``smoothing``, ``delta``, ``ignore_class``.
     """
-    total, count = _launch(kind, y_true, y_pred, "sum", counting, **options)
-    return total, count
+    total, count = launch(kind, y_true, y_pred, "sum", counting, sample_weight, mask, options)
+    return total, Tensor(count)
 
 
-def mean(kind: str, y_true: Any, y_pred: Any, *, counting: str = "rows", **options: Any) -> Tensor:
+def mean(
+    kind: str,
+    y_true: Any,
+    y_pred: Any,
+    *,
+    counting: str = "rows",
+    sample_weight: Any = None,
+    mask: Any = None,
+    **options: Any,
+) -> Tensor:
     """The loss as one scalar: the sum over the count, 0 where nothing counts. Its gradient is that of the mean."""
-    return _launch(kind, y_true, y_pred, "mean", counting, **options)[0]
+    return launch(kind, y_true, y_pred, "mean", counting, sample_weight, mask, options)[0]
 
 
-def each(kind: str, y_true: Any, y_pred: Any, **options: Any) -> Tensor:
+def each(kind: str, y_true: Any, y_pred: Any, *, sample_weight: Any = None, mask: Any = None, **options: Any) -> Tensor:
     """The loss of every sample, weighted."""
-    return _launch(kind, y_true, y_pred, "none", "rows", **options)[0]
+    return launch(kind, y_true, y_pred, "none", "rows", sample_weight, mask, options)[0]
 
 
 # What errors call the kinds whose names say too little.
@@ -200,83 +222,101 @@ _SHOWN = {
 }
 
 
-def _launch(
+def launch(
     kind: str,
     y_true: Any,
     y_pred: Any,
     result: str,
     counting: str,
+    sample_weight: Any,
+    mask: Any,
+    options: dict[str, Any],
+) -> tuple[Tensor, Array]:
+    """The ``result`` ("sum", "mean" or "none": every sample's) and the count."""
+    pred = as_float(y_pred)
+    predictions = pred.array
+    labels = None if y_true is None else as_tensor(y_true).array
+    weights = None if sample_weight is None else as_tensor(sample_weight).array
+    masks = None if mask is None else as_tensor(mask, BOOL).array
+    shape, layout = _plan(
+        kind,
+        counting,
+        result == "none" and weights is None,
+        (predictions.shape, predictions.dtype),
+        None if labels is None else (labels.shape, labels.dtype),
+        None if weights is None else (weights.shape, weights.dtype),
+        None if masks is None else masks.shape,
+        **options,
+    )
+    if layout.rows == 0:
+        weights = masks = None
+    dtype, twin = predictions.dtype, backend.twin(predictions)
+    statistics = twin.empty((layout.rows, 3), dtype)
+    count = twin.empty((), dtype)
+    y = twin.empty(layout.values if result == "none" else (), dtype)
+    twin.loss_forward(
+        shape,
+        labels,
+        predictions,
+        weights,
+        masks,
+        statistics,
+        y if result == "none" else None,
+        y if result == "sum" else None,
+        y if result == "mean" else None,
+        count,
+    )
+    loss = Tensor(y)
+    if autograd.recording():
+        launched = shape, labels, predictions, weights, masks, statistics, result, count
+        swap = kind in _SYMMETRIC and isinstance(y_true, Tensor) and y_true.dtype == dtype
+        source = y_true if swap else None
+        inputs = (pred,) if source is None else (pred, source)
+        autograd.note(inputs, (loss,), lambda grads: _loss_gradient(grads, launched, pred, source, loss))
+    return loss, count
+
+
+@lru_cache(maxsize=4096)
+def _plan(
+    kind: str,
+    counting: str,
+    vector: bool,
+    pred: Signature,
+    true: Signature | None,
+    weight: Signature | None,
+    mask: tuple[int, ...] | None,
     *,
     sparse: bool = False,
     smoothing: float = 0.0,
     delta: float = 1.0,
     ignore_class: int | None = None,
-    sample_weight: Any = None,
-    mask: Any = None,
-) -> tuple[Tensor, Tensor]:
-    pred = as_float(y_pred)
-    true = None if y_true is None else as_tensor(y_true)
-    layout = (
-        Rows(pred.size, 1, pred.shape)
-        if true is None
-        else rows_of(
-            kind,
-            true,
-            pred,
-            classes=kind in _OVER_CLASSES,
-            sparse=sparse,
-            vector=result == "none" and sample_weight is None,
-        )
-    )
-    weights = per_sample(kind, "sample_weight", sample_weight, layout)
-    masks = per_sample(kind, "mask", None if mask is None else as_tensor(mask, BOOL), layout)
-    if layout.rows == 0:
-        weights = masks = None
-    dtype = backend.DTYPE[pred.dtype]
-    shape = _loss_shape(
+) -> _Plan:
+    if true is None:
+        layout = Rows(math.prod(pred[0]), 1, pred[0])
+    else:
+        layout = rows_of(kind, true[0], pred[0], classes=kind in _OVER_CLASSES, sparse=sparse, vector=vector)
+    dtype = backend.DTYPE[pred[1]]
+    shape = _cpu.LossShape(
         kind,
         counting,
         layout.rows,
         layout.columns,
         dtype,
-        dtype if true is None else backend.DTYPE[true.dtype],
-        dtype if weights is None else backend.DTYPE[weights.dtype],
+        dtype if true is None else backend.DTYPE[true[1]],
+        dtype if weight is None or not layout.rows else backend.DTYPE[weight[1]],
         sparse,
-        0 if weights is None else weights.size,
-        0 if masks is None else masks.size,
+        0 if weight is None else per_sample(kind, "sample_weight", weight[0], layout),
+        0 if mask is None else per_sample(kind, "mask", mask, layout),
         smoothing,
         delta,
         ignore_class is not None,
         ignore_class or 0,
     )
-    twin, like = backend.twin(pred.array), pred.array
-    statistics = backend.empty((layout.rows, 3), pred.dtype, like)
-    count = Tensor(backend.empty((), pred.dtype, like))
-    y = Tensor(backend.empty(layout.values if result == "none" else (), pred.dtype, like))
-    labels = None if true is None else true.array
-    twin.loss_forward(
-        shape,
-        labels,
-        pred.array,
-        weights,
-        masks,
-        statistics,
-        y.array if result == "none" else None,
-        y.array if result == "sum" else None,
-        y.array if result == "mean" else None,
-        count.array,
-    )
-    if autograd.recording():
-        launch = shape, labels, pred.array, weights, masks, statistics, result, count.array
-        swap = kind in _SYMMETRIC and isinstance(y_true, Tensor) and y_true.dtype == pred.dtype
-        source = y_true if swap else None
-        inputs = (pred,) if source is None else (pred, source)
-        autograd.note(inputs, (y,), lambda grads: _loss_gradient(grads, launch, pred, source, y))
-    return y, count
+    return _Plan(shape, layout)
 
 
-def _loss_gradient(grads: Gradients, launch: Any, pred: Tensor, true: Tensor | None, y: Tensor) -> None:
-    shape, labels, predictions, weights, masks, statistics, result, count = launch
+def _loss_gradient(grads: Gradients, launched: Any, pred: Tensor, true: Tensor | None, y: Tensor) -> None:
+    shape, labels, predictions, weights, masks, statistics, result, count = launched
     dy = grads.of(y)
     assert dy is not None
     twin = backend.twin(predictions)
@@ -291,54 +331,54 @@ def _loss_gradient(grads: Gradients, launch: Any, pred: Tensor, true: Tensor | N
         twin.loss_backward(shape, predictions, labels, weights, masks, statistics, dy, per_row, divisor, dx, accumulate)
 
 
-def rows_of(kind: str, true: Tensor, pred: Tensor, *, classes: bool, sparse: bool, vector: bool) -> Rows:
+def rows_of(
+    kind: str, true: tuple[int, ...], shape: tuple[int, ...], *, classes: bool, sparse: bool, vector: bool
+) -> Rows:
     """How predictions fall into rows, after checking that the labels fit; last dimensions of 1 are forgiven.
 
     ``vector``: predictions of one dimension are one row, as in Keras; as samples they can also be weighted.
     """
-    shape, op = pred.shape, _SHOWN.get(kind, kind)
+    op = _SHOWN.get(kind, kind)
     if classes:
         if not shape:
             raise ValueError(f"[{op}] y_pred must be (..., classes); received a scalar")
         if not shape[-1]:
             raise ValueError(f"[{op}] y_pred must have at least one class; received shape {shape}")
         wanted = shape[:-1] if sparse else shape
-        if true.shape != wanted and not (sparse and true.shape == (*wanted, 1)):
+        if true != wanted and not (sparse and true == (*wanted, 1)):
             hint = ""
-            if sparse and true.shape == shape:
+            if sparse and true == shape:
                 hint = "; one-hot labels belong to categorical_crossentropy"
-            elif not sparse and true.shape in (shape[:-1], (*shape[:-1], 1)):
+            elif not sparse and true in (shape[:-1], (*shape[:-1], 1)):
                 hint = "; class numbers belong to sparse_categorical_crossentropy"
             raise ValueError(
-                f"[{op}] y_true must have shape {wanted} for y_pred of shape {shape}; received {true.shape}{hint}"
+                f"[{op}] y_true must have shape {wanted} for y_pred of shape {shape}; received {true}{hint}"
             )
-    elif true.shape != shape:
-        if shape[-1:] == (1,) and true.shape == shape[:-1]:
+    elif true != shape:
+        if shape[-1:] == (1,) and true == shape[:-1]:
             pass
-        elif true.shape[-1:] == (1,) and shape == true.shape[:-1]:
-            shape = true.shape
+        elif true[-1:] == (1,) and shape == true[:-1]:
+            shape = true
         else:
-            raise ValueError(f"[{op}] y_true and y_pred must have the same shape; received {true.shape} and {shape}")
+            raise ValueError(f"[{op}] y_true and y_pred must have the same shape; received {true} and {shape}")
     if len(shape) < 2 and not classes and not (kind == "cosine_similarity" and shape):
-        return Rows(1, pred.size, ()) if vector and pred.size else Rows(pred.size, 1, shape)
+        count: int = math.prod(shape)
+        return Rows(1, count, ()) if vector and count else Rows(count, 1, shape)
     rows: int = math.prod(shape[:-1])
     if rows and not shape[-1]:
         raise ValueError(f"[{op}] y_pred must have at least one element per sample; received shape {shape}")
     return Rows(rows, max(shape[-1], 1), shape[:-1])
 
 
-def per_sample(kind: str, name: str, given: Any, layout: Rows) -> Array | None:
-    """An array with one value for each run of consecutive losses."""
-    if given is None:
-        return None
-    array = as_tensor(given).array
-    shape = array.shape
+def per_sample(kind: str, name: str, shape: tuple[int, ...], layout: Rows) -> int:
+    """How many values an array of this shape has, each for a run of consecutive losses; 0 where there are none."""
+    given = shape
     while shape and shape != layout.values[: len(shape)] and shape[-1] == 1:
         shape = shape[:-1]
     if shape != layout.values[: len(shape)]:
         op = _SHOWN.get(kind, kind)
         raise ValueError(
             f"[{op}] {name} must have the shape of the losses, {layout.values}, or of its first dimensions; "
-            f"received {array.shape}"
+            f"received {given}"
         )
-    return array
+    return math.prod(given) if layout.rows else 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 from dlbd import _cpu, backend
 from dlbd.backend import BOOL, Array
-from dlbd.ops.losses import Rows, per_sample, rows_of
+from dlbd.ops.losses import Rows, Signature, per_sample, rows_of
 from dlbd.tensor import Tensor, as_tensor
 
 _SPARSE = frozenset(("sparse_accuracy", "sparse_top_k"))
@@ -15,8 +16,37 @@ _OVER_CLASSES = _SPARSE | {"categorical_accuracy", "categorical_top_k"}
 
 
 @lru_cache(maxsize=4096)
-def _metric_shape(*key: Any) -> Any:
-    return _cpu.MetricShape(*key)
+def _plan(
+    kind: str,
+    pred: Signature,
+    true: Signature | None,
+    weight: Signature | None,
+    mask: tuple[int, ...] | None,
+    threshold: float,
+    k: int,
+) -> Any:
+    """The kernels' MetricShape, None where there is nothing to count."""
+    if true is None:
+        rows = Rows(math.prod(pred[0]), 1, pred[0])
+    else:
+        rows = rows_of(kind, true[0], pred[0], classes=kind in _OVER_CLASSES, sparse=kind in _SPARSE, vector=False)
+    weights = 0 if weight is None else per_sample(kind, "sample_weight", weight[0], rows)
+    masks = 0 if mask is None else per_sample(kind, "mask", mask, rows)
+    if rows.rows == 0:
+        return None
+    dtype = backend.DTYPE[pred[1]]
+    return _cpu.MetricShape(
+        kind,
+        rows.rows,
+        rows.columns,
+        dtype,
+        dtype if true is None else backend.DTYPE[true[1]],
+        dtype if weight is None else backend.DTYPE[weight[1]],
+        weights,
+        masks,
+        threshold,
+        k,
+    )
 
 
 def add(
@@ -41,31 +71,21 @@ def add(
         threshold: of "binary_accuracy": what counts as yes is above it.
         k: of the "top_k" kinds.
     """
-    pred = as_tensor(y_pred)
-    true = None if y_true is None else as_tensor(y_true)
-    if true is None:
-        rows = Rows(pred.size, 1, pred.shape)
-    else:
-        rows = rows_of(kind, true, pred, classes=kind in _OVER_CLASSES, sparse=kind in _SPARSE, vector=False)
-    weights = per_sample(kind, "sample_weight", sample_weight, rows)
-    masks = per_sample(kind, "mask", None if mask is None else as_tensor(mask, BOOL), rows)
-    if rows.rows == 0:
-        return
-    dtype = backend.DTYPE[pred.dtype]
-    shape = _metric_shape(
+    predictions = as_tensor(y_pred).array
+    labels = None if y_true is None else as_tensor(y_true).array
+    weights = None if sample_weight is None else as_tensor(sample_weight).array
+    masks = None if mask is None else as_tensor(mask, BOOL).array
+    shape = _plan(
         kind,
-        rows.rows,
-        rows.columns,
-        dtype,
-        dtype if true is None else backend.DTYPE[true.dtype],
-        dtype if weights is None else backend.DTYPE[weights.dtype],
-        0 if weights is None else weights.size,
-        0 if masks is None else masks.size,
+        (predictions.shape, predictions.dtype),
+        None if labels is None else (labels.shape, labels.dtype),
+        None if weights is None else (weights.shape, weights.dtype),
+        None if masks is None else masks.shape,
         threshold,
         k,
     )
-    labels = None if true is None else true.array
-    backend.twin(pred.array).metric_update(shape, labels, pred.array, weights, masks, state)
+    if shape is not None:
+        backend.twin(predictions).metric_update(shape, labels, predictions, weights, masks, state)
 
 
 def add_loss(total: Tensor, count: Tensor, batch: int, state: Array) -> None:
