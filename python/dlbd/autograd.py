@@ -89,10 +89,8 @@ class Gradients:
             assert into is not None
             backend.twin(dx).assign(dx.reshape(into.shape), into, accumulate)
         else:
-            self._known[key] = dx.reshape(x.array.shape), False
-
-    def _drop(self, y: Tensor) -> None:
-        self._known.pop(id(y), None)
+            shape = x.array.shape
+            self._known[key] = dx if dx.shape == shape else dx.reshape(shape), False
 
 
 class GradientTape:
@@ -214,23 +212,32 @@ class GradientTape:
         if self._used and not self.persistent:
             raise RuntimeError("a GradientTape that is not persistent gives gradients once")
         self._used = True
-        wanted = {id(s) for s in sources}
+        keep = {id(s) for s in sources}
+        wanted = set(keep)
         for inputs, outputs, _ in self._nodes:
-            if any(id(x) in wanted for x in inputs):
-                wanted.update(id(y) for y in outputs)
+            for x in inputs:
+                if id(x) in wanted:
+                    for y in outputs:
+                        wanted.add(id(y))
+                    break
         grads = Gradients(wanted, slots)
         for target, seed in zip(targets, seeds, strict=True):
             if seed is None:
                 seed = backend.empty(target.shape, target.dtype, target.array)
                 backend.twin(seed).fill(1.0, seed)
             grads.give(target, seed)
-        keep = {id(s) for s in sources}
+        known = grads._known
         nodes = list(self._nodes) if self.persistent else self._nodes
         while nodes:  # popped, so that what a node holds is free for reuse as soon as it has run
             _, outputs, gradient = nodes.pop()
-            if any(grads.of(y) is not None for y in outputs):
-                gradient(grads)
-                for y in outputs:
-                    if id(y) not in keep:
-                        grads._drop(y)
+            for y in outputs:
+                if id(y) in known:
+                    break
+            else:
+                continue
+            gradient(grads)
+            for y in outputs:
+                key = id(y)
+                if key not in keep:
+                    known.pop(key, None)
         return [grads.of(s) for s in sources]

@@ -66,6 +66,15 @@ def _rows():
             inputs=lambda rng: (np.round(1e3 * rng.standard_normal((4, 50))) * 64,),
             differentiable=(0,),
         )
+        for axes in [(1, 2), (0, -1), (2, 1, 0)]:
+            yield Row(
+                name=f"{op}-axes-{axes}",
+                run=lambda x, run=run, axes=axes: run(x, axis=axes),
+                reference=lambda x, reference=reference, axes=axes: reference(x, axes),
+                inputs=lambda rng: (3 * rng.standard_normal((3, 4, 5)),),
+                differentiable=(0,),
+                rtol=3e-6,
+            )
         for sizes in [(0, 5), (3, 0), (0,)]:
             yield Row(
                 name=f"{op}-empty-{'x'.join(map(str, sizes))}",

@@ -1,13 +1,15 @@
-"""Softmax and its logarithm along one axis."""
+"""Softmax and its logarithm."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
+from dlbd.ops.shape import reshape, transpose
 from dlbd.tensor import Tensor, as_float
 
 
@@ -16,14 +18,14 @@ def _softmax_shape(*key: Any) -> Any:
     return _cpu.SoftmaxShape(*key)
 
 
-def softmax(x: Any, axis: int = -1) -> Tensor:
+def softmax(x: Any, axis: int | Sequence[int] = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along an axis; no finite ``x`` overflows. A NaN or +inf makes its whole row NaN.
 
     Along the last axis the result remembers ``x``, so that a cross-entropy of it is computed from the logits.
 
     Args:
         x: at least one dimension; integers are taken as float32.
-        axis: the axis whose values sum to one.
+        axis: the axis whose values sum to one, or several that do so together.
 
     Returns:
         The shape of ``x``; -inf gives 0, a row of nothing else NaN.
@@ -37,13 +39,15 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
                [0.2119, 0.2119, 0.5761]], dtype=float32)
     """
     x = as_float(x)
+    if isinstance(axis, (tuple, list)):
+        return _together("softmax", x, axis, False)
     y = _softmax("softmax", x, axis, False)
     if axis in (-1, x.ndim - 1):
         y.logits, y.logits_over_classes = x, True
     return y
 
 
-def log_softmax(x: Any, axis: int = -1) -> Tensor:
+def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Tensor:
     """The logarithm of :func:`softmax`, computed as ``x - max - log(sum(exp(x - max)))``.
 
     Args, result and errors as there, except that a very small probability keeps its logarithm instead of giving -inf.
@@ -52,7 +56,21 @@ def log_softmax(x: Any, axis: int = -1) -> Tensor:
         >>> dlbd.ops.log_softmax([0.0, 0.0, 1000.0]).numpy().round(4)
         array([-1000., -1000.,     0.], dtype=float32)
     """
+    if isinstance(axis, (tuple, list)):
+        return _together("log_softmax", as_float(x), axis, True)
     return _softmax("log_softmax", as_float(x), axis, True)
+
+
+def _together(op: str, x: Tensor, axes: Sequence[int], log: bool) -> Tensor:
+    """Over several axes: moved to the end and taken as one."""
+    n = x.ndim
+    last = [axis % n for axis in axes if -n <= axis < n]
+    if not axes or len(set(last)) < len(axes):
+        raise ValueError(f"[{op}] axis must be different axes of x of shape {x.shape}; received {tuple(axes)}")
+    order = [*(i for i in range(n) if i not in last), *last]
+    moved = transpose(x, order)
+    y = _softmax(op, reshape(moved, (*moved.shape[: n - len(last)], prod(moved.shape[n - len(last) :]))), -1, log)
+    return transpose(reshape(y, moved.shape), [order.index(i) for i in range(n)])
 
 
 def _softmax(op: str, x: Tensor, axis: int, log: bool) -> Tensor:
