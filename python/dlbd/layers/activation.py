@@ -134,6 +134,4 @@ class Softmax(_Elementwise):
             mask = ops.convert_to_tensor(mask)
             if mask.shape == inputs.shape:
                 inputs = ops.where(mask, inputs, -3.4028234663852886e38)
-        if isinstance(self.axis, int):
-            return ops.softmax(inputs, self.axis)
-        return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, self.axis, keepdims=True)))
+        return ops.softmax(inputs, self.axis)

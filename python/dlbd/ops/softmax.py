@@ -39,8 +39,6 @@ def softmax(x: Any, axis: int | Sequence[int] = -1) -> Tensor:
                [0.2119, 0.2119, 0.5761]], dtype=float32)
     """
     x = as_float(x)
-    if isinstance(axis, (tuple, list)):
-        return _together("softmax", x, axis, False)
     y = _softmax("softmax", x, axis, False)
     if axis in (-1, x.ndim - 1):
         y.logits, y.logits_over_classes = x, True
@@ -56,8 +54,6 @@ def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Tensor:
         >>> dlbd.ops.log_softmax([0.0, 0.0, 1000.0]).numpy().round(4)
         array([-1000., -1000.,     0.], dtype=float32)
     """
-    if isinstance(axis, (tuple, list)):
-        return _together("log_softmax", as_float(x), axis, True)
     return _softmax("log_softmax", as_float(x), axis, True)
 
 
@@ -73,7 +69,9 @@ def _together(op: str, x: Tensor, axes: Sequence[int], log: bool) -> Tensor:
     return transpose(reshape(y, moved.shape), [order.index(i) for i in range(n)])
 
 
-def _softmax(op: str, x: Tensor, axis: int, log: bool) -> Tensor:
+def _softmax(op: str, x: Tensor, axis: Any, log: bool) -> Tensor:
+    if isinstance(axis, (tuple, list)):
+        return _together(op, x, axis, log)
     sizes = x.shape
     if not sizes or not -len(sizes) <= axis < len(sizes):
         raise ValueError(f"[{op}] axis {axis} does not exist in x of shape {sizes}")
