@@ -127,7 +127,21 @@ def _per_sample(loss: type[_ElementLoss]) -> Callable[[Any, Any], Tensor]:
         return launches.each(kind, y_true, y_pred)
 
     each.__name__ = each.__qualname__ = loss._name
-    each.__doc__ = f"One value per sample; see :class:`{loss.__name__}`."
+    each.__doc__ = f"""{loss.__doc__}
+
+    The function behind :class:`{loss.__name__}`: one value per sample.
+
+    Args:
+        y_true: labels, of the predictions' shape.
+        y_pred: predictions (..., n).
+
+    Returns:
+        A tensor (...): the last axis is reduced.
+
+    Example:
+        >>> dlbd.losses.{loss._name}([[0.0, 1.0]], [[0.5, 0.5]]).shape
+        (1,)
+    """
     return each
 
 
