@@ -218,7 +218,7 @@ def test_names():
 def test_crossentropy_resolves_by_shape():
     kinds = {((4, 1), (4, 1)): "binary", ((4,), (4, 3)): "sparse_categorical", ((4, 3), (4, 3)): "categorical"}
     for (true, pred), kind in kinds.items():
-        assert losses.resolve_crossentropy(true, pred).name == f"{kind}_crossentropy"
+        assert losses.crossentropy.resolve_crossentropy(true, pred).name == f"{kind}_crossentropy"
 
 
 @pytest.mark.parametrize("last", ["fused name", "function", "layer"])

@@ -291,6 +291,18 @@ def test_train_on_batch_gives_the_loss_of_that_batch():
         model.train_on_batch(x[:0], y[:0])
 
 
+@pytest.mark.parametrize("name", ["crossentropy", "ce"])
+def test_crossentropy_resolves_by_shape(name: str):
+    x, y = blobs()
+    model, named = mlp(), mlp()
+    named.set_weights(model.get_weights())
+    model.compile("sgd", name)
+    named.compile("sgd", "sparse_categorical_crossentropy")
+    assert model.evaluate(x, y, verbose=0) == named.evaluate(x, y, verbose=0)
+    losses = [m.fit(x, y, epochs=2, shuffle=False, verbose=0).history for m in (model, named)]
+    assert losses[0] == losses[1]
+
+
 def test_sample_and_class_weights():
     x, y = blobs()
     model = mlp()

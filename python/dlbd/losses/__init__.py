@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from dlbd.losses.crossentropy import (
@@ -37,7 +36,8 @@ from dlbd.losses.elementwise import (
     poisson,
     squared_hinge,
 )
-from dlbd.losses.loss import FunctionLoss, Loss
+from dlbd.losses.loss import FunctionLoss as _FunctionLoss
+from dlbd.losses.loss import Loss
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -76,7 +76,15 @@ _BY_CLASS_NAME = {cls.__name__: cls for cls in _CLASS_OF.values()}
 
 
 def get(identifier: Any) -> Loss | None:
-    """The loss that a string, a class, a configuration, a function or a :class:`Loss` means; None for None.
+    """The loss that ``identifier`` means.
+
+    Args:
+        identifier: a loss or None (given back as it is); a name, "mean_squared_error", "MeanSquaredError" or "mse"; a
+            class; a dict ``{"class_name": ..., "config": {...}}``; or a function of (y_true, y_pred) that gives one
+            value per sample.
+
+    Raises:
+        ValueError: nothing has that name, or it is nothing of these.
 
     Example:
         >>> dlbd.losses.get("mse").name
@@ -100,17 +108,8 @@ def get(identifier: Any) -> Loss | None:
         cls = _CLASS_OF.get(getattr(identifier, "__name__", ""))
         if cls is not None and identifier is globals().get(identifier.__name__):
             return cls()
-        return FunctionLoss(identifier)
+        return _FunctionLoss(identifier)
     raise ValueError(f"[loss] expected a name, a function or a Loss; received {identifier!r}")
-
-
-def resolve_crossentropy(y_true_shape: Sequence[int], y_pred_shape: Sequence[int], from_logits: bool = False) -> Loss:
-    """What "crossentropy" means for labels and predictions of these shapes; the rule of Keras's ``compile``."""
-    if y_pred_shape[-1] == 1:
-        return BinaryCrossentropy(from_logits)
-    if len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1:
-        return SparseCategoricalCrossentropy(from_logits)
-    return CategoricalCrossentropy(from_logits)
 
 
 __all__ = [
@@ -123,7 +122,6 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CosineSimilarity",
-    "FunctionLoss",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -156,7 +154,6 @@ __all__ = [
     "mse",
     "msle",
     "poisson",
-    "resolve_crossentropy",
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]

@@ -28,61 +28,196 @@ class _ElementLoss(Loss):
 
 
 class MeanSquaredError(_ElementLoss):
-    """mean((y_true - y_pred)^2)"""
+    """mean((y_true - y_pred)^2)
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "mean_squared_error" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.MeanSquaredError()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        0.25
+    """
 
     _kind, _name = "squared", "mean_squared_error"
 
 
 class MeanAbsoluteError(_ElementLoss):
-    """mean(|y_true - y_pred|)"""
+    """mean(|y_true - y_pred|)
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "mean_absolute_error" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.MeanAbsoluteError()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        0.5
+    """
 
     _kind, _name = "absolute", "mean_absolute_error"
 
 
 class MeanAbsolutePercentageError(_ElementLoss):
-    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7))"""
+    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7))
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "mean_absolute_percentage_error" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.MeanAbsolutePercentageError()([[1.0, 2.0]], [[1.5, 2.0]])), 4)
+        25.0
+    """
 
     _kind, _name = "percentage", "mean_absolute_percentage_error"
 
 
 class MeanSquaredLogarithmicError(_ElementLoss):
-    """mean((log(1 + y_true) - log(1 + y_pred))^2), both at least 1e-7."""
+    """mean((log(1 + y_true) - log(1 + y_pred))^2), both taken as at least 1e-7.
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "mean_squared_logarithmic_error" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.MeanSquaredLogarithmicError()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        0.1236
+    """
 
     _kind, _name = "logarithmic", "mean_squared_logarithmic_error"
 
 
 class LogCosh(_ElementLoss):
-    """mean(log(cosh(y_pred - y_true)))"""
+    """mean(log(cosh(y_pred - y_true))): like the squared error / 2 near 0, like the absolute error far away.
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "log_cosh" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.LogCosh()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        0.1201
+    """
 
     _kind, _name = "log_cosh", "log_cosh"
 
 
 class Poisson(_ElementLoss):
-    """mean(y_pred - y_true log(y_pred + 1e-7))"""
+    """mean(y_pred - y_true log(y_pred + 1e-7)): for counts; predictions are rates, 0 or more.
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "poisson" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.Poisson()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        0.8466
+    """
 
     _kind, _name = "poisson", "poisson"
 
 
 class Hinge(_ElementLoss):
-    """mean(max(1 - y_true y_pred, 0)); labels -1 and 1, or 0 and 1."""
+    """mean(max(1 - y_true y_pred, 0))
+
+    Labels are -1 and 1; if all are 0 or 1, 0 means -1, as in Keras.
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "hinge" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.Hinge()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        1.0
+    """
 
     _kind, _name = "hinge", "hinge"
 
 
 class SquaredHinge(_ElementLoss):
-    """mean(max(1 - y_true y_pred, 0)^2); labels -1 and 1, or 0 and 1."""
+    """mean(max(1 - y_true y_pred, 0)^2)
+
+    Labels are -1 and 1; if all are 0 or 1, 0 means -1, as in Keras.
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "squared_hinge" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.SquaredHinge()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        1.25
+    """
 
     _kind, _name = "squared_hinge", "squared_hinge"
 
 
 class KLDivergence(_ElementLoss):
-    """sum(y_true log(y_true / y_pred)) over the last axis, both clipped to [1e-7, 1]."""
+    """sum(y_true log(y_true / y_pred)) over the last axis, both clipped to [1e-7, 1].
+
+    Labels and predictions have the same shape, (..., N); the last axis holds a distribution.
+
+    Args:
+        reduction, name, dtype: see :class:`Loss`; the name is "kl_divergence" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.KLDivergence()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+        0.6931
+    """
 
     _kind, _name = "kl_divergence", "kl_divergence"
 
 
 class Huber(_ElementLoss):
-    """Squared error / 2 up to ``delta``, linear beyond."""
+    """mean of e^2 / 2 where e = |y_true - y_pred| <= delta, and of delta e - delta^2 / 2 elsewhere (Huber, 1964).
+
+    Labels and predictions have the same shape, (..., N); each sample's value is the mean over the last axis.
+
+    Args:
+        delta: 1 by default.
+        reduction, name, dtype: see :class:`Loss`; the name is "huber_loss" by default.
+
+    Raises:
+        ValueError: (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.Huber(delta=2.0)([[0.0, 0.0]], [[1.0, 4.0]])), 4)
+        3.25
+    """
 
     _kind, _name = "huber", "huber_loss"
     _parameters = ("delta",)
@@ -102,7 +237,23 @@ class Huber(_ElementLoss):
 
 
 class CosineSimilarity(_ElementLoss):
-    """-sum(y_true y_pred) / (|y_true| |y_pred|): -1 where the directions agree."""
+    """-sum(y_true y_pred) / (|y_true| |y_pred|): -1 where the directions agree, 1 where they are opposite.
+
+    Lengths are taken as at least 1e-7.
+
+    Labels and predictions have the same shape, (..., N); the last axis holds a vector.
+
+    Args:
+        axis: must be -1 for now.
+        reduction, name, dtype: see :class:`Loss`; the name is "cosine_similarity" by default.
+
+    Raises:
+        ValueError: ``axis`` is not -1, or (at the call) the shapes do not fit.
+
+    Example:
+        >>> round(float(dlbd.losses.CosineSimilarity()([[3.0, 4.0]], [[6.0, 8.0]])), 4)
+        -1.0
+    """
 
     _kind, _name = "cosine_similarity", "cosine_similarity"
     _parameters = ("axis",)
@@ -127,7 +278,8 @@ def _per_sample(loss: type[_ElementLoss]) -> Callable[[Any, Any], Tensor]:
         return launches.each(kind, y_true, y_pred)
 
     each.__name__ = each.__qualname__ = loss._name
-    each.__doc__ = f"""{loss.__doc__}
+    formula = (loss.__doc__ or "").partition("\n")[0]
+    each.__doc__ = f"""{formula}
 
     The function behind :class:`{loss.__name__}`: one value per sample.
 
@@ -157,12 +309,38 @@ kl_divergence = _per_sample(KLDivergence)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
-    """One value per sample; see :class:`Huber`."""
+    """The loss of every sample; see :class:`Huber`.
+
+    Args:
+        y_true: labels.
+        y_pred: predictions.
+        delta: 1 by default.
+
+    Returns:
+        A tensor of the shape of ``y_pred`` without its last axis.
+
+    Example:
+        >>> dlbd.losses.huber([[0.0, 1.0]], [[0.5, 0.5]]).shape
+        (1,)
+    """
     return launches.each("huber", y_true, y_pred, delta=float(delta))
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """One value per sample; see :class:`CosineSimilarity`."""
+    """The loss of every sample; see :class:`CosineSimilarity`.
+
+    Args:
+        y_true: labels.
+        y_pred: predictions.
+        axis: must be -1 for now.
+
+    Returns:
+        A tensor of the shape of ``y_pred`` without its last axis.
+
+    Example:
+        >>> dlbd.losses.cosine_similarity([[0.0, 1.0]], [[0.5, 0.5]]).shape
+        (1,)
+    """
     if axis != -1:
         raise ValueError(f"[cosine_similarity] only axis=-1 is supported; received {axis}")
     return launches.each("cosine_similarity", y_true, y_pred)

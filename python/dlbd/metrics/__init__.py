@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlbd.losses import FunctionLoss, Loss
+from dlbd.losses.loss import FunctionLoss as _FunctionLoss
+from dlbd.losses.loss import Loss as _Loss
 from dlbd.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -104,8 +105,8 @@ def get(
             return cls.from_config(identifier.get("config", {}))
     elif isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
-    elif isinstance(identifier, Loss):
-        function = identifier.function if isinstance(identifier, FunctionLoss) else identifier.call
+    elif isinstance(identifier, _Loss):
+        function = identifier.function if isinstance(identifier, _FunctionLoss) else identifier.call
         return MeanMetricWrapper(function, name=identifier.name)
     elif callable(identifier):
         cls = _BY_NAME.get(getattr(identifier, "__name__", ""))

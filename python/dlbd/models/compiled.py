@@ -8,6 +8,7 @@ import numpy as np
 
 from dlbd import losses, metrics
 from dlbd.backend import twin
+from dlbd.losses.crossentropy import resolve_crossentropy
 from dlbd.models.batches import restore
 from dlbd.structure import map_structure
 from dlbd.tensor import Tensor
@@ -36,13 +37,15 @@ class CompiledLoss:
             if len(several) != 1:
                 raise NotImplementedError(f"a loss per output is not supported yet; received {loss!r}")
             loss = several[0]
-        self.loss = losses.get(loss)
+        self.loss = None if loss in ("crossentropy", "ce") else losses.get(loss)  # None: the first step's shapes tell
         self.mean = MeanLoss()
 
     def sum_and_count(self, y: Any, prediction: Any, sample_weight: Any) -> tuple[Tensor, Tensor]:
         if y is None:
             raise ValueError("the loss and the metrics need targets: pass y, or batches (x, y)")
-        return self.loss.sum_and_count(y, prediction, sample_weight)  # type: ignore[union-attr]
+        if self.loss is None:
+            self.loss = resolve_crossentropy(y.shape, prediction.shape)
+        return self.loss.sum_and_count(y, prediction, sample_weight)
 
     def note(self, total: Tensor, count: Tensor, rows: int) -> None:
         twin(total.array).metric_add_loss(total.array, count.array, float(rows), self.mean.state)

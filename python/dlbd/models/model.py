@@ -170,7 +170,8 @@ class Model(Layer):
         Args:
             optimizer: name or optimizer; "rmsprop" by default.
             loss: name, loss or function of (y_true, y_pred) that gives one value per sample. None (the default) will
-                do for ``evaluate`` with metrics.
+                do for ``evaluate`` with metrics. "crossentropy" is binary, sparse or categorical by the rule of
+                "accuracy" below.
             loss_weights: must be None for now.
             metrics: list of names, metrics or functions of (y_true, y_pred). "accuracy" is binary where the output's
                 last size is 1, sparse where the targets have fewer axes or a last size of 1, categorical otherwise.
