@@ -150,6 +150,8 @@ def test_wrong_shapes_are_refused_and_nothing_is_counted():
         m.update_state([0, 1], np.zeros((2, 3)))
     with pytest.raises(ValueError, match="must have the same shape"):
         metrics.BinaryAccuracy().update_state(np.zeros((2, 2)), np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"\[accuracy\] y_true and y_pred must have the same shape"):
+        metrics.Accuracy().update_state([1, 2], [1, 2, 3])
     m.update_state(np.zeros((0, 3)), np.zeros((0, 3)))
     np.testing.assert_array_equal(m.state, 0)
 

@@ -217,6 +217,7 @@ def each(kind: str, y_true: Any, y_pred: Any, *, sample_weight: Any = None, mask
 _SHOWN = {
     "squared": "squared_error",
     "absolute": "absolute_error",
+    "equal": "accuracy",
     "percentage": "absolute_percentage_error",
     "logarithmic": "squared_logarithmic_error",
 }
