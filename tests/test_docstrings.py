@@ -1,0 +1,54 @@
+"""Every public name has a docstring with an example, and every example runs."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+import dlbd
+
+PUBLIC = [
+    "activations",
+    "callbacks",
+    "config",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "utils",
+]
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(dlbd.__path__, "dlbd.") if not m.name.startswith(("dlbd._", "dlbd.keras"))
+)
+
+
+def public_objects():
+    """Functions and classes by the shortest of their names."""
+    found = {}
+    for module in (dlbd, *(getattr(dlbd, name) for name in PUBLIC)):
+        for name, value in vars(module).items():
+            if name.startswith("_") or not callable(value) or not value.__module__.startswith("dlbd"):
+                continue
+            found.setdefault(id(value), (f"{module.__name__}.{name}", value))
+    return [pytest.param(value, id=name) for name, value in found.values()]
+
+
+@pytest.mark.parametrize("thing", public_objects())
+def test_has_an_example(thing):
+    assert ">>> " in inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    """Examples may use ``dlbd`` and ``np`` without importing them."""
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, extraglobs={"dlbd": dlbd, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
