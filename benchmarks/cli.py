@@ -8,13 +8,14 @@ import importlib
 import json
 import os
 import platform
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Result, Worker, WorkerError, measure
+from benchmarks.harness import ROOT, Result, Worker, WorkerError, measure
 from benchmarks.peers import PEERS
 
 FAMILIES = ("gemm", "conv", "pool", "rnn", "attention", "memory_bound", "training_step", "overhead")
@@ -59,8 +60,17 @@ def machine(threads: int) -> dict[str, Any]:
         "threads": threads,
         "system": platform.platform(),
         "python": platform.python_version(),
+        "commit": commit(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
     }
+
+
+def commit() -> str:
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def duration(seconds: float) -> str:
@@ -99,7 +109,7 @@ def as_json(result: Result) -> dict[str, Any]:
             "way": result.ways[peer],
             "ratio": result.ratio(peer),
             "fraction_of_limit": limit / result.median(peer) if limit else None,
-            "seconds": seconds,
+            "seconds": [float(f"{s:.4g}") for s in seconds],
         }
     return {
         "family": case.family,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +16,48 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
+def row(result: dict[str, Any], peers: list[str]) -> str:
+    ours = result["peers"]["dlbd"]
+    fraction = ours["fraction_of_limit"]
+    cells = [
+        result["name"] + (", forward + backward" if result["training"] else ""),
+        duration(ours["median_seconds"]),
+        "" if fraction is None else f"{100 * fraction:.0f}%",
+    ]
+    for peer in peers:
+        ratio = result["peers"].get(peer, {}).get("ratio")
+        cells.append(f"{1 / ratio:.3g}" if ratio else "failed" if peer in result["failures"] else "")
+    return f"| {' | '.join(cells)} |"
+
+
 def page(run: dict[str, Any]) -> str:
     """Median time of ours, fraction of the measured limit, and time of each peer divided by ours."""
     machine, results = run["machine"], run["results"]
-    peers = sorted({peer for r in results for peer in r["peers"]} - {"dlbd"})
+    peers = [peer for peer in run["versions"] if peer != "dlbd"]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     lines = [
         "# Benchmarks",
         "",
-        f"One run of `python benchmarks/run.py` on {machine['cpu']}, {machine['threads']} threads,",
-        f"{machine['date'][:10]}: {versions}. Every result was checked before it was timed. The peers ran in turn with",
-        "ours, a process each; a peer's column says how many times as long as dlbd it took (above 1: dlbd is faster),",
-        "the median over the rounds.",
-        "Machines differ and this one is shared: only the ratios within the run mean anything.",
+        *textwrap.wrap(
+            f"One run of `python benchmarks/run.py` on {machine['cpu']}, {machine['threads']} threads, "
+            f"{machine['date'][:10]}: {versions}. Every result was checked before it was timed. The peers ran in turn "
+            "with ours, a process each; a peer's column says how many times as long as dlbd it took (above 1: dlbd is "
+            "faster), the median over the rounds. Machines differ and this one is shared: only ratios within the run "
+            "mean anything.",
+            width=120,
+        ),
         "",
         "| limit of the machine | measured |",
         "| --- | --- |",
         *(f"| {name} | {value:.3g} |" for name, value in run["limits"].items()),
     ]
-    family = None
-    for r in results:
-        if "dlbd" not in r["peers"]:
-            continue
-        if r["family"] != family:
-            family = r["family"]
-            lines += ["", f"## {family.replace('_', ' ')}", "", f"| case | dlbd | of the limit | {' | '.join(peers)} |"]
-            lines.append("| --- " * (3 + len(peers)) + "|")
-        ours = r["peers"]["dlbd"]
-        fraction = "" if ours["fraction_of_limit"] is None else f"{100 * ours['fraction_of_limit']:.0f}%"
-        cells = []
-        for peer in peers:
-            ratio = r["peers"].get(peer, {}).get("ratio")
-            cells.append("" if not ratio else f"{1 / ratio:.3g}")
-        name = r["name"] + (", forward + backward" if r["training"] else "")
-        lines.append(f"| {name} | {duration(ours['median_seconds'])} | {fraction} | {' | '.join(cells)} |")
+    ours = [r for r in results if "dlbd" in r["peers"]]
+    for family in dict.fromkeys(r["family"] for r in ours):
+        rows = [r for r in ours if r["family"] == family]
+        present = [peer for peer in peers if any(peer in {**r["peers"], **r["failures"]} for r in rows)]
+        lines += ["", f"## {family.replace('_', ' ')}", "", f"| case | dlbd | of the limit | {' | '.join(present)} |"]
+        lines.append("| --- " * (3 + len(present)) + "|")
+        lines += [row(r, present) for r in rows]
     return "\n".join(lines) + "\n"
 
 
