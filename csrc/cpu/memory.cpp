@@ -46,11 +46,15 @@ Pool::~Pool() {
 Block Pool::take(size_t bytes) {
   const size_t capacity = size_class(bytes);
   std::lock_guard lock(mutex_);
-  if (auto it = free_.find(capacity); !kExact && it != free_.end() && !it->second.empty()) {
-    void* p = it->second.back();
-    it->second.pop_back();
-    cached_ -= capacity;
-    return {p, capacity, this};
+  if (!kExact) {
+    FreeBlocks& kept = free_[capacity];
+    kept.used = ++now_;
+    if (!kept.blocks.empty()) {
+      void* p = kept.blocks.back();
+      kept.blocks.pop_back();
+      cached_ -= capacity;
+      return {p, capacity, this};
+    }
   }
   void* p = allocate(capacity);
   blocks_.emplace(static_cast<const char*>(p), capacity);
@@ -62,14 +66,31 @@ void Pool::give(Block block) noexcept {
   std::lock_guard lock(mutex_);
   // A pool that keeps everything (a recording's) must not free what a replay will touch again.
   if (kExact && max_cached_ == kKeepAll) return;
-  if (!kExact && block.bytes <= max_cached_ - cached_) {
-    free_[block.bytes].push_back(block.data);
-    cached_ += block.bytes;
-    return;
+  if (kExact || block.bytes > max_cached_) return release(block.data, block.bytes);
+  if (block.bytes > max_cached_ - cached_) make_room(block.bytes);
+  FreeBlocks& kept = free_[block.bytes];
+  kept.used = ++now_;
+  kept.blocks.push_back(block.data);
+  cached_ += block.bytes;
+}
+
+void Pool::make_room(size_t bytes) noexcept {
+  while (bytes > max_cached_ - cached_) {
+    auto oldest = free_.end();
+    for (auto it = free_.begin(); it != free_.end(); ++it) {
+      if (!it->second.blocks.empty() && (oldest == free_.end() || it->second.used < oldest->second.used)) oldest = it;
+    }
+    auto& [capacity, kept] = *oldest;
+    release(kept.blocks.back(), capacity);
+    kept.blocks.pop_back();
+    cached_ -= capacity;
   }
-  blocks_.erase(static_cast<const char*>(block.data));
-  held_ -= block.bytes;
-  std::free(block.data);
+}
+
+void Pool::release(void* block, size_t capacity) noexcept {
+  blocks_.erase(static_cast<const char*>(block));
+  held_ -= capacity;
+  std::free(block);
 }
 
 bool Pool::owns(const void* p) const {

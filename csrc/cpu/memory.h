@@ -22,7 +22,7 @@ class Pool {
  public:
   static constexpr size_t kKeepAll = SIZE_MAX;
 
-  // max_cached: bytes of free blocks that are kept; what exceeds it goes back to the system.
+  // max_cached: bytes of free blocks that are kept; beyond it the sizes unused longest go back to the system.
   explicit Pool(size_t max_cached);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -36,10 +36,19 @@ class Pool {
   static Pool& process();
 
  private:
+  struct FreeBlocks {
+    std::vector<void*> blocks;
+    uint64_t used = 0;  // when one was last taken or given
+  };
+
+  void release(void* block, size_t capacity) noexcept;
+  void make_room(size_t bytes) noexcept;
+
   mutable std::mutex mutex_;
-  std::map<size_t, std::vector<void*>> free_;  // by capacity
-  std::map<const char*, size_t> blocks_;       // every live block: start -> capacity
+  std::map<size_t, FreeBlocks> free_;     // by capacity
+  std::map<const char*, size_t> blocks_;  // every live block: start -> capacity
   size_t max_cached_, cached_ = 0, held_ = 0;
+  uint64_t now_ = 0;
 };
 
 }  // namespace dlbd

@@ -132,6 +132,7 @@ void update_as(const OptimizerArgs& a) {
   }
   const int threads = a.n < kSerial ? 1 : a.threads;
   parallel_for(threads, a.n, kOptimizerBlock, [&](int64_t begin, int64_t end, int) {
+    const FlushSubnormals flush;         // moments of weights whose gradient has become zero fade into that range
     int64_t low = 0, high = a.segments;  // the segment that holds `begin`
     while (high - low > 1) {
       const int64_t middle = (low + high) / 2;

@@ -107,6 +107,11 @@ void test_pool() {
   CHECK(pool.bytes_held() == held);       // reused, not piled up
   pool.give(pool.take(size_t{8} << 20));  // larger than the cache: goes back at once
   CHECK(pool.bytes_held() == held);
+  // Sizes that nobody asks for any more make room for those in use.
+  for (size_t bytes : {size_t{600} << 10, size_t{700} << 10}) pool.give(pool.take(bytes));
+  const dlbd::Block used_last = pool.take(size_t{700} << 10);
+  CHECK(pool.bytes_held() < size_t{1} << 20);
+  pool.give(used_last);
   bool refused = false;
   try {
     pool.take(size_t{1} << 62);
