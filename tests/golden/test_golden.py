@@ -21,7 +21,7 @@ GOLDEN = {
 }
 
 
-def compare(found: Any, key: str) -> None:
+def assert_as_keras(found: Any, key: str) -> None:
     """Both sides are float32: a few units of its last digit, relative to the array's size where terms cancel."""
     wanted = GOLDEN[key]
     found = np.asarray(found)
@@ -74,7 +74,7 @@ def test_layer(name: str):
     results |= {f"fixed{i}": w for i, w in enumerate(fixed)}
     assert set(results) == set(answers_to("layer", name))
     for key, result in results.items():
-        compare(result, f"layer/{name}/{key}")
+        assert_as_keras(result, f"layer/{name}/{key}")
 
 
 @pytest.mark.parametrize("name", cases.LOSSES)
@@ -85,8 +85,8 @@ def test_loss(name: str):
     with dlbd.GradientTape() as tape:
         tape.watch(prediction)
         loss = case.build(dlbd)(y_true, prediction, sample_weight=sample_weight)
-    compare(loss, f"loss/{name}/loss")
-    compare(tape.gradient(loss, prediction), f"loss/{name}/gradient")
+    assert_as_keras(loss, f"loss/{name}/loss")
+    assert_as_keras(tape.gradient(loss, prediction), f"loss/{name}/gradient")
 
 
 @pytest.mark.parametrize("name", cases.METRICS)
@@ -99,7 +99,7 @@ def test_metric(name: str):
         y_true, y_pred, sample_weight = loss.arrays(f"{name}/{update}")
         metric.update_state(y_true, y_pred, sample_weight=sample_weight)
         results.append(float(metric.result()))
-    compare(results, f"metric/{name}/results")
+    assert_as_keras(results, f"metric/{name}/results")
 
 
 @pytest.mark.parametrize("name", cases.OPTIMIZERS)
@@ -111,7 +111,7 @@ def test_optimizer(name: str):
     for step, gradients in enumerate(steps):
         optimizer.apply_gradients([(dlbd.Tensor(g), v) for g, v in zip(gradients, variables, strict=True)])
         for i, variable in enumerate(variables):
-            compare(variable, f"optimizer/{name}/step{step}/variable{i}")
+            assert_as_keras(variable, f"optimizer/{name}/step{step}/variable{i}")
 
 
 @pytest.mark.parametrize("optimizer", models.optimizers(dlbd))
@@ -120,4 +120,4 @@ def test_model(name: str, optimizer: str):
     found = models.MODELS[name].train(dlbd, models.optimizers(dlbd)[optimizer])
     assert set(found) == set(answers_to("model", f"{name}-{optimizer}"))
     for key, result in found.items():
-        compare(result, f"model/{name}-{optimizer}/{key}")
+        assert_as_keras(result, f"model/{name}-{optimizer}/{key}")
