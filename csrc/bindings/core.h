@@ -5,7 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include "recording.h"
+#include "../shapes/kernels.h"
 
 namespace dlbd {
 
@@ -18,9 +18,12 @@ inline Activation activation_named(const std::string& name) {
   throw py::value_error("no fused activation named '" + name + "'");
 }
 
-template <class Backend>
-void bind_core(py::module_& m) {
-  using namespace py::literals;
+// One Python enum for both twins: a shape made by either serves both.
+inline void bind_dtype(py::module_& m) {
+  if (m.attr("__name__").cast<std::string>() != "dlbd._cpu") {
+    m.attr("DType") = py::module_::import("dlbd._cpu").attr("DType");
+    return;
+  }
   py::native_enum<DType>(m, "DType", "enum.IntEnum")
       .value("float32", DType::f32)
       .value("float64", DType::f64)
@@ -31,6 +34,13 @@ void bind_core(py::module_& m) {
       .finalize();
   // enum's own hash is a Python function; a dtype is part of the key under which operations cache their shapes
   m.attr("DType").attr("__hash__") = py::type::of(py::int_(0)).attr("__hash__");
+}
+
+template <class Backend>
+void bind_core(py::module_& m) {
+  using namespace py::literals;
+  using Recording = typename Backend::Recording;
+  bind_dtype(m);
   py::class_<ActivationSpec>(m, "Activation", py::module_local())
       .def(py::init([](const std::string& name, float alpha) {
              return ActivationSpec{activation_named(name), alpha};

@@ -1,7 +1,7 @@
 // What the shared binding templates need to know of the CPU: its array types, its kernels, how to launch one.
 #pragma once
 
-#include "../cpu/kernels.h"
+#include "../shapes/kernels.h"
 #include "../cpu/memory.h"
 #include "../cpu/parallel.h"
 #include "host_array.h"
@@ -10,6 +10,7 @@
 namespace dlbd {
 
 struct CpuBackend {
+  using Recording = dlbd::Recording;
   using In = HostArray<false, false>;
   using MaybeIn = HostArray<false, true>;
   using Out = HostArray<true, false>;

@@ -39,6 +39,16 @@ constexpr int64_t size_of(DType d) {
   return sizes[static_cast<int>(d)];
 }
 
+// The last defence before a kernel reads memory; the validators in dlbd.ops give the friendlier messages.
+inline void expect_array(const char* op, const char* name, DType dtype, int64_t size, DType wanted, int64_t count) {
+  if (dtype != wanted)
+    throw py::type_error(std::string("[") + op + "] " + name + " must be " + name_of(wanted) + "; received " +
+                         name_of(dtype));
+  if (size != count)
+    throw py::value_error(std::string("[") + op + "] " + name + " must have " + std::to_string(count) +
+                          " elements; received " + std::to_string(size));
+}
+
 template <bool Writable, bool Nullable>
 struct HostArray {
   using Pointer = std::conditional_t<Writable, void*, const void*>;
@@ -73,15 +83,8 @@ struct HostArray {
     return a;
   }
 
-  // The last defence before a kernel reads memory; the validators in dlbd.ops give the friendlier messages.
   void expect(const char* op, const char* name, DType wanted, int64_t count) const {
-    if (!*this) return;
-    if (dtype != wanted)
-      throw py::type_error(std::string("[") + op + "] " + name + " must be " + name_of(wanted) + "; received " +
-                           name_of(dtype));
-    if (size != count)
-      throw py::value_error(std::string("[") + op + "] " + name + " must have " + std::to_string(count) +
-                            " elements; received " + std::to_string(size));
+    if (*this) expect_array(op, name, dtype, size, wanted, count);
   }
 };
 

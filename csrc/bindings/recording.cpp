@@ -1,8 +1,5 @@
 #include "recording.h"
 
-#include <cxxabi.h>
-#include <unistd.h>
-
 #include <chrono>
 
 namespace dlbd {
@@ -20,7 +17,7 @@ Recording*& Recording::current() {
 
 void Recording::begin() {
   if (current() != nullptr) throw std::runtime_error("this thread is recording already");
-  if (running_ || !launches_.empty()) throw std::runtime_error("a recording is made once");
+  if (running_ || launches_.size() != 0) throw std::runtime_error("a recording is made once");
   py::cast(this).inc_ref();
   current() = this;
   running_ = true;
@@ -40,8 +37,8 @@ void Recording::replay() {
   status_ = {};
   auto asked = std::chrono::steady_clock::now();
   WithoutGil released;
-  for (const Launch& l : launches_) {
-    l.invoke(l.run, arguments_.data() + l.arguments);
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    launches_.run(i);
     const auto now = std::chrono::steady_clock::now();
     if (now - asked < kSignalInterval) continue;
     asked = now;
@@ -55,29 +52,6 @@ void Recording::replay() {
   released.back();
   running_ = false;
   raise_fault(status_);
-}
-
-void WithoutGil::back() {
-  try {
-    PyEval_RestoreThread(state_);
-  } catch (abi::__forced_unwind&) {
-    for (;;) pause();
-  }
-}
-
-void raise_fault(Status& status) {
-  if (status.code == Fault::none) return;
-  const Status s = status;
-  status = {};
-  if (s.code == Fault::label_not_whole) {
-    double label;
-    std::memcpy(&label, &s.value, sizeof(label));
-    throw py::value_error("label " + std::to_string(label) + " at position " + std::to_string(s.where) +
-                          " is not a class number: expected a whole number, 0 <= value < " + std::to_string(s.limit));
-  }
-  const char* what = s.code == Fault::label_out_of_range ? "label " : "index ";
-  throw py::value_error(what + std::to_string(s.value) + " at position " + std::to_string(s.where) +
-                        " is out of range: expected 0 <= value < " + std::to_string(s.limit));
 }
 
 }  // namespace dlbd

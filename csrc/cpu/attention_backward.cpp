@@ -3,7 +3,7 @@
 // A task owns a chunk of the keys of one head, so dK and dV are its own; its share of dQ goes into a buffer of its own,
 // and the shares are added in order afterwards.
 #include "attention_blocks.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "broadcast.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "vector_math.h"
 
 namespace dlbd::DLBD_ISA {

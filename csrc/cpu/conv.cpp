@@ -3,7 +3,7 @@
 
 #include "activation.h"
 #include "conv_paths.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

@@ -2,7 +2,7 @@
 #include "../shapes/copy.h"
 
 #include "broadcast.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "transpose.h"
 
 namespace dlbd::DLBD_ISA {

@@ -1,7 +1,7 @@
 // Dropout with a counter-based generator: forward and backward draw the same mask, on any number of threads.
 #include "../shapes/dropout.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

@@ -1,7 +1,7 @@
 // Flat copies: fill, assign, cast.
 #include "../shapes/elementwise.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

@@ -1,7 +1,7 @@
 // Rows of a table by index, and the sum of gradients back into them.
 #include "../shapes/embedding.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

@@ -2,7 +2,7 @@
 #include "epilogue.h"
 
 #include "../shapes/epilogue.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

@@ -3,7 +3,7 @@
 
 #include "activation.h"
 #include "gemm_core.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

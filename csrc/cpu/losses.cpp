@@ -1,7 +1,7 @@
 // Losses forward and backward: rows, weights, masks and sums around what loss_elements.h and loss_classes.h compute.
 #include "../shapes/losses.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "loss_classes.h"
 #include "parallel.h"
 

@@ -1,7 +1,7 @@
 // The machine's own limits, measured with the instructions that the kernels use.
 #include "../shapes/measure.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

@@ -1,7 +1,7 @@
 // Metrics: how many predictions are right, averaged into two doubles.
 #include "../shapes/metrics.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

@@ -1,7 +1,7 @@
 // The optimizers' rules, as Keras 3 writes them, over one flat buffer of all parameters.
 #include "../shapes/optimizer.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

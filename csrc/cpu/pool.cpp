@@ -1,7 +1,7 @@
 // Max and average pooling, vectorised over channels.
 #include "../shapes/pool.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "simd.h"
 

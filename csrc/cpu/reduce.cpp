@@ -2,7 +2,7 @@
 // float64, so that the error stays under 4 eps sum|x| at any length. Every split depends on the sizes alone.
 #include "../shapes/reduce.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "vector_math.h"
 

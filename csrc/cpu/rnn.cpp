@@ -1,7 +1,7 @@
 // Recurrent layers, forward: the products of a step with its gates fused behind them, one tile at a time.
 #include "../shapes/rnn.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "rnn_cells.h"
 

@@ -1,7 +1,7 @@
 // Softmax and its logarithm along one axis. A NaN or +inf in a row makes the whole row NaN, as the formula has it.
 #include "../shapes/softmax.h"
 
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "parallel.h"
 #include "rows.h"
 #include "vector_math.h"

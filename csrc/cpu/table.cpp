@@ -1,5 +1,5 @@
 // Compiled once per instruction set, like the kernels: their table.
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "simd.h"
 
 #define DLBD_QUOTE_(x) #x

@@ -1,6 +1,6 @@
 // Operations of one operand and their gradients.
 #include "broadcast.h"
-#include "kernels.h"
+#include "../shapes/kernels.h"
 #include "vector_math.h"
 
 namespace dlbd::DLBD_ISA {

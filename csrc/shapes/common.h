@@ -18,11 +18,17 @@ struct Status {
   int64_t where;  // its flat position in the array it came from
 };
 
+// How products of float32 arrays are computed on a GPU that has tensor cores: exactly; with each factor as the sum of two
+// tf32 numbers (close to exact: Ootomo and Yokota 2022); or with factors rounded to tf32, bf16, fp16. Sums are float32.
+enum class MatmulPrecision : int32_t { f32, tf32x3, tf32, bf16, fp16 };
+
 // First member (as base) of every kernel's Args. The launcher fills it.
 struct LaunchArgs {
   int32_t threads;  // how many workers may run this kernel; never changes the result
   void* scratch;    // 64-byte aligned, as many bytes as the kernel's _scratch function asked for
   Status* status;
+  void* stream;               // GPU only: where the kernel is queued
+  MatmulPrecision precision;  // GPU only
 };
 
 // Activations whose derivative can be computed from their output: they ride in the epilogue of gemm and conv.

@@ -3,7 +3,7 @@
 #include <random>
 #include <vector>
 
-#include "../../csrc/cpu/kernels.h"
+#include "../../csrc/shapes/kernels.h"
 #include "../../csrc/cpu/vector_math.h"
 #include "check.h"
 

@@ -1,26 +1,26 @@
-// The table of kernels. One line per kernel; each per-ISA build fills a KernelTable of its own (table.cpp), and
-// dispatch.cpp picks one at import.
+// The table of kernels, the same for both twins. One line per kernel. On the CPU each per-ISA build fills a KernelTable
+// of its own (cpu/table.cpp) and cpu/dispatch.cpp picks one at import; on the GPU there is one (cuda/device.cpp).
 #pragma once
 
-#include "../shapes/attention.h"
-#include "../shapes/conv.h"
-#include "../shapes/copy.h"
-#include "../shapes/dropout.h"
-#include "../shapes/elementwise.h"
-#include "../shapes/embedding.h"
-#include "../shapes/epilogue.h"
-#include "../shapes/gemm.h"
-#include "../shapes/losses.h"
-#include "../shapes/measure.h"
-#include "../shapes/metrics.h"
-#include "../shapes/norm.h"
-#include "../shapes/optimizer.h"
-#include "../shapes/pool.h"
-#include "../shapes/reduce.h"
-#include "../shapes/rnn.h"
-#include "../shapes/softmax.h"
+#include "attention.h"
+#include "conv.h"
+#include "copy.h"
+#include "dropout.h"
+#include "elementwise.h"
+#include "embedding.h"
+#include "epilogue.h"
+#include "gemm.h"
+#include "losses.h"
+#include "measure.h"
+#include "metrics.h"
+#include "norm.h"
+#include "optimizer.h"
+#include "pool.h"
+#include "reduce.h"
+#include "rnn.h"
+#include "softmax.h"
 
-// X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace.
+// X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace and in dlbd::cuda.
 // Y(name, Args): the kernel needs no scratch memory.
 // clang-format off
 #define DLBD_KERNELS(X, Y) \
@@ -86,7 +86,7 @@ struct KernelTable {
 #undef DLBD_MEMBER
 };
 
-const KernelTable& kernels();  // the table chosen at import (dispatch.cpp)
+const KernelTable& kernels();  // the table of this module, chosen at import
 
 }  // namespace dlbd
 

@@ -1,0 +1,213 @@
+#include "cuda_backend.h"
+
+#include <numeric>
+
+namespace dlbd {
+namespace {
+
+void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess)
+    throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
+}
+
+std::string megabytes(int64_t bytes) { return std::to_string((bytes + (int64_t{1} << 20) - 1) >> 20) + " MiB"; }
+
+}  // namespace
+
+const CuPy& CuPy::get() {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<CuPy> storage;
+  return storage
+      .call_once_and_store_result([] {
+        py::module_ cupy = py::module_::import("cupy");
+        py::object cuda = cupy.attr("cuda");
+        return CuPy{cupy.attr("ndarray"),
+                    cuda.attr("alloc"),
+                    cuda.attr("get_current_stream"),
+                    cuda.attr("MemoryPool"),
+                    cuda.attr("memory").attr("OutOfMemoryError"),
+                    cuda.attr("runtime").attr("memGetInfo")};
+      })
+      .get_stored();
+}
+
+OnDevice::OnDevice(int device) : wanted_(device) {
+  cudaGetDevice(&before_);
+  if (before_ != wanted_) check(cudaSetDevice(wanted_), "cudaSetDevice");
+}
+OnDevice::~OnDevice() {
+  if (before_ != wanted_) cudaSetDevice(before_);
+}
+
+int CudaBackend::common_device(std::initializer_list<Place> places) {
+  int device = -1;
+  for (const Place& p : places) {
+    if (!p.given) continue;
+    if (device >= 0 && p.device != device)
+      throw py::value_error("the arrays of one operation must lie on one device; received cuda:" +
+                            std::to_string(device) + " and cuda:" + std::to_string(p.device));
+    device = p.device;
+  }
+  return device < 0 ? 0 : device;
+}
+
+void* CudaBackend::current_stream(int device) {
+  const py::object stream = CuPy::get().current_stream(device);
+  return reinterpret_cast<void*>(stream.attr("ptr").cast<uintptr_t>());
+}
+
+void CudaBackend::set_device(int device) { check(cudaSetDevice(device), "cudaSetDevice"); }
+
+MatmulPrecision& CudaBackend::precision() {
+  static MatmulPrecision chosen = MatmulPrecision::f32;
+  return chosen;
+}
+
+void CudaBackend::raise_error() { check(cudaGetLastError(), "a launch failed"); }
+
+py::object CudaBackend::allocate(int64_t bytes, int device) {
+  try {
+    if (CudaRecording* recording = CudaRecording::current()) return recording->allocate(bytes);
+    return CuPy::get().allocate(bytes);
+  } catch (py::error_already_set& error) {
+    if (!error.matches(CuPy::get().out_of_memory)) throw;
+    const auto [free, total] = CuPy::get().memory_info().cast<std::pair<int64_t, int64_t>>();
+    const std::string text = "[cuda:" + std::to_string(device) + "] out of memory: " + megabytes(bytes) +
+                             " were asked for, " + megabytes(free) + " of " + megabytes(total) + " are free";
+    py::raise_from(error, PyExc_MemoryError, text.c_str());
+    throw py::error_already_set();
+  }
+}
+
+py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
+  int64_t bytes = dtype.itemsize();
+  for (const auto& size : shape) {
+    int overflow = 0;
+    const long long n = PyLong_AsLongLongAndOverflow(size.ptr(), &overflow);
+    if (n == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (overflow != 0 || n < 0 || __builtin_mul_overflow(bytes, static_cast<int64_t>(n), &bytes))
+      throw py::value_error("shape " + std::string(py::str(shape)) + " is negative or overflows 64 bits");
+  }
+  int device = 0;
+  cudaGetDevice(&device);
+  return CuPy::get().ndarray(shape, dtype, allocate(bytes, device));
+}
+
+namespace {
+
+// One status word per device, in its memory; made at the first launch and kept.
+py::object& status_memory(int device) {
+  static std::map<int, py::object>* all = new std::map<int, py::object>;  // outlives the interpreter
+  return (*all)[device];
+}
+
+}  // namespace
+
+Status* CudaBackend::status(int device) {
+  py::object& memory = status_memory(device);
+  if (!memory) {
+    const OnDevice here(device);
+    memory = CuPy::get().allocate(sizeof(Status));
+    void* p = reinterpret_cast<void*>(memory.attr("ptr").cast<uintptr_t>());
+    check(cudaMemsetAsync(p, 0, sizeof(Status), static_cast<cudaStream_t>(current_stream(device))), "status");
+  }
+  return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>());
+}
+
+void CudaBackend::raise_faults(int device) {
+  if (!status_memory(device)) return;
+  const OnDevice here(device);
+  Status found{};
+  Status* there = status(device);
+  const auto stream = static_cast<cudaStream_t>(current_stream(device));
+  check(cudaMemcpyAsync(&found, there, sizeof(Status), cudaMemcpyDeviceToHost, stream), "reading the status");
+  WithoutGil released;
+  const cudaError_t error = cudaStreamSynchronize(stream);
+  released.back();
+  check(error, "an earlier kernel failed");
+  if (found.code == Fault::none) return;
+  check(cudaMemsetAsync(there, 0, sizeof(Status), stream), "clearing the status");
+  raise_fault(found);
+}
+
+CudaRecording::CudaRecording() : pool_(CuPy::get().memory_pool()) {}
+
+CudaRecording::~CudaRecording() {
+  if (graph_) cudaGraphExecDestroy(graph_);
+}
+
+CudaRecording*& CudaRecording::current() {
+  thread_local CudaRecording* recording = nullptr;
+  return recording;
+}
+
+py::object CudaRecording::allocate(int64_t bytes) {
+  py::object memory = pool_.attr("malloc")(bytes);
+  if (bytes > 0) {
+    int64_t& known = blocks_[memory.attr("ptr").cast<uintptr_t>()];
+    known = std::max(known, bytes);
+  }
+  return memory;
+}
+
+void CudaRecording::keep(py::handle array, const void* data) {
+  if (!array) return;
+  const auto at = reinterpret_cast<uintptr_t>(data);
+  const auto after = blocks_.upper_bound(at);
+  if (after != blocks_.begin()) {
+    const auto& [start, bytes] = *std::prev(after);
+    if (at - start < static_cast<uintptr_t>(bytes)) return;
+  }
+  kept_.push_back(py::reinterpret_borrow<py::object>(array));
+}
+
+void CudaRecording::begin() {
+  if (current() != nullptr) throw std::runtime_error("this thread is recording already");
+  if (running_ || launches_.size() != 0) throw std::runtime_error("a recording is made once");
+  py::cast(this).inc_ref();
+  current() = this;
+  running_ = true;
+}
+
+void CudaRecording::end() {
+  if (current() != this) return;
+  current() = nullptr;
+  running_ = false;
+  py::cast(this).dec_ref();
+}
+
+size_t CudaRecording::bytes() const { return pool_.attr("total_bytes")().cast<size_t>(); }
+
+void CudaRecording::capture() {
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream for the capture");
+  cudaError_t error = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+  if (error == cudaSuccess) {
+    for (size_t i = 0; i < launches_.size(); ++i) {
+      launches_.arguments(i).stream = stream;
+      launches_.run(i);
+    }
+    error = cudaStreamEndCapture(stream, &graph);
+  }
+  if (error == cudaSuccess) error = cudaGraphInstantiate(&graph_, graph, 0);
+  if (graph) cudaGraphDestroy(graph);
+  cudaStreamDestroy(stream);
+  check(error, "capturing a step as a graph");
+}
+
+void CudaRecording::replay() {
+  if (!reason_.empty()) throw std::runtime_error("this recording cannot be replayed: " + reason_);
+  if (running_) throw std::runtime_error("this recording is still being made, or replayed by another thread");
+  if (launches_.size() == 0) return;
+  const OnDevice here(device_);
+  if (!graph_) capture();
+  const auto stream = static_cast<cudaStream_t>(CudaBackend::current_stream(device_));
+  running_ = true;
+  WithoutGil released;
+  const cudaError_t error = cudaGraphLaunch(graph_, stream);
+  released.back();
+  running_ = false;
+  check(error, "launching a recorded step");
+}
+
+}  // namespace dlbd
