@@ -113,17 +113,43 @@ Status* CudaBackend::status(int device) {
   return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>());
 }
 
-void CudaBackend::raise_faults(int device) {
-  if (!status_memory(device)) return;
-  const OnDevice here(device);
-  Status found{};
-  Status* there = status(device);
-  const auto stream = static_cast<cudaStream_t>(current_stream(device));
-  check(cudaMemcpyAsync(&found, there, sizeof(Status), cudaMemcpyDeviceToHost, stream), "reading the status");
+int CudaBackend::device_count() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+    cudaGetLastError();  // no driver: not an error of the next launch
+    return 0;
+  }
+  return count;
+}
+
+void CudaBackend::upload(HostArray<false, false> x, Out y) {
+  x.expect("upload", "x", y.dtype, y.size);
+  if (y.size == 0) return;
+  const OnDevice here(y.device);
+  const auto stream = static_cast<cudaStream_t>(current_stream(y.device));
+  const auto bytes = static_cast<size_t>(y.size * size_of(y.dtype));
   WithoutGil released;
-  const cudaError_t error = cudaStreamSynchronize(stream);
+  const cudaError_t error = cudaMemcpyAsync(y.data, x.data, bytes, cudaMemcpyHostToDevice, stream);
   released.back();
-  check(error, "an earlier kernel failed");
+  check(error, "copying to the device");
+}
+
+void CudaBackend::download(In x, HostArray<true, false> y) {
+  y.expect("download", "y", x.dtype, x.size);
+  const OnDevice here(x.device);
+  const auto stream = static_cast<cudaStream_t>(current_stream(x.device));
+  Status* there = status(x.device);
+  Status found{};
+  WithoutGil released;
+  cudaError_t error = cudaSuccess;
+  if (x.size > 0)
+    error = cudaMemcpyAsync(y.data, x.data, static_cast<size_t>(x.size * size_of(x.dtype)), cudaMemcpyDeviceToHost,
+                            stream);
+  if (error == cudaSuccess)
+    error = cudaMemcpyAsync(&found, there, sizeof(Status), cudaMemcpyDeviceToHost, stream);
+  if (error == cudaSuccess) error = cudaStreamSynchronize(stream);
+  released.back();
+  check(error, "copying from the device, or a kernel before");
   if (found.code == Fault::none) return;
   check(cudaMemsetAsync(there, 0, sizeof(Status), stream), "clearing the status");
   raise_fault(found);

@@ -80,6 +80,7 @@ struct CudaBackend {
   template <class Args, class... Arrays>
   static void launch(const Kernel<Args>& kernel, Args& args, const Arrays&... arrays) {
     const int device = common_device({Place{arrays.device, static_cast<bool>(arrays)}...});
+    if (!kernel.run) throw std::runtime_error("DEVELOPMENT: this kernel is not written yet");
     const OnDevice here(device);
     CudaRecording* recording = CudaRecording::current();
     args.stream = current_stream(device);
@@ -109,8 +110,9 @@ struct CudaBackend {
   static void set_device(int device);
   static MatmulPrecision& precision();  // of the process
 
-  // Raises what a kernel found in its data since the last time (a label out of range); waits for the device.
-  static void raise_faults(int device);
+  static int device_count();
+  static void upload(HostArray<false, false> x, Out y);
+  static void download(In x, HostArray<true, false> y);
 
   struct Place {
     int device;

@@ -26,7 +26,11 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   m.def(
       "set_matmul_precision", [](int precision) { Backend::precision() = static_cast<dlbd::MatmulPrecision>(precision); },
       pybind11::arg("precision"));
-  m.def("raise_faults", &Backend::raise_faults, pybind11::arg("device"));
+  m.def("device_count", &Backend::device_count, "How many GPUs there are; 0 without a driver.");
+  m.def("upload", &Backend::upload, pybind11::arg("x"), pybind11::arg("y"),
+        "Queues the copy of a NumPy array to a device array. Memory that is not pinned was read when this returns.");
+  m.def("download", &Backend::download, pybind11::arg("x"), pybind11::arg("y"),
+        "Copies a device array to a NumPy array, waits for it, and raises what a kernel found in its data before.");
   dlbd::bind_core<Backend>(m);
   dlbd::bind_attention<Backend>(m);
   dlbd::bind_conv<Backend>(m);

@@ -36,7 +36,7 @@ struct DeviceArray {
   static DeviceArray from(py::handle source) {
     if (Nullable && source.is_none()) return {};
     if (!py::isinstance(source, CuPy::get().ndarray))
-      throw py::type_error(std::string("a kernel of the GPU takes cupy.ndarray; received ") +
+      throw py::type_error(std::string("the arrays of one operation must lie on one device; received one of the GPU and ") +
                            Py_TYPE(source.ptr())->tp_name);
     const py::dtype given = py::reinterpret_borrow<py::dtype>(source.attr("dtype"));
     const auto dtype = dtype_from_number(given.num());

@@ -64,7 +64,10 @@ struct HostArray {
   static HostArray from(py::handle source) {
     if (Nullable && source.is_none()) return {};
     if (!py::isinstance<py::array>(source))
-      throw py::type_error(std::string("a kernel takes numpy.ndarray; received ") + Py_TYPE(source.ptr())->tp_name);
+      throw py::type_error(std::string("a kernel takes numpy.ndarray; received ") + Py_TYPE(source.ptr())->tp_name +
+                           (py::hasattr(source, "__cuda_array_interface__")
+                                ? ": the arrays of one operation must lie on one device"
+                                : ""));
     const auto* raw = py::detail::array_proxy(source.ptr());
     const auto* descriptor = py::detail::array_descriptor_proxy(raw->descr);
     const auto dtype = dtype_from_number(descriptor->type_num);

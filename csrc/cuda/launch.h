@@ -66,7 +66,7 @@ inline unsigned blocks_for(int64_t work, int64_t waves = 32) {
   return static_cast<unsigned>(work < most ? work : most);
 }
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+__host__ __device__ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Which element a thread starts with and how far the next one is: loops over arrays of any size.
 __device__ __forceinline__ int64_t global_thread() {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlbd import keras_alias, ops
 from dlbd.autograd import GradientTape
+from dlbd.devices import device
 from dlbd.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "device",
     "initializers",
     "keras",
     "layers",

@@ -1,4 +1,4 @@
-"""Devices, memory and recordings: what stands between an operation and its kernels.
+"""Memory, recordings and the way between host and device: what stands between an operation and its kernels.
 
 An operation asks for the twin module that holds its arrays' type, allocates its outputs with :func:`empty` and calls
 the kernel by name. Nothing here looks anything up at run time beyond that.
@@ -20,7 +20,11 @@ except ImportError as error:
     raise ImportError(
         f"dlbd's compiled part (_cpu) cannot be loaded: {error}. Was the package built? Try `pip install .`"
     ) from error
+from dlbd import devices
 
+_cuda: Any = devices.EXTENSION
+
+# NumPy's on the CPU; a cupy.ndarray on a GPU offers what is used of it here.
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -106,15 +110,76 @@ def twin(array: Array) -> ModuleType:
     """The extension module whose kernels take this kind of array."""
     if isinstance(array, np.ndarray):
         return _cpu
+    if is_device_array(array):
+        return _cuda
     raise TypeError(f"no kernels for {type(array).__name__}")
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
-    """An uninitialised C-contiguous array on the device of ``like``."""
-    return twin(like).empty(shape, dtype)  # type: ignore[no-any-return]
+def current_twin() -> ModuleType:
+    """The extension module of the current device."""
+    return _cpu if _cuda is None or devices.current_device() == devices.CPU else _cuda
 
 
-def zeros(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
+def is_device_array(x: Any) -> bool:
+    """Whether ``x`` is an array of a GPU that our kernels take: a cupy.ndarray."""
+    return devices._cupy is not None and isinstance(x, devices._cupy.ndarray)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array | None = None) -> Array:
+    """An uninitialised C-contiguous array on the device of ``like``, or on the current one."""
+    return (current_twin() if like is None else twin(like)).empty(shape, dtype)  # type: ignore[no-any-return]
+
+
+def zeros(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array | None = None) -> Array:
     y = empty(shape, dtype, like)
-    twin(like).fill(0.0, y)
+    twin(y).fill(0.0, y)
     return y
+
+
+def place(array: Array, like: Array | None = None) -> Array:
+    """A NumPy array where ``like`` is, or on the current device: itself on the CPU, a copy on a GPU."""
+    if _cuda is None or (isinstance(like, np.ndarray) if like is not None else current_twin() is _cpu):
+        return array
+    y = _cuda.empty(array.shape, array.dtype)
+    _cuda.upload(np.require(array, requirements=["C", "A"]), y)
+    return y  # type: ignore[no-any-return]
+
+
+def on_host(array: Array) -> Array:
+    """The array for reading on the host: itself on the CPU; from a GPU a copy, once every launch before is done.
+
+    Raises:
+        ValueError: a kernel met a label or an index out of range since the last read from the GPU.
+    """
+    if isinstance(array, np.ndarray):
+        return array
+    y = np.empty(array.shape, array.dtype)
+    _cuda.download(array, y)
+    return y
+
+
+def copied(array: Array) -> Array:
+    """A new NumPy array with the values of ``array``."""
+    return np.array(array) if isinstance(array, np.ndarray) else on_host(array)
+
+
+def write(array: Array, value: Any) -> None:
+    """``array[...] = value`` for a number, a NumPy array or an array of the same device."""
+    if isinstance(array, np.ndarray):
+        array[...] = value
+    elif is_device_array(value):
+        _cuda.assign(value, array)
+    else:
+        _cuda.upload(np.require(np.broadcast_to(value, array.shape), array.dtype, ["C", "A"]), array)
+
+
+def poison(reason: str) -> None:
+    """While a step is recorded: it did something that a replay would not repeat, and is called each time instead."""
+    _cpu.poison(reason)
+    if _cuda is not None:
+        _cuda.poison(reason)
+
+
+def is_recording() -> bool:
+    """Whether this thread records a step, on either device."""
+    return bool(_cpu.is_recording() or (_cuda is not None and _cuda.is_recording()))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dlbd import _cpu, backend
+from dlbd import _cpu, backend, devices
+from dlbd.devices import current_device, gpu_count, set_device
 
 _floatx = "float32"
 _epsilon = 1e-7
@@ -116,4 +117,60 @@ def image_data_format() -> str:
     return "channels_last"
 
 
-__all__ = ["epsilon", "floatx", "image_data_format", "num_threads", "set_epsilon", "set_floatx", "set_num_threads"]
+# MatmulPrecision of csrc/shapes/common.h
+_PRECISIONS = ("float32", "tf32x3", "tf32", "bfloat16", "float16")
+_matmul_precision = "float32"
+
+
+def matmul_precision() -> str:
+    """How a GPU multiplies float32 matrices: "float32" unless :func:`set_matmul_precision` changed it.
+
+    Example:
+        >>> dlbd.config.matmul_precision()
+        'float32'
+    """
+    return _matmul_precision
+
+
+def set_matmul_precision(value: str) -> None:
+    """Choose how a GPU multiplies float32 matrices, in products, convolutions and attention; the CPU is always exact.
+
+    Arrays, sums and results stay float32. What the device's tensor cores do not offer is computed in float32.
+
+    Args:
+        value: "float32": exact products; "tf32x3": tensor cores with each factor as the sum of two numbers, almost
+            exact; "tf32" (10 bits of mantissa), "bfloat16" (7 bits) or "float16" (10 bits, up to 65504): factors are
+            rounded to that.
+
+    Raises:
+        ValueError: any other value.
+
+    Example:
+        >>> dlbd.config.set_matmul_precision("tf32")
+        >>> dlbd.config.matmul_precision()
+        'tf32'
+        >>> dlbd.config.set_matmul_precision("float32")
+    """
+    global _matmul_precision
+    if value not in _PRECISIONS:
+        raise ValueError(f"[set_matmul_precision] expected one of {', '.join(_PRECISIONS)}; received {value!r}")
+    _matmul_precision = value
+    if devices.EXTENSION is not None:
+        devices.EXTENSION.set_matmul_precision(_PRECISIONS.index(value))
+    backend.structure_changed()
+
+
+__all__ = [
+    "current_device",
+    "epsilon",
+    "floatx",
+    "gpu_count",
+    "image_data_format",
+    "matmul_precision",
+    "num_threads",
+    "set_device",
+    "set_epsilon",
+    "set_floatx",
+    "set_matmul_precision",
+    "set_num_threads",
+]

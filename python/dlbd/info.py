@@ -8,7 +8,9 @@ from importlib import metadata
 
 import numpy as np
 
-from dlbd import _cpu
+from dlbd import _cpu, devices
+
+_CUPY = ("cupy-cuda12x", "cupy-cuda13x")  # CuPy's wheels, one per CUDA version
 
 
 def _processor() -> str:
@@ -20,6 +22,22 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or "unknown"
+
+
+def _device() -> str:
+    """The current device, and the GPU behind it; why there is none."""
+    if devices.EXTENSION is None:
+        return "cpu"
+    try:
+        name = devices.current_device()
+    except (RuntimeError, ValueError, ImportError) as error:
+        return f"unusable: {error}"
+    count = devices.gpu_count()
+    if not count:
+        return f"{name} (no driver or no GPU)"
+    gpus = [devices.cupy().cuda.runtime.getDeviceProperties(i) for i in range(count)]
+    listed = ", ".join(f"{g['name'].decode()} {g['totalGlobalMem'] >> 30} GiB" for g in gpus)
+    return f"{name} (present: {listed})"
 
 
 def _version(package: str) -> str:
@@ -37,12 +55,13 @@ def describe() -> str:
         "build": _cpu.build,
         "instruction set": _cpu.isa + (" (forced by DLBD_ISA)" if forced else ""),
         "threads": f"{_cpu.num_threads()} of {os.cpu_count()} cores",
-        "device": "cpu",
+        "cuda": "not built" if devices.EXTENSION is None else devices.EXTENSION.build,
+        "device": _device(),
         "processor": _processor(),
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "numpy": np.__version__,
-        "optional": ", ".join(f"{p} {_version(p)}" for p in ("scikit-learn", "matplotlib")),
+        "optional": ", ".join(f"{p} {_version(p)}" for p in ("scikit-learn", "matplotlib", *_CUPY)),
     }
     width = max(map(len, rows))
     return "\n".join(f"{name + ':':<{width + 1}} {value}" for name, value in rows.items())

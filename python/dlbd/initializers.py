@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dlbd import random
+from dlbd import backend, random
 from dlbd.backend import FLOAT32, Array
 from dlbd.tensor import Tensor
 
@@ -45,7 +45,7 @@ class Initializer:
         if any(n < 0 for n in sizes):
             raise ValueError(f"[{type(self).__name__}] sizes must not be negative; received {tuple(shape)}")
         wanted = FLOAT32 if dtype is None else np.dtype(dtype)
-        return Tensor(np.require(self.values(sizes), wanted, ["C", "A", "W"]))
+        return Tensor(backend.place(np.require(self.values(sizes), wanted, ["C", "A", "W"])))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as a dict."""

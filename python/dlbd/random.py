@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dlbd import backend
 from dlbd.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class SeedGenerator:
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = next_seed() if seed is None else int(seed)
-        self.state = Tensor(np.array([self.seed, 0], np.int64))
+        self.state = Tensor(backend.place(np.array([self.seed, 0], np.int64)))
 
 
 __all__ = ["SeedGenerator", "generator", "next_seed", "seed"]

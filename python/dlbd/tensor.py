@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlbd import _cpu, backend
+from dlbd import backend, devices
 from dlbd.backend import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT8, Array
 
 
 class Tensor:
     """An immutable C-contiguous array of float32, float64, int32, int64, uint8 or bool.
 
-    ``np.asarray(t)`` and :meth:`numpy` give a read-only view without a copy. Operators (``a + b``, ``a @ b``, ``a[i]``)
-    are those of :mod:`dlbd.ops`, which installs them. Data becomes a tensor by
+    ``np.asarray(t)`` and :meth:`numpy` give a read-only view without a copy; of a GPU's tensor, a copy. Operators
+    (``a + b``, ``a @ b``, ``a[i]``) are those of :mod:`dlbd.ops`, which installs them. Data becomes a tensor by
     :func:`dlbd.ops.convert_to_tensor`; operations, layers and models do so themselves.
 
     Args:
-        array: a C-contiguous, aligned NumPy array of one of these dtypes; taken as it is, not copied.
+        array: a C-contiguous, aligned NumPy array of one of these dtypes, or such a CuPy array; taken as it is, not
+            copied.
 
     Attributes:
         array: that array. Never write to it.
@@ -95,15 +96,23 @@ class Tensor:
         """How many elements it has."""
         return self.array.size
 
+    @property
+    def device(self) -> str:
+        """Where it lies: "cpu" or "cuda:<number>"."""
+        return "cpu" if isinstance(self.array, np.ndarray) else f"cuda:{self.array.device.id}"
+
     def numpy(self) -> Array:
-        """A read-only view as a NumPy array: no copy.
+        """A read-only NumPy array: a view without a copy; from a GPU a copy, once the launches before are done.
+
+        Raises:
+            ValueError: a launch on the GPU since the last read met a label or an index out of range.
 
         Example:
             >>> dlbd.ops.ones((2,)).numpy()
             array([1., 1.], dtype=float32)
         """
-        _cpu.poison("a tensor was read on the host inside the step")
-        view = self.array.view()
+        backend.poison("a tensor was read on the host inside the step")
+        view = backend.on_host(self.array).view()
         view.flags.writeable = False
         return view
 
@@ -130,10 +139,10 @@ class Tensor:
         return self.array.shape[0]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype}\n{self.array}>"
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype}\n{backend.on_host(self.array)}>"
 
     def __reduce__(self) -> Any:
-        return type(self), (np.array(self.array),)
+        return _tensor_restored, (type(self), backend.copied(self.array))
 
 
 class Variable(Tensor):
@@ -160,13 +169,13 @@ class Variable(Tensor):
     def __init__(self, value: Any, trainable: bool = True, dtype: Any = None, name: str = "variable") -> None:
         source = as_array(value, dtype)
         array = backend.empty(source.shape, source.dtype, source)
-        array[...] = source
+        backend.write(array, source)
         super().__init__(array)
         self.can_train = trainable  # as born: freezing and thawing a layer sets `trainable` of those alone
         self.trainable = trainable
         self.name = name
         self.path = name
-        _cpu.poison("a variable was created inside the step")
+        backend.poison("a variable was created inside the step")
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -189,7 +198,7 @@ class Variable(Tensor):
             >>> dlbd.Variable([1.0]).assign([3.0]).numpy().tolist()
             [3.0]
         """
-        source = as_array(value, self.dtype)
+        source = as_array(value, self.dtype, self.array)
         if source.shape != self.shape:
             raise ValueError(f"[assign] {self.path} has shape {self.shape}; received {source.shape}")
         backend.twin(self.array).assign(source, self.array)
@@ -209,7 +218,12 @@ class Variable(Tensor):
         return self
 
     def __reduce__(self) -> Any:
-        return _restored, (type(self), np.array(self.array), self.can_train, self.trainable, self.name, self.path)
+        return _restored, (type(self), backend.copied(self.array), self.can_train, self.trainable, self.name, self.path)
+
+
+def _tensor_restored(kind: type[Tensor], value: Array) -> Tensor:
+    """On the current device, wherever it was pickled."""
+    return kind(backend.place(value))
 
 
 def _restored(kind: type[Variable], value: Array, can_train: bool, trainable: bool, name: str, path: str) -> Variable:
@@ -222,8 +236,10 @@ def _restored(kind: type[Variable], value: Array, can_train: bool, trainable: bo
 _KEPT = frozenset((FLOAT32, FLOAT64, INT32, INT64, UINT8, BOOL))
 
 
-def as_array(x: Any, dtype: Any = None) -> Array:
-    """``x`` as a C-contiguous, aligned, native array of a dtype that the kernels take.
+def as_array(x: Any, dtype: Any = None, like: Array | None = None) -> Array:
+    """``x`` as a C-contiguous, aligned, native array of a dtype that the kernels take, on the device of ``like``.
+
+    Without ``like``: tensors and arrays of a GPU stay where they are, everything else goes to the current device.
 
     The rule: an explicit ``dtype`` wins; float16, float64 and Python floats become float32; int32, int64, uint8 and
     bool stay; other integers become int64. Complex, object and text raise TypeError. ``x`` is never written to, and is
@@ -231,34 +247,87 @@ def as_array(x: Any, dtype: Any = None) -> Array:
     """
     if isinstance(x, Tensor):
         a = x.array
-        return a if dtype is None or a.dtype == dtype else np.require(a, dtype, "C")
-    a = np.asarray(x) if not hasattr(x, "__dlpack__") or isinstance(x, np.ndarray) else np.from_dlpack(x)
-    kind = a.dtype.kind
-    if kind not in "fiub":
-        raise TypeError(f"expected an array of numbers; received dtype {a.dtype} ({type(x).__name__})")
-    if dtype is not None:
-        wanted = np.dtype(dtype)
-        if wanted not in _KEPT:
-            raise TypeError(f"dtype {wanted} is not supported; expected float32, float64, int32, int64, uint8 or bool")
-    elif kind == "f":
-        wanted = FLOAT32
-    elif kind == "b" or a.dtype.newbyteorder("=") in _KEPT:
-        wanted = a.dtype.newbyteorder("=")
+        if dtype is not None and a.dtype != dtype:
+            a = np.require(a, dtype, "C") if isinstance(a, np.ndarray) else _cast(a, np.dtype(dtype))
+        return a if like is None or isinstance(like, np.ndarray) == isinstance(a, np.ndarray) else _moved(a, like)
+    if not isinstance(x, np.ndarray) and lies_on_gpu(x):
+        a = _from_gpu(x, dtype)
+        return a if like is None or not isinstance(like, np.ndarray) else backend.on_host(a)
+    return backend.place(_host_array(x, dtype), like)
+
+
+def lies_on_gpu(x: Any) -> bool:
+    """Whether ``x`` is some library's array in the memory of a GPU."""
+    if hasattr(x, "__cuda_array_interface__"):
+        return True
+    return hasattr(x, "__dlpack_device__") and x.__dlpack_device__()[0] == _DLPACK_CUDA
+
+
+_DLPACK_CUDA = 2  # kDLCUDA of dlpack.h
+
+
+def _from_gpu(x: Any, dtype: Any) -> Array:
+    """Without a copy if that can be; CuPy waits for the stream that the other library names."""
+    cupy = devices.cupy()
+    if isinstance(x, cupy.ndarray):
+        a = x
+    elif hasattr(x, "__dlpack__"):
+        a = cupy.from_dlpack(x)
     else:
-        if a.dtype.itemsize == 8 and a.size and int(a.max()) > np.iinfo(np.int64).max:
-            raise TypeError("uint64 values above 2^63 - 1 are not supported")
-        wanted = INT64
+        a = cupy.asarray(x)
+    wanted = _wanted(a.dtype, dtype, type(x).__name__, lambda: int(a.max()))
+    return cupy.ascontiguousarray(a, wanted)  # type: ignore[no-any-return]
+
+
+def _cast(a: Array, dtype: np.dtype[Any]) -> Array:
+    """On a GPU."""
+    _require_kept(dtype)
+    y = backend.empty(a.shape, dtype, a)
+    backend.twin(a).cast(a, y)
+    return y
+
+
+def _moved(a: Array, like: Array) -> Array:
+    """To the other kind of device."""
+    return backend.place(a, like) if isinstance(a, np.ndarray) else backend.on_host(a)
+
+
+def _require_kept(dtype: np.dtype[Any]) -> None:
+    if dtype not in _KEPT:
+        raise TypeError(f"dtype {dtype} is not supported; expected float32, float64, int32, int64, uint8 or bool")
+
+
+def _wanted(given: np.dtype[Any], dtype: Any, what: str, largest: Any) -> np.dtype[Any]:
+    """The dtype that data of dtype ``given`` gets; ``largest`` finds the greatest value, for unsigned integers."""
+    if given.kind not in "fiub":
+        raise TypeError(f"expected an array of numbers; received dtype {given} ({what})")
+    if dtype is not None:
+        _require_kept(np.dtype(dtype))
+        return np.dtype(dtype)
+    if given.kind == "f":
+        return FLOAT32
+    native: np.dtype[Any] = given.newbyteorder("=")
+    if given.kind == "b" or native in _KEPT:
+        return native
+    if given.itemsize == 8 and largest() > np.iinfo(np.int64).max:
+        raise TypeError("uint64 values above 2^63 - 1 are not supported")
+    return INT64
+
+
+def _host_array(x: Any, dtype: Any) -> Array:
+    a = np.asarray(x) if not hasattr(x, "__dlpack__") or isinstance(x, np.ndarray) else np.from_dlpack(x)
+    wanted = _wanted(a.dtype, dtype, type(x).__name__, lambda: int(a.max()) if a.size else 0)
     if a.dtype == wanted and a.flags.c_contiguous and a.flags.aligned:
         return a
     # require, not ascontiguousarray: the latter keeps a negative stride on an axis of length 1 (NumPy #23349)
     return np.require(a, dtype=wanted, requirements=["C", "A"])
 
 
-def as_tensor(x: Any, dtype: Any = None) -> Tensor:
+def as_tensor(x: Any, dtype: Any = None, like: Array | None = None) -> Tensor:
     """``x`` itself if it is a tensor (of ``dtype``), otherwise a tensor on :func:`as_array` of it."""
     if isinstance(x, Tensor) and (dtype is None or x.array.dtype == dtype):
         return x
-    return Tensor(as_array(x, dtype))
+    return Tensor(as_array(x, dtype, like))
 
 
 def as_float(x: Any) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd import GradientTape, Tensor, backend
+from dlbd import GradientTape, Tensor, backend, ops
 
 EPS32 = float(np.finfo(np.float32).eps)
 
@@ -62,7 +62,7 @@ def cast(inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     out = []
     for x in inputs:
         is_float = isinstance(x, np.ndarray) and x.dtype.kind == "f"
-        out.append(Tensor(np.require(x, dtype, "C")) if is_float else x)  # keeps 0-d
+        out.append(ops.convert_to_tensor(x, dtype) if is_float else x)
     return tuple(out)
 
 

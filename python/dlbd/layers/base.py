@@ -431,7 +431,7 @@ class Layer(backend.Versioned):
             >>> [w.tolist() for w in layer.get_weights()]
             [[[1.0], [1.0]], [0.0]]
         """
-        return [np.array(v.array) for v in self.weights]
+        return [backend.copied(v.array) for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Overwrite all weights; takes what ``get_weights`` of the same layer in Keras gives.

@@ -168,8 +168,10 @@ class _Recurrent(Layer):
             if not self.stateful:
                 return None
             if self.states is None:
-                # NumPy's memory, not a launch: a recorded step must not zero them again
-                self.states = [Tensor(np.zeros((batch, self.units), self.dtype)) for _ in range(self.states_kept)]
+                # written by the host, not a launch: a recorded step must not zero them again
+                self.states = [
+                    Tensor(backend.place(np.zeros((batch, self.units), self.dtype))) for _ in range(self.states_kept)
+                ]
             states = self.states
         else:
             given = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
@@ -187,7 +189,7 @@ class _Recurrent(Layer):
 
     def _keep(self, last: Sequence[Tensor]) -> None:
         if self.states is None:
-            self.states = [Tensor(np.zeros(s.shape, s.dtype)) for s in last]
+            self.states = [Tensor(backend.place(np.zeros(s.shape, s.dtype), s.array)) for s in last]
         for kept, new in zip(self.states, last, strict=True):
             backend.twin(new.array).assign(new.array, kept.array, False)
 
@@ -207,7 +209,7 @@ class _Recurrent(Layer):
             self.states = None
         else:
             given = states if isinstance(states, (list, tuple)) else [states]
-            self.states = [Tensor(np.array(s, self.dtype)) for s in given]
+            self.states = [Tensor(backend.place(np.array(s, self.dtype))) for s in given]
 
     reset_states = reset_state
 

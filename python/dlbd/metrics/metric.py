@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd import _cpu, backend
+from dlbd import backend
 from dlbd.backend import FLOAT32, FLOAT64, Array
 from dlbd.initializers import get as get_initializer
 from dlbd.ops import metrics as launches
@@ -106,24 +106,30 @@ class MeanState(Metric):
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype=dtype, name=name)
-        self.state: Array = backend.zeros((2,), FLOAT64, np.empty(0))
+        self.state: Array = backend.zeros((2,), FLOAT64)
 
     def reset_state(self) -> None:
         super().reset_state()
-        self.state[...] = 0.0
+        backend.write(self.state, 0.0)
 
     @property
     def variables(self) -> list[Variable]:
         """Copies of sum and weight."""
         return [
-            Variable(float(x), trainable=False, name=n) for x, n in zip(self.state, ("total", "count"), strict=True)
+            Variable(float(x), trainable=False, name=n)
+            for x, n in zip(backend.on_host(self.state), ("total", "count"), strict=True)
         ]
 
     def result(self) -> Tensor:
         """The mean so far; 0 where nothing was counted."""
-        _cpu.poison("a metric was read on the host inside the step")
-        total, weight = self.state
-        return Tensor(np.array(total / weight if weight else 0.0, FLOAT32))
+        backend.poison("a metric was read on the host inside the step")
+        total, weight = backend.on_host(self.state)
+        return _scalar(total / weight if weight else 0.0)
+
+
+def _scalar(value: float) -> Tensor:
+    """A result, on the CPU: it was read there, and is read there again."""
+    return Tensor(np.array(value, FLOAT32))
 
 
 class Mean(MeanState):
@@ -173,8 +179,8 @@ class Sum(MeanState):
         launches.add("value", None, values, self.state, sample_weight=sample_weight)
 
     def result(self) -> Tensor:
-        _cpu.poison("a metric was read on the host inside the step")
-        return Tensor(np.array(self.state[0], FLOAT32))
+        backend.poison("a metric was read on the host inside the step")
+        return _scalar(backend.on_host(self.state)[0])
 
 
 class MeanMetricWrapper(MeanState):

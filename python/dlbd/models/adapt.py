@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.backend import Array
+from dlbd.backend import Array, is_device_array, on_host
 from dlbd.models.batches import host_array
 from dlbd.structure import map_structure
+
+
+def is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray) or is_device_array(x)
 
 
 def is_stream(x: Any) -> bool:
@@ -26,9 +30,9 @@ def adapt_inputs(model: Any, x: Any) -> Any:
     """Inputs as arrays; (N, 28, 28) becomes (N, 28, 28, 1) for a model that takes that, and the other way round."""
     if isinstance(x, (list, tuple)):
         # a list of one array is that array; a list of numbers, or of rows, is data
-        if len(x) == 1 and not np.isscalar(x[0]) and isinstance(x[0], np.ndarray):
+        if len(x) == 1 and not np.isscalar(x[0]) and is_array(x[0]):
             x = x[0]
-        elif not any(isinstance(v, np.ndarray) for v in x):
+        elif not any(is_array(v) for v in x):
             x = np.asarray(x)
     if x is None:
         raise ValueError(f"[{model.name}] there is no data: x is None")
@@ -36,7 +40,7 @@ def adapt_inputs(model: Any, x: Any) -> Any:
     wanted = model.built_input_shape()
     if wanted is None:
         return adapted
-    if not isinstance(adapted, np.ndarray):
+    if not is_array(adapted):
         raise ValueError(
             f"model {model.name!r} takes one array of shape {wanted}; received a {type(x).__name__} of {len(x)}, "
             "each for an input of its own. If they are the rows of one array, pass np.stack(x)"
@@ -66,7 +70,7 @@ def weights_of_classes(y: Any, class_weight: Mapping[Any, float]) -> Array:
         raise ValueError("class_weight needs targets: pass y, or batches (x, y)")
     if not isinstance(class_weight, Mapping) or not all(isinstance(c, (int, np.integer)) for c in class_weight):
         raise TypeError(f"class_weight is a dict with a weight per class number; received {class_weight!r}")
-    labels = host_array(y)
+    labels = on_host(host_array(y))
     if labels.ndim > 1:
         labels = labels.reshape(len(labels), -1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(axis=1)

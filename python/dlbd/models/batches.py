@@ -6,15 +6,16 @@ in the dtype that the kernels take. So data of any size and dtype is read in pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence, Sized
 from typing import Any, Protocol
 
 import numpy as np
 
-from dlbd import random
+from dlbd import backend, random
 from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
 from dlbd.structure import flatten, map_structure
-from dlbd.tensor import Tensor
+from dlbd.tensor import Tensor, as_array, lies_on_gpu
 
 # Shape and dtype of each of a batch's arrays, as the kernels get them.
 Signature = tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
@@ -42,7 +43,9 @@ class Batch:
         """Copy the rows into ``buffers``, which have the shapes and dtypes of the signature."""
         rows = self.rows
         for source, buffer in zip(self.arrays, buffers, strict=True):
-            if rows is None:
+            if not isinstance(source, np.ndarray):
+                _write_from_gpu(source, rows, buffer)
+            elif rows is None:
                 np.copyto(buffer, source, casting="same_kind")
             elif isinstance(rows, slice):
                 np.copyto(buffer, source[rows], casting="same_kind")
@@ -51,6 +54,23 @@ class Batch:
                 np.take(source, rows, axis=0, out=buffer, mode="clip")
             else:
                 np.copyto(buffer, np.take(source, rows, axis=0), casting="same_kind")
+
+
+def _write_from_gpu(source: Array, rows: Array | slice | None, buffer: Array) -> None:
+    """Rows of an array that lies on a GPU already, into a buffer there (or on the host, when a model is built)."""
+    if rows is None or isinstance(rows, slice):
+        chosen = source if rows is None else source[rows]
+    else:
+        twin = backend.twin(source)
+        chosen = backend.empty((len(rows), *source.shape[1:]), source.dtype, source)
+        n, inner = source.shape[0], math.prod(source.shape[1:])
+        twin.gather_forward(1, n, inner, False, source, backend.place(rows, source), chosen)
+    if isinstance(buffer, np.ndarray):
+        np.copyto(buffer, backend.on_host(chosen), casting="same_kind")
+    elif chosen.dtype == buffer.dtype:
+        backend.twin(chosen).assign(chosen, buffer)
+    else:
+        backend.twin(chosen).cast(chosen, buffer)
 
 
 class Source(Protocol):
@@ -86,11 +106,13 @@ def signature_of(arrays: Sequence[Array], size: int, floating: np.dtype[Any]) ->
 
 
 def host_array(x: Any) -> Array:
-    """``x`` as a NumPy array, without a copy where it is one in any form."""
+    """``x`` as a NumPy array, without a copy where it is one in any form; data on a GPU stays there."""
     if isinstance(x, np.ndarray):
         return x
     if isinstance(x, Tensor):
         return x.array
+    if lies_on_gpu(x):
+        return as_array(x, x.dtype if hasattr(x, "__cuda_array_interface__") and x.dtype in backend.DTYPE else None)
     if hasattr(x, "to_numpy"):  # pandas, polars
         return np.asarray(x.to_numpy())
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):

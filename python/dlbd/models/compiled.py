@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from dlbd import losses, metrics
-from dlbd.backend import twin
+from dlbd.backend import FLOAT64, on_host, twin, write, zeros
 from dlbd.losses.crossentropy import resolve_crossentropy
 from dlbd.models.batches import restore
 from dlbd.structure import map_structure
@@ -18,13 +16,13 @@ class MeanLoss:
     """The mean of the batches' losses, weighted by their sizes: two float64 in an array that a launch updates."""
 
     def __init__(self) -> None:
-        self.state = np.zeros(2)
+        self.state = zeros((2,), FLOAT64)
 
     def reset_state(self) -> None:
-        self.state[:] = 0.0
+        write(self.state, 0.0)
 
     def result(self) -> float:
-        total, rows = self.state.tolist()
+        total, rows = on_host(self.state).tolist()
         return total / rows if rows else 0.0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.backend import Array
+from dlbd.backend import Array, copied, on_host, place
 from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.progress import predicting, verbosity
 from dlbd.models.adapt import adapt_inputs, is_stream
@@ -54,11 +54,9 @@ def _predict_one_batch(model: Any, x: Array) -> Any:
     if step is None:
         return None
     outputs = step.run_array(x)
-    copied = (
-        np.array(outputs.array) if isinstance(outputs, Tensor) else map_structure(lambda t: np.array(t.array), outputs)
-    )
+    result = copied(outputs.array) if isinstance(outputs, Tensor) else map_structure(lambda t: copied(t.array), outputs)
     steps.give(step)
-    return copied
+    return result
 
 
 def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any, callbacks: Any) -> Any:
@@ -88,11 +86,11 @@ def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any
                 if whole is None:
                     whole = [np.empty((source.size, *a.shape[1:]), a.dtype) for a in arrays]
                 for target, a in zip(whole, arrays, strict=True):
-                    target[at : at + batch.size] = a
+                    target[at : at + batch.size] = on_host(a)
                 at += batch.size
             else:
-                made.append([np.array(a) for a in arrays])
-            now = {"outputs": map_structure(lambda t: np.array(t.array), outputs)} if after else {}
+                made.append([copied(a) for a in arrays])
+            now = {"outputs": map_structure(lambda t: copied(t.array), outputs)} if after else {}
             runs.give(step)
             for listener in after:
                 listener(n, now)
@@ -110,6 +108,7 @@ def _empty(model: Any, source: Source) -> Any:
     if not isinstance(source, ArrayBatches):
         raise ValueError(f"[{model.name}] predict() received no batches")
     tensors = [
-        Tensor(np.zeros((0, *a.shape[1:]), model.dtype if a.dtype.kind == "f" else a.dtype)) for a in source.arrays
+        Tensor(place(np.zeros((0, *a.shape[1:]), model.dtype if a.dtype.kind == "f" else a.dtype)))
+        for a in source.arrays
     ]
-    return map_structure(lambda t: np.array(t.array), _forward(model)(source.structure, tensors))
+    return map_structure(lambda t: copied(t.array), _forward(model)(source.structure, tensors))

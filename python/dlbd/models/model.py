@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd import optimizers
+from dlbd import backend, optimizers
 from dlbd.layers.base import Layer, Shape
 from dlbd.models import inference, training
 from dlbd.models.adapt import adapt_inputs
@@ -279,7 +279,7 @@ class Model(Layer):
         """What the model makes of a batch, outside any recording."""
         rows = [np.empty(shape, dtype) for shape, dtype in batch.signature]
         batch.write(rows)
-        return self(restore(structure[0], [Tensor(r) for r in rows]), training=False)
+        return self(restore(structure[0], [Tensor(backend.place(r)) for r in rows]), training=False)
 
     # Training, evaluation, prediction
 

@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from dlbd import _cpu, backend
 from dlbd.backend import Array
 from dlbd.models.batches import Batch, Signature
+from dlbd.models.staging import Staging
 from dlbd.tensor import Tensor
 
 # (tensors of the batch) -> whatever of it is to be read later
@@ -27,12 +30,13 @@ KEPT_SIGNATURES = 12
 class Step:
     """One signature's buffers, recording and outputs. Used by one thread at a time."""
 
-    __slots__ = ("_replay", "buffers", "function", "outputs", "recorded", "signature", "tensors", "version")
+    __slots__ = ("_replay", "_staging", "buffers", "function", "outputs", "recorded", "signature", "tensors", "version")
 
     def __init__(self, function: StepFunction, signature: Signature) -> None:
         self.function = function
         self.signature = signature
-        self.buffers = [_cpu.empty(shape, dtype) for shape, dtype in signature]
+        self.buffers = [backend.empty(shape, dtype) for shape, dtype in signature]
+        self._staging = None if all(isinstance(b, np.ndarray) for b in self.buffers) else Staging(self.buffers)
         self.tensors = [Tensor(b) for b in self.buffers]
         self.outputs: Any = None
         self.recorded = False
@@ -41,7 +45,10 @@ class Step:
 
     def run(self, batch: Batch) -> Any:
         """Outputs for this batch; they are overwritten by the next run."""
-        batch.write(self.buffers)
+        if self._staging is None:
+            batch.write(self.buffers)
+        else:
+            self._staging.write(batch)
         if self._replay is not None:
             self._replay()
         elif self.recorded:  # and found to be more than a list of launches
@@ -52,7 +59,7 @@ class Step:
 
     def run_array(self, x: Array) -> Any:
         """The same for a batch of one array that has this step's shape."""
-        self.buffers[0][...] = x
+        backend.write(self.buffers[0], x)
         if self._replay is None:
             self._call()
         else:
@@ -64,7 +71,7 @@ class Step:
             self.outputs = self.function(self.tensors)
 
     def _record(self) -> None:
-        recording = _cpu.Recording()
+        recording = backend.current_twin().Recording()
         recording.begin()
         try:
             self._call()

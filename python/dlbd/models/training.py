@@ -15,7 +15,7 @@ from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.history import History
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.progress import verbosity
-from dlbd.models.adapt import adapt_inputs, is_stream, weights_of_classes
+from dlbd.models.adapt import adapt_inputs, is_array, is_stream, weights_of_classes
 from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, unpack
 from dlbd.structure import map_structure
 
@@ -112,9 +112,9 @@ def make_source(
 def _single(y: Any) -> Any:
     """A list of numbers, or of rows, is one array; a list of one array is that array."""
     if isinstance(y, (list, tuple)):
-        if len(y) == 1 and isinstance(y[0], np.ndarray):
+        if len(y) == 1 and is_array(y[0]):
             return y[0]
-        if not any(isinstance(v, np.ndarray) for v in y):
+        if not any(is_array(v) for v in y):
             return np.asarray(y)
     return y
 

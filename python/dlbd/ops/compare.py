@@ -197,7 +197,7 @@ def _where_gradient(grads: Gradients, c: Tensor, a: Tensor, b: Tensor, y: Tensor
     """dy flows to the side that was chosen."""
     dy = grads.of(y)
     assert dy is not None
-    zero = constant(0.0, dy.dtype).array
+    zero = constant(0.0, dy).array
     twin = backend.twin(dy)
     for chosen, x in ((True, a), (False, b)):
         if not grads.wants(x):

@@ -13,18 +13,16 @@ from dlbd.ops.join import broadcast_to
 from dlbd.ops.promotion import cast_to
 from dlbd.tensor import Tensor, as_array, as_tensor
 
-_host = np.zeros(0, FLOAT32)
-
 
 def _filled(y: Array, value: Any) -> Tensor:
     if np.ndim(value):
-        return broadcast_to(Tensor(np.array(value, y.dtype, order="C")), y.shape)
+        return broadcast_to(Tensor(as_array(np.array(value, order="C"), y.dtype, y)), y.shape)
     if y.dtype.kind in "iu":
         limits = np.iinfo(y.dtype)
         if not limits.min <= value <= limits.max:
             raise ValueError(f"[full] {y.dtype} holds {limits.min} to {limits.max}; received {value}")
         if int(float(value)) != int(value):  # a launch's scalars are doubles
-            return broadcast_to(np.asarray(value, y.dtype), y.shape)
+            return broadcast_to(Tensor(as_array(np.asarray(value, y.dtype), like=y)), y.shape)
     backend.twin(y).fill(float(value), y)
     return Tensor(y)
 
@@ -47,7 +45,7 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
                [0.5, 0.5, 0.5]], dtype=float32)
     """
     sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
-    return _filled(backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype), _host), fill_value)
+    return _filled(backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype)), fill_value)
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None) -> Tensor:

@@ -12,7 +12,7 @@ from dlbd.autograd import Gradients
 from dlbd.backend import BOOL, INT32
 from dlbd.ops.promotion import cast_to, operands
 from dlbd.ops.reduce import sum_to
-from dlbd.tensor import Tensor, as_float, as_tensor
+from dlbd.tensor import Tensor, as_float, as_tensor, lies_on_gpu
 
 _BINARY: dict[str, int] = _cpu.BINARY
 _UNARY: dict[str, int] = _cpu.UNARY
@@ -484,9 +484,9 @@ def cast(x: Any, dtype: Any) -> Tensor:
     wanted = np.dtype(dtype)
     if wanted not in backend.DTYPE:
         raise TypeError(f"[cast] dtype {wanted} is not supported; expected one of {', '.join(map(str, backend.DTYPE))}")
-    return cast_to(as_tensor(x) if isinstance(x, Tensor) else as_tensor(np.asarray(x), _kept(x, wanted)), wanted)
+    return cast_to(as_tensor(x) if isinstance(x, Tensor) else as_tensor(x, _kept(x, wanted)), wanted)
 
 
 def _kept(x: Any, wanted: np.dtype[Any]) -> np.dtype[Any] | None:
     """A float array on the host that is to be float64 does not pass through float32."""
-    return wanted if wanted == backend.FLOAT64 and np.asarray(x).dtype.kind == "f" else None
+    return wanted if wanted == backend.FLOAT64 and (x if lies_on_gpu(x) else np.asarray(x)).dtype.kind == "f" else None

@@ -236,9 +236,9 @@ def launch(
     """The ``result`` ("sum", "mean" or "none": every sample's) and the count."""
     pred = as_float(y_pred)
     predictions = pred.array
-    labels = None if y_true is None else as_tensor(y_true).array
-    weights = None if sample_weight is None else as_tensor(sample_weight).array
-    masks = None if mask is None else as_tensor(mask, BOOL).array
+    labels = None if y_true is None else as_tensor(y_true, like=predictions).array
+    weights = None if sample_weight is None else as_tensor(sample_weight, like=predictions).array
+    masks = None if mask is None else as_tensor(mask, BOOL, predictions).array
     shape, layout = _plan(
         kind,
         counting,

@@ -72,9 +72,9 @@ def add(
         k: of the "top_k" kinds.
     """
     predictions = as_tensor(y_pred).array
-    labels = None if y_true is None else as_tensor(y_true).array
-    weights = None if sample_weight is None else as_tensor(sample_weight).array
-    masks = None if mask is None else as_tensor(mask, BOOL).array
+    labels = None if y_true is None else as_tensor(y_true, like=predictions).array
+    weights = None if sample_weight is None else as_tensor(sample_weight, like=predictions).array
+    masks = None if mask is None else as_tensor(mask, BOOL, predictions).array
     shape = _plan(
         kind,
         (predictions.shape, predictions.dtype),

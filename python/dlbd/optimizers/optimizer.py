@@ -11,7 +11,7 @@ import numpy as np
 
 from dlbd import _cpu, backend
 from dlbd.backend import FLOAT32, FLOAT64, INT64, Array
-from dlbd.tensor import Tensor, Variable, as_tensor
+from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 _ALIGNMENT = 64  # bytes: each variable starts on a cache line, and a vector never straddles two variables
 _ACTIVE, _DECAYS = 1, 2  # flags of a segment (csrc/shapes/optimizer.h)
@@ -38,7 +38,7 @@ class _Flat:
             self.bounds.append((end, stop))
             end = stop
         self.shapes = [v.shape for v in variables]
-        like = variables[0].array if variables else np.empty(0, FLOAT32)
+        like = variables[0].array if variables else backend.empty((0,), FLOAT32)
         self.parameters = backend.zeros((end,), self.dtype, like)
         self.gradients = backend.zeros((end,), self.dtype, like)
         self.state = {}
@@ -200,7 +200,7 @@ class Optimizer:
         if isinstance(value, (str, bool)) or value is None:
             raise TypeError(f"[{self.name}] learning_rate must be a number or a schedule; received {value!r}")
         self._schedule = None
-        self._learning_rate.array[...] = float(value)
+        backend.write(self._learning_rate.array, float(value))
 
     lr = learning_rate  # what older programs set
 
@@ -208,10 +208,10 @@ class Optimizer:
         """Bring what the host decides up to date: call it before each replay of a recorded step."""
         if self._schedule is not None:
             try:
-                value = self._schedule(int(self._iterations.array))
+                value = self._schedule(int(backend.on_host(self._iterations.array)))
             except TypeError:  # Keras also takes a function without arguments
                 value = self._schedule()  # type: ignore[call-arg]
-            self._learning_rate.array[...] = float(value)
+            backend.write(self._learning_rate.array, float(value))
         self.link()
 
     # --- buffers ------------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ class Optimizer:
         if self._flat is not None and [id(v) for v in listed] == [id(v) for v in self._variables]:
             self.link()
             return
-        if _cpu.is_recording():
+        if backend.is_recording():
             raise RuntimeError(f"[{self.name}] build it before a step is recorded")
         known = self._saved_state() if self._flat is not None else {}
         before = {id(v): i for i, v in enumerate(self._variables)}
@@ -259,25 +259,27 @@ class Optimizer:
             return
         for v, view in zip(self._variables, self._flat.values, strict=True):
             if v.array is not view:
-                if _cpu.is_recording():
+                if backend.is_recording():
                     raise RuntimeError(f"[{self.name}] {v.path} was moved while a step was being recorded")
                 self._move(self._saved_state())
                 return
 
     def _saved_state(self) -> dict[str, list[Array | None]]:
         assert self._flat is not None
-        return {name: [np.array(part) for part in self._flat.cut(b)] for name, b in self._flat.state.items()}
+        return {name: [backend.copied(part) for part in self._flat.cut(b)] for name, b in self._flat.state.items()}
 
     def _move(self, state: dict[str, list[Array | None]]) -> None:
         flat = _Flat(self._variables, self._slots())
         for i, v in enumerate(self._variables):
-            flat.values[i][...] = v.array
+            backend.write(flat.values[i], v.array)
         for name, buffer in flat.state.items():
             for part, saved in zip(flat.cut(buffer), state.get(name, []), strict=False):
                 if saved is not None:
-                    part[...] = saved
+                    backend.write(part, saved)
         for v, view in zip(self._variables, flat.values, strict=True):
             v.array = view
+        for own in (self._iterations, self._learning_rate):
+            own.array = as_array(own, like=flat.parameters)
         self._flat = flat
         self._tables = {}
         self._rule = None
@@ -305,7 +307,7 @@ class Optimizer:
                     flags |= _DECAYS
                 rows.append((begin, end, flags, blocks))
                 blocks += -(-(end - begin) // _cpu.OPTIMIZER_BLOCK)
-            found = np.array(rows, INT64).reshape(-1, 4), blocks
+            found = backend.place(np.array(rows, INT64).reshape(-1, 4), self._built().parameters), blocks
             self._tables[active] = found
         return found
 
@@ -374,7 +376,7 @@ class Optimizer:
                 raise ValueError(f"[{self.name}] received {len(gradients)} gradients for {len(variables)} variables")
             self.apply_gradients(zip(gradients, variables, strict=True))
             return
-        if not _cpu.is_recording():
+        if not backend.is_recording():
             self.prepare_step()
         flat = self._built()
         chosen = None if active is None or all(active) else tuple(map(bool, active))
@@ -386,7 +388,7 @@ class Optimizer:
             norms = flat.norms
             twin.gradient_norms(table, flat.gradients, blocks, norms)
         state = [None if name is None else flat.state[name] for name in self._state_arguments()]
-        count = None if gradients is None else as_tensor(gradients).array
+        count = None if gradients is None else as_tensor(gradients, like=flat.parameters).array
         twin.optimizer_update(
             rule,
             table,
@@ -431,7 +433,7 @@ class Optimizer:
                 )
             if gradient is None:
                 continue
-            array = as_tensor(gradient, v.dtype).array
+            array = as_tensor(gradient, v.dtype, v.array).array
             if array.shape != v.shape:
                 raise ValueError(
                     f"[{self.name}] the gradient of {v.path} must have its shape {v.shape}; received {array.shape}"
@@ -492,7 +494,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as a dict; the learning rate as of now."""
-        rate: Any = float(self._learning_rate.array)
+        rate: Any = float(backend.on_host(self._learning_rate.array))
         if self._schedule is not None:
             rate = self._schedule
         else:
@@ -527,7 +529,7 @@ class Optimizer:
             self._move(saved)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} learning_rate={float(self._learning_rate.array):g}>"
+        return f"<{type(self).__name__} learning_rate={float(backend.on_host(self._learning_rate.array)):g}>"
 
 
 def _view(array: Array, name: str) -> Variable:

@@ -6,6 +6,8 @@
 // that not every thread reaches ends the process with a message.
 #pragma once
 
+#include <math.h>  // the global functions of floats, which <cmath> alone lacks
+
 #include <algorithm>
 #include <bit>
 #include <cmath>

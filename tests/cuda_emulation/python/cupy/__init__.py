@@ -17,7 +17,7 @@ from . import cuda
 __version__ = "14.0.emulated"
 
 
-class ndarray:  # noqa: N801 - CuPy's name
+class ndarray:
     __slots__ = ("__weakref__", "_host", "base", "data")
     __array_priority__ = 100
 
@@ -26,7 +26,7 @@ class ndarray:  # noqa: N801 - CuPy's name
         dtype = np.dtype(dtype)
         bytes_wanted = math.prod(shape) * dtype.itemsize
         self.data = cuda.alloc(bytes_wanted) if memptr is None else memptr
-        raw = (ctypes.c_char * bytes_wanted).from_address(self.data.ptr) if bytes_wanted else b""
+        raw = (ctypes.c_char * bytes_wanted).from_address(self.data.ptr) if bytes_wanted else bytearray()
         self._host = np.frombuffer(raw, dtype).reshape(shape)
         self.base = None
 

@@ -1,0 +1,159 @@
+"""Where new arrays live: the CPU (NumPy arrays) or a GPU (CuPy arrays).
+
+A GPU is used where there is one: the package was built with CUDA, a driver and a device are present, and CuPy is
+installed. ``DLBD_DEVICE`` ("cpu", "cuda", "cuda:1") decides otherwise for a process, :func:`set_device` for a
+program and :func:`device` for a block of one. Data that enters an operation goes to the current device, unless it is
+a tensor or a CuPy array already, or stands beside one; what operations return stays where their inputs are.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+CPU = "cpu"
+
+
+def _extension() -> ModuleType | None:
+    try:
+        return import_module("dlbd._cuda")
+    except ImportError:
+        return None
+
+
+EXTENSION = _extension()  # the kernels of a GPU; None in a build without CUDA
+
+
+class _Thread(threading.local):
+    chosen: str | None = None  # by `with device(...)`
+
+
+_thread = _Thread()
+_process: str | None = None  # chosen by set_device, or found out when first asked for
+_cupy: ModuleType | None = None
+
+
+def cupy() -> ModuleType:
+    """CuPy, imported when first needed."""
+    global _cupy
+    if _cupy is None:
+        try:
+            import cupy as found
+        except ImportError as error:
+            raise ImportError(f"a GPU needs CuPy ({error}): pip install 'dlbd[cuda]'") from error
+        _cupy = found
+    return _cupy
+
+
+def gpu_count() -> int:
+    """How many GPUs this build of the package can use; 0 without CUDA, a driver or a device."""
+    return 0 if EXTENSION is None else int(EXTENSION.device_count())
+
+
+def current_device() -> str:
+    """The device of new arrays, as :func:`device` takes it: "cpu", "cuda:0", ...
+
+    Example:
+        >>> with dlbd.device("cpu"):
+        ...     dlbd.config.current_device()
+        'cpu'
+    """
+    return _thread.chosen or _process or _found()
+
+
+def _found() -> str:
+    """What DLBD_DEVICE says, or the first GPU, or the CPU."""
+    global _process
+    wanted = os.environ.get("DLBD_DEVICE", "").strip()
+    if wanted:
+        name = _checked(wanted, "DLBD_DEVICE")
+    else:
+        name = CPU
+        if gpu_count():
+            try:
+                cupy()
+                name = "cuda:0"
+            except ImportError as error:
+                warnings.warn(f"there is a GPU, but {error}; the CPU is used", RuntimeWarning, stacklevel=4)
+    if name != CPU:
+        cupy().cuda.Device(number_of(name)).use()
+    _process = name
+    return name
+
+
+def number_of(name: str) -> int:
+    """Which GPU "cuda:1" is."""
+    return int(name.partition(":")[2] or 0)
+
+
+def _checked(name: Any, asked_by: str) -> str:
+    kind, _, number = name.partition(":") if isinstance(name, str) else ("", "", "")
+    if kind == CPU and not number:
+        return CPU
+    if kind not in ("cuda", "gpu") or not (number or "0").isdecimal():
+        raise ValueError(f'[{asked_by}] expected "cpu", "cuda" or "cuda:<number>"; received {name!r}')
+    if EXTENSION is None:
+        raise RuntimeError(f"[{asked_by}] {name!r} is not there: dlbd was built without CUDA (see `dlbd info`)")
+    count = gpu_count()
+    if int(number or 0) >= count:
+        raise RuntimeError(f"[{asked_by}] {name!r} is not there: {count} GPUs are present")
+    cupy()
+    return f"cuda:{int(number or 0)}"
+
+
+def set_device(name: str) -> None:
+    """Choose the device of arrays and models made from now on, in all threads.
+
+    Args:
+        name: "cpu", "cuda" (the first GPU) or "cuda:<number>".
+
+    Raises:
+        ValueError: another name.
+        RuntimeError: there is no such GPU, or the package was built without CUDA.
+        ImportError: CuPy is not installed.
+
+    Example:
+        >>> before = dlbd.config.current_device()
+        >>> dlbd.config.set_device("cpu")
+        >>> type(dlbd.ops.ones(2).array).__module__
+        'numpy'
+        >>> dlbd.config.set_device(before)
+    """
+    global _process
+    _process = _checked(name, "set_device")
+    if _process != CPU:
+        cupy().cuda.Device(number_of(_process)).use()
+
+
+@contextmanager
+def device(name: str) -> Iterator[None]:
+    """Choose the device of arrays and models made in this block, on this thread.
+
+    Args:
+        name: "cpu", "cuda" (the first GPU) or "cuda:<number>".
+
+    Raises:
+        ValueError, RuntimeError, ImportError: as :func:`set_device`.
+
+    Example:
+        >>> with dlbd.device("cpu"):
+        ...     x = dlbd.ops.ones(3)
+        >>> x.device
+        'cpu'
+    """
+    wanted = _checked(name, "device")
+    before, _thread.chosen = _thread.chosen, wanted
+    try:
+        if wanted == CPU:
+            yield
+        else:
+            with cupy().cuda.Device(number_of(wanted)):
+                yield
+    finally:
+        _thread.chosen = before
