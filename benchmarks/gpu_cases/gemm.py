@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.gpu_cases.case import Arrays, Call, Case, Draw, Operation, Sizes, empty, torch
 
-LARGE = 1 << 30  # FLOP: beyond, CuPy's Python does not show either
+LARGE = 1e11  # FLOP: beyond, CuPy's Python does not show either
 
 
 class Gemm(Operation):

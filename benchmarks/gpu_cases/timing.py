@@ -53,18 +53,24 @@ def recorded(k: Any, call: Call) -> Timed:
     return Timed(recording.replay)
 
 
-def captured(call: Call) -> tuple[Timed, Any]:
-    """A peer's call as a CUDA graph, and its results; as it is where the library refuses."""
+def warm(call: Call) -> tuple[Timed, Any]:
+    """A call as it is, and its results: CuPy's, whose memory a captured graph would not own."""
     for _ in range(WARM_UP):
         results = call()
     torch.cuda.synchronize()
+    return Timed(call, "eager"), results
+
+
+def captured(call: Call) -> tuple[Timed, Any]:
+    """A peer's call as a CUDA graph, and its results; as it is where the library refuses."""
+    eager, results = warm(call)
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             results = call()
     except RuntimeError:
         torch.cuda.synchronize()
-        return Timed(call, "eager"), call()
+        return eager, call()
     graph.replay()
     torch.cuda.synchronize()
     return Timed(graph.replay), results

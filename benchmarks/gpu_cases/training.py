@@ -116,7 +116,7 @@ class Peer:
         x, y = self.x[0].clone(memory_format=torch.preserve_format), self.y[0].clone()
         graph = torch.cuda.CUDAGraph()
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             loss = self._step(x, y)
 
         def step(batch: Any, labels: Any) -> Any:
@@ -172,7 +172,6 @@ def measure(case: Training, kinds: tuple[str, ...]) -> dict[str, Any]:
 
 
 def self_check(case: Training) -> str:
-    arrays = training_step.inputs(training_step.CASES[0], np.random.default_rng(0))
     spec = next(c for c in training_step.CASES if c.sizes["program"] == case.program)
     arrays = training_step.inputs(spec, np.random.default_rng(0))
     error = wrong_by(losses(case, arrays["x"], arrays["y"]), training_step.reference(spec, arrays)[0])

@@ -53,9 +53,9 @@ struct HeadTables {
         bias_query(s.query),
         bias_key(s.key) {}
   __device__ bool any() const { return mask || bias; }
-  // The logit of query i and key j, given the product. `unit` is what a logit of 1 is in the product's units.
-  __device__ T adjust(T s, int64_t i, int64_t j, T unit = T(1)) const {
-    if (bias) s += bias[i * bias_query + j * bias_key] * unit;
+  // The logit of query i and key j, given the product.
+  __device__ T adjust(T s, int64_t i, int64_t j) const {
+    if (bias) s += bias[i * bias_query + j * bias_key];
     if (mask && !mask[i * mask_query + j * mask_key]) s = -infinity<T>();
     return s;
   }

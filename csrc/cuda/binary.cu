@@ -10,13 +10,14 @@ namespace {
 constexpr BinaryOp kAny = BinaryOp::count;  // the kernel that chooses as it runs
 
 template <BinaryOp kOp, class T>
-__global__ void __launch_bounds__(kElementThreads) binary_kernel(Walk w, BinaryOp op, const T* a, const T* b, T* y) {
+__global__ void __launch_bounds__(kElementThreads)
+    binary_kernel(Broadcast shape, BinaryOp op, const T* a, const T* b, T* y) {
   using Each = MoreInputs<T>;
-  for_each_chunk<Each>(w.total, w.packed, [&](int64_t start, Each part) {
+  for_each_chunk<Each>(shape.total, shape.packed, [&](int64_t start, Each part) {
     T u[Each::kValues], v[Each::kValues];
-    const auto offsets = walk<2>(w, start, part);
-    load_operand(operand_at(w, 0, a, start), offsets.at[0], w.runs[0], part, u);
-    load_operand(operand_at(w, 1, b, start), offsets.at[1], w.runs[1], part, v);
+    const auto offsets = find_operands<2>(shape, start, part);
+    load_operand(operand_at(shape, 0, a, start), offsets.at[0], shape.runs[0], part, u);
+    load_operand(operand_at(shape, 1, b, start), offsets.at[1], shape.runs[1], part, v);
 #pragma unroll
     for (int k = 0; k < Each::kValues; ++k) u[k] = binary_of(kOp == kAny ? op : kOp, u[k], v[k]);
     part.store(y + start, u);
@@ -26,15 +27,15 @@ __global__ void __launch_bounds__(kElementThreads) binary_kernel(Walk w, BinaryO
 // `side` is a constant in kernels of one operation, for what the derivative does not need is not read then.
 template <BinaryOp kOp, int kSide, class T>
 __global__ void __launch_bounds__(kElementThreads)
-    binary_backward_kernel(Walk w, BinaryOp op, int side, const T* a, const T* b, const T* dy, T* gradient,
+    binary_backward_kernel(Broadcast shape, BinaryOp op, int side, const T* a, const T* b, const T* dy, T* gradient,
                            bool accumulate) {
   using Each = MoreInputs<T>;
   const bool in_a = kOp == kAny ? side == 0 : kSide == 0;
-  for_each_chunk<Each>(w.total, w.packed, [&](int64_t start, Each part) {
+  for_each_chunk<Each>(shape.total, shape.packed, [&](int64_t start, Each part) {
     T u[Each::kValues], v[Each::kValues], g[Each::kValues];
-    const auto offsets = walk<2>(w, start, part);
-    load_operand(operand_at(w, 0, a, start), offsets.at[0], w.runs[0], part, u);
-    load_operand(operand_at(w, 1, b, start), offsets.at[1], w.runs[1], part, v);
+    const auto offsets = find_operands<2>(shape, start, part);
+    load_operand(operand_at(shape, 0, a, start), offsets.at[0], shape.runs[0], part, u);
+    load_operand(operand_at(shape, 1, b, start), offsets.at[1], shape.runs[1], part, v);
     part.load(dy + start, g);
 #pragma unroll
     for (int k = 0; k < Each::kValues; ++k) {
@@ -80,14 +81,14 @@ __device__ __forceinline__ uint8_t compare(Comparison c, T a, T b) {
 
 template <class T>
 __global__ void __launch_bounds__(kElementThreads)
-    compare_kernel(Walk w, Comparison c, const T* a, const T* b, uint8_t* y) {
+    compare_kernel(Broadcast shape, Comparison c, const T* a, const T* b, uint8_t* y) {
   using Each = MoreInputs<T>;
-  for_each_chunk<Each>(w.total, w.packed, [&](int64_t start, Each part) {
+  for_each_chunk<Each>(shape.total, shape.packed, [&](int64_t start, Each part) {
     T u[Each::kValues], v[Each::kValues];
     uint8_t truth[Each::kValues];
-    const auto offsets = walk<2>(w, start, part);
-    load_operand(operand_at(w, 0, a, start), offsets.at[0], w.runs[0], part, u);
-    load_operand(operand_at(w, 1, b, start), offsets.at[1], w.runs[1], part, v);
+    const auto offsets = find_operands<2>(shape, start, part);
+    load_operand(operand_at(shape, 0, a, start), offsets.at[0], shape.runs[0], part, u);
+    load_operand(operand_at(shape, 1, b, start), offsets.at[1], shape.runs[1], part, v);
 #pragma unroll
     for (int k = 0; k < Each::kValues; ++k) truth[k] = compare(c, u[k], v[k]);
     part.store(y + start, truth);
@@ -96,52 +97,52 @@ __global__ void __launch_bounds__(kElementThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kElementThreads)
-    select_kernel(Walk w, const uint8_t* condition, const T* a, const T* b, T* y, bool accumulate) {
+    select_kernel(Broadcast shape, const uint8_t* condition, const T* a, const T* b, T* y, bool accumulate) {
   using Each = MoreInputs<T>;
-  for_each_chunk<Each>(w.total, w.packed, [&](int64_t start, Each part) {
+  for_each_chunk<Each>(shape.total, shape.packed, [&](int64_t start, Each part) {
     uint8_t c[Each::kValues];
     T u[Each::kValues], v[Each::kValues];
-    const auto offsets = walk<3>(w, start, part);
-    load_operand(operand_at(w, 0, condition, start), offsets.at[0], w.runs[0], part, c);
-    load_operand(operand_at(w, 1, a, start), offsets.at[1], w.runs[1], part, u);
-    load_operand(operand_at(w, 2, b, start), offsets.at[2], w.runs[2], part, v);
+    const auto offsets = find_operands<3>(shape, start, part);
+    load_operand(operand_at(shape, 0, condition, start), offsets.at[0], shape.runs[0], part, c);
+    load_operand(operand_at(shape, 1, a, start), offsets.at[1], shape.runs[1], part, u);
+    load_operand(operand_at(shape, 2, b, start), offsets.at[2], shape.runs[2], part, v);
 #pragma unroll
     for (int k = 0; k < Each::kValues; ++k) u[k] = c[k] ? u[k] : v[k];
     part.put(y + start, u, accumulate);
   });
 }
 
-// Calls f(walk, a, b, start in the result) for every slice; a and b where the slice starts.
+// Calls f(broadcast, a, b, start in the result) for every slice; a and b where the slice starts.
 template <class T, class F>
-void for_each_walk(const BroadcastShape& shape, const void* a, const void* b, bool results_aligned, const F& f) {
+void for_each_broadcast(const BroadcastShape& shape, const void* a, const void* b, bool results_aligned, const F& f) {
   for_each_slice(Slice{shape, {}, 0}, [&](const Slice& s) {
     const T *u = static_cast<const T*>(a) + s.operand[0], *v = static_cast<const T*>(b) + s.operand[1];
     const int last = s.shape.ndim - 1;
     const bool packs = results_aligned && s.result * static_cast<int64_t>(sizeof(T)) % 16 == 0 &&
                        (s.shape.stride[0][last] == 0 || aligned(u)) && (s.shape.stride[1][last] == 0 || aligned(v));
-    f(make_walk(s.shape, MoreInputs<T>::kPack, packs), u, v, s.result);
+    f(make_broadcast(s.shape, MoreInputs<T>::kPack, packs), u, v, s.result);
   });
 }
 
 template <BinaryOp kOp, class T>
 void forward(const BinaryArgs& args) {
-  for_each_walk<T>(args.shape, args.a, args.b, aligned(args.y),
-                   [&](const Walk& w, const T* a, const T* b, int64_t start) {
-                     launch(binary_kernel<kOp, T>, chunks_of<MoreInputs<T>>(w.total), stream_of(args), w, args.op, a, b,
-                            static_cast<T*>(args.y) + start);
-                   });
+  for_each_broadcast<T>(args.shape, args.a, args.b, aligned(args.y),
+                        [&](const Broadcast& shape, const T* a, const T* b, int64_t start) {
+                          launch(binary_kernel<kOp, T>, chunks_of<MoreInputs<T>>(shape.total), stream_of(args), shape,
+                                 args.op, a, b, static_cast<T*>(args.y) + start);
+                        });
 }
 
 template <BinaryOp kOp, class T>
 void backward(const BinaryBackwardArgs& args) {
   const auto kernel = args.side == 0 || kOp == kAny ? binary_backward_kernel<kOp, 0, T> : binary_backward_kernel < kOp,
              kOp == kAny ? 0 : 1, T > ;
-  for_each_walk<T>(args.shape, args.a, args.b, aligned(args.dy, args.gradient),
-                   [&](const Walk& w, const T* a, const T* b, int64_t start) {
-                     launch(kernel, chunks_of<MoreInputs<T>>(w.total), stream_of(args), w, args.op, args.side, a, b,
-                            static_cast<const T*>(args.dy) + start, static_cast<T*>(args.gradient) + start,
-                            args.accumulate);
-                   });
+  for_each_broadcast<T>(args.shape, args.a, args.b, aligned(args.dy, args.gradient),
+                        [&](const Broadcast& shape, const T* a, const T* b, int64_t start) {
+                          launch(kernel, chunks_of<MoreInputs<T>>(shape.total), stream_of(args), shape, args.op,
+                                 args.side, a, b, static_cast<const T*>(args.dy) + start,
+                                 static_cast<T*>(args.gradient) + start, args.accumulate);
+                        });
 }
 
 }  // namespace
@@ -174,11 +175,11 @@ void compare_forward(const CompareArgs& args) {
   const Comparison c = comparison_of(args.op);
   with_type(args.dtype, [&](auto zero) {
     using T = decltype(zero);
-    for_each_walk<T>(args.shape, args.a, args.b, aligned(args.y),
-                     [&](const Walk& w, const T* a, const T* b, int64_t start) {
-                       launch(compare_kernel<T>, chunks_of<MoreInputs<T>>(w.total), stream_of(args), w, c, a, b,
-                              static_cast<uint8_t*>(args.y) + start);
-                     });
+    for_each_broadcast<T>(args.shape, args.a, args.b, aligned(args.y),
+                          [&](const Broadcast& shape, const T* a, const T* b, int64_t start) {
+                            launch(compare_kernel<T>, chunks_of<MoreInputs<T>>(shape.total), stream_of(args), shape, c,
+                                   a, b, static_cast<uint8_t*>(args.y) + start);
+                          });
   });
 }
 
@@ -191,9 +192,9 @@ void select_forward(const SelectArgs& args) {
       T* y = static_cast<T*>(args.y) + s.result;
       const int last = s.shape.ndim - 1;
       const auto fits = [&](int k, const void* p) { return s.shape.stride[k][last] == 0 || aligned(p); };
-      const Walk w =
-          make_walk(s.shape, MoreInputs<T>::kPack, aligned(y) && fits(0, condition) && fits(1, a) && fits(2, b));
-      launch(select_kernel<T>, chunks_of<MoreInputs<T>>(w.total), stream_of(args), w, condition, a, b, y,
+      const Broadcast shape =
+          make_broadcast(s.shape, MoreInputs<T>::kPack, aligned(y) && fits(0, condition) && fits(1, a) && fits(2, b));
+      launch(select_kernel<T>, chunks_of<MoreInputs<T>>(shape.total), stream_of(args), shape, condition, a, b, y,
              args.accumulate);
     });
   });

@@ -2,38 +2,26 @@
 // costs one division per dimension outside the innermost; elements cost as much each where they do not.
 #pragma once
 
-#include <bit>
-
 #include "../shapes/elementwise.h"
 #include "elements.h"
+#include "walk.h"
 
 namespace dlbd::cuda {
 
-// n / divisor for 0 <= n < 2^31 by a multiplication (Granlund and Montgomery 1994, figure 4.1).
-struct Divider {
-  uint32_t divisor, factor, shift;
-
-  Divider() = default;
-  explicit Divider(uint32_t d) : divisor(d), shift(static_cast<uint32_t>(std::bit_width(d - 1))) {
-    factor = static_cast<uint32_t>(((((uint64_t{1} << shift) - d) << 32) / d) + 1);
-  }
-  __device__ __forceinline__ uint32_t divide(uint32_t n) const { return (__umulhi(n, factor) + n) >> shift; }
-};
-
-// Of which at most this many elements are walked in one launch, so that 32 bits hold every index.
+// At most this many elements of a shape with several dimensions are computed in one launch: 32 bits hold every index.
 #if defined(DLBD_CUDA_EMULATION)
-inline constexpr int64_t kMostWalked = 20000;  // for the tests to reach beyond
+inline constexpr int64_t kMostIndexed = 20000;  // for the tests to reach beyond
 #else
-inline constexpr int64_t kMostWalked = int64_t{1} << 30;
+inline constexpr int64_t kMostIndexed = int64_t{1} << 30;
 #endif
 
-// A broadcast shape as kernels need it: with one dimension of any size, or with at most kMostWalked elements.
-struct Walk {
+// A broadcast shape as kernels need it: with one dimension of any size, or with at most kMostIndexed elements.
+struct Broadcast {
   int64_t total;
   int32_t ndim;
   bool packed;              // packs of the result lie within rows, and everything is aligned
   bool runs[kMaxOperands];  // along the innermost dimension, or has a single value there
-  Divider size[kMaxDims];
+  Divisor size[kMaxDims];
   uint32_t stride[kMaxDims][kMaxOperands];
 };
 
@@ -43,15 +31,16 @@ struct Offsets {
   uint32_t at[K][V];
 };
 
-// Operand number k from a chunk's start on: with one dimension the chunk is found in 64 bits, else walk() counts on.
+// Operand number k from a chunk's start on: with one dimension the chunk is found in 64 bits, else find_operands()
+// counts on.
 template <class T>
-__device__ __forceinline__ const T* operand_at(const Walk& w, int k, const T* x, int64_t start) {
-  return w.ndim == 1 && w.runs[k] ? x + start : x;
+__device__ __forceinline__ const T* operand_at(const Broadcast& shape, int k, const T* x, int64_t start) {
+  return shape.ndim == 1 && shape.runs[k] ? x + start : x;
 }
 
 template <int K, int N, int V>
-__device__ __forceinline__ Offsets<K, V> walk(const Walk& w, int64_t start, Part<N, V> part) {
-  const uint32_t first = w.ndim == 1 ? 0 : static_cast<uint32_t>(start);
+__device__ __forceinline__ Offsets<K, V> find_operands(const Broadcast& shape, int64_t start, Part<N, V> part) {
+  const uint32_t first = shape.ndim == 1 ? 0 : static_cast<uint32_t>(start);
   uint32_t rest[V];
   Offsets<K, V> found;
 #pragma unroll
@@ -60,20 +49,20 @@ __device__ __forceinline__ Offsets<K, V> walk(const Walk& w, int64_t start, Part
 #pragma unroll
     for (int k = 0; k < K; ++k) found.at[k][i] = 0;
   }
-  for (int d = w.ndim - 1; d > 0; --d) {
+#pragma unroll 1
+  for (int d = shape.ndim - 1; d > 0; --d) {
 #pragma unroll
     for (int i = 0; i < V; ++i) {
       if (i >= V / N && part.packed) break;
-      const uint32_t outer = w.size[d].divide(rest[i]), inner = rest[i] - outer * w.size[d].divisor;
-      rest[i] = outer;
+      const uint32_t inner = shape.size[d].split(rest[i]);
 #pragma unroll
-      for (int k = 0; k < K; ++k) found.at[k][i] += inner * w.stride[d][k];
+      for (int k = 0; k < K; ++k) found.at[k][i] += inner * shape.stride[d][k];
     }
   }
 #pragma unroll
   for (int i = 0; i < V; ++i)
 #pragma unroll
-    for (int k = 0; k < K; ++k) found.at[k][i] += rest[i] * w.stride[0][k];
+    for (int k = 0; k < K; ++k) found.at[k][i] += rest[i] * shape.stride[0][k];
   return found;
 }
 
@@ -103,14 +92,14 @@ struct Slice {
   int64_t result;
 };
 
-// f(slice) for slices of the shape that a Walk can serve.
+// f(slice) for slices of the shape that a Broadcast can serve.
 template <class F>
 void for_each_slice(const Slice& s, const F& f) {
   const BroadcastShape& whole = s.shape;
   if (whole.total == 0) return;
-  if (whole.ndim == 1 || whole.total <= kMostWalked) return f(s);
+  if (whole.ndim == 1 || whole.total <= kMostIndexed) return f(s);
   const int64_t inner = whole.total / whole.size[0];
-  const int64_t most = inner < kMostWalked ? kMostWalked / inner : 1;
+  const int64_t most = inner < kMostIndexed ? kMostIndexed / inner : 1;
   for (int64_t first = 0; first < whole.size[0]; first += most) {
     const int64_t rows = whole.size[0] - first < most ? whole.size[0] - first : most;
     Slice part = s;
@@ -118,7 +107,7 @@ void for_each_slice(const Slice& s, const F& f) {
     part.shape.size[0] = rows;
     for (int k = 0; k < kMaxOperands; ++k) part.operand[k] += first * whole.stride[k][0];
     part.result += first * inner;
-    if (inner > kMostWalked) {  // one row: its dimension goes
+    if (inner > kMostIndexed) {  // one row: its dimension goes
       --part.shape.ndim;
       for (int d = 0; d < part.shape.ndim; ++d) {
         part.shape.size[d] = whole.size[d + 1];
@@ -130,18 +119,18 @@ void for_each_slice(const Slice& s, const F& f) {
 }
 
 // `packs`: N elements of every array are aligned where packs of them would start.
-inline Walk make_walk(const BroadcastShape& s, int N, bool packs) {
+inline Broadcast make_broadcast(const BroadcastShape& s, int N, bool packs) {
   const int last = s.ndim - 1;
-  Walk w{};
-  w.total = s.total;
-  w.ndim = s.ndim;
-  w.packed = packs && (last == 0 || s.size[last] % N == 0);
-  for (int k = 0; k < kMaxOperands; ++k) w.runs[k] = s.stride[k][last] != 0;
+  Broadcast shape{};
+  shape.total = s.total;
+  shape.ndim = s.ndim;
+  shape.packed = packs && (last == 0 || s.size[last] % N == 0);
+  for (int k = 0; k < kMaxOperands; ++k) shape.runs[k] = s.stride[k][last] != 0;
   for (int d = 0; d < s.ndim; ++d) {
-    if (d > 0) w.size[d] = Divider(static_cast<uint32_t>(s.size[d]));
-    for (int k = 0; k < kMaxOperands; ++k) w.stride[d][k] = static_cast<uint32_t>(s.stride[k][d]);
+    if (d > 0) shape.size[d] = divisor(s.size[d]);
+    for (int k = 0; k < kMaxOperands; ++k) shape.stride[d][k] = static_cast<uint32_t>(s.stride[k][d]);
   }
-  return w;
+  return shape;
 }
 
 }  // namespace dlbd::cuda

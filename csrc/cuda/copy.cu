@@ -8,40 +8,29 @@
 namespace dlbd::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-
-// Units that a thread has in flight: 32 to 64 bytes.
-template <class Unit>
-constexpr int kUnits = sizeof(Unit) == 16 ? 4 : 8;
-
 template <class Unit>
 __device__ __forceinline__ Unit sum_of(Unit a, const Unit& b) {
 #pragma unroll
-  for (int i = 0; i < Unit::kSize; ++i) a.v[i] = static_cast<decltype(+a.v[0])>(a.v[i] + b.v[i]);
+  for (int i = 0; i < Unit::kSize; ++i) a.v[i] = a.v[i] + b.v[i];
   return a;
 }
 
 // Unit by unit in the order of the destination.
 template <class Unit, bool Accumulate>
 __global__ void walk_kernel(Walk<2> walk, const Unit* x, Unit* y) {
-  constexpr int U = kUnits<Unit>;
-  const int64_t first = static_cast<int64_t>(blockIdx.x) * (kThreads * U) + threadIdx.x;
+  constexpr int U = kUnitsInFlight<Unit>;
   Unit unit[U];
-  int64_t to[U];
+  int64_t at[U][2] = {};
+  walk.locate_own(at);
 #pragma unroll
-  for (int u = 0; u < U; ++u) {
-    if (first + u * kThreads >= walk.total) continue;
-    int64_t at[2] = {};
-    walk.locate(first + u * kThreads, at);
-    unit[u] = x[at[0]], to[u] = at[1];
-  }
+  for (int u = 0; u < U; ++u) unit[u] = x[at[u][0]];
 #pragma unroll
   for (int u = 0; u < U; ++u)
-    if (first + u * kThreads < walk.total) y[to[u]] = Accumulate ? sum_of(y[to[u]], unit[u]) : unit[u];
+    if (walk_place<U>(u) < walk.total) y[at[u][1]] = Accumulate ? sum_of(y[at[u][1]], unit[u]) : unit[u];
 }
 
-// Tiles of T, read along the source's contiguous dimension and written along the destination's. The row pitch puts the
-// elements of a column, too, into different banks.
+// Elements that are read along the source's contiguous dimension and written along the destination's. The pitch puts
+// those of a column, too, into different banks.
 template <class T>
 struct Tile {
   static constexpr int kSide = sizeof(T) == 8 ? 32 : 64;
@@ -49,77 +38,86 @@ struct Tile {
   T v[kSide][kPitch];
 };
 
+constexpr int kTileThreads = 256;
+
 struct Transpose {
   int64_t rows, columns;  // of the destination
   int64_t src, dst;       // steps along the columns in the source, along the rows in the destination
-  Walk<2> tiles;          // the columns of tiles, their rows, other dimensions
+  Divisor row_tiles, column_tiles;
+  Walk<2> matrices;
 };
 
 template <class T, bool Accumulate>
 __global__ void transpose_kernel(Transpose p, const T* x, T* y) {
-  constexpr int S = Tile<T>::kSide, kRuns = kThreads / kWarp, kAlong = S / kWarp, kAcross = S / kRuns;
+  constexpr int S = Tile<T>::kSide, kRuns = kTileThreads / kWarp, kAlong = S / kWarp, kAcross = S / kRuns;
   auto& tile = shared<Tile<T>>().v;
   const int lane = threadIdx.x % kWarp, run = threadIdx.x / kWarp;
-  for (int64_t t = blockIdx.x; t < p.tiles.total; t += gridDim.x) {
-    int64_t at[2] = {}, corner = t;
-    p.tiles.locate(t, at);
-    const int64_t column = p.tiles.size[0].split(corner) * S;
-    const int64_t row = p.tiles.size[1].split(corner) * S;
-    const int rows = static_cast<int>(min(int64_t{S}, p.rows - row));
-    const int columns = static_cast<int>(min(int64_t{S}, p.columns - column));
-    T v[kAcross][kAlong];
+  uint32_t matrix = blockIdx.x;
+  const int64_t column = static_cast<int64_t>(p.column_tiles.split(matrix)) * S;
+  const int64_t row = static_cast<int64_t>(p.row_tiles.split(matrix)) * S;
+  uint32_t place[] = {matrix};
+  int64_t at[][2] = {{column * p.src + row, row * p.dst + column}};
+  p.matrices.locate(place, at);
+  x += at[0][0], y += at[0][1];
+  const int64_t rows = p.rows - row, columns = p.columns - column;
+  T v[kAcross][kAlong];
 #pragma unroll
-    for (int i = 0; i < kAcross; ++i)
+  for (int i = 0; i < kAcross; ++i)
 #pragma unroll
-      for (int j = 0; j < kAlong; ++j) {
-        const int r = lane + j * kWarp, c = run + i * kRuns;
-        if (r < rows && c < columns) v[i][j] = x[at[0] + c * p.src + r];
-      }
-    __syncthreads();  // the last tile has been written
+    for (int j = 0; j < kAlong; ++j) {
+      const int r = lane + j * kWarp, c = run + i * kRuns;
+      if (r < rows && c < columns) v[i][j] = x[c * p.src + r];
+    }
 #pragma unroll
-    for (int i = 0; i < kAcross; ++i)
+  for (int i = 0; i < kAcross; ++i)
 #pragma unroll
-      for (int j = 0; j < kAlong; ++j) tile[run + i * kRuns][lane + j * kWarp] = v[i][j];
-    __syncthreads();
+    for (int j = 0; j < kAlong; ++j) tile[run + i * kRuns][lane + j * kWarp] = v[i][j];
+  __syncthreads();
 #pragma unroll
-    for (int i = 0; i < kAcross; ++i)
+  for (int i = 0; i < kAcross; ++i)
 #pragma unroll
-      for (int j = 0; j < kAlong; ++j) {
-        const int c = lane + j * kWarp, r = run + i * kRuns;
-        T* to = y + at[1] + r * p.dst + c;
-        if (r < rows && c < columns) *to = Accumulate ? static_cast<T>(*to + tile[c][r]) : tile[c][r];
-      }
-  }
+    for (int j = 0; j < kAlong; ++j) {
+      const int c = lane + j * kWarp, r = run + i * kRuns;
+      T* to = y + r * p.dst + c;
+      if (r < rows && c < columns) *to = Accumulate ? *to + tile[c][r] : tile[c][r];
+    }
 }
 
 template <class Unit, bool Accumulate>
 void copy_units(const CopyArgs& a, int elements) {
-  const CopyShape& s = a.shape;
-  Walk<2> walk = empty_walk<2>();
-  for (int d = s.walk.ndim - 1; d >= 0; --d) {
-    const bool inner = d == s.walk.ndim - 1 && elements > 1;
-    const int64_t src = s.walk.stride[0][d], dst = s.walk.stride[1][d];
-    walk.append(inner ? s.walk.size[d] / elements : s.walk.size[d],
-                {inner ? 1 : src / elements, inner ? 1 : dst / elements});
+  const BroadcastShape& s = a.shape.walk;
+  Places<2> places;
+  for (int d = s.ndim - 1; d >= 0; --d) {
+    const bool in_units = d == s.ndim - 1 && elements > 1;
+    const int64_t src = in_units ? 1 : s.stride[0][d] / elements, dst = in_units ? 1 : s.stride[1][d] / elements;
+    places.append(in_units ? s.size[d] / elements : s.size[d], {src, dst});
   }
-  launch(walk_kernel<Unit, Accumulate>,
-         {static_cast<unsigned>(ceil_div(walk.total, kThreads * kUnits<Unit>)), kThreads}, stream_of(a), walk,
-         static_cast<const Unit*>(a.x) + s.src_offset / elements, static_cast<Unit*>(a.y) + s.dst_offset / elements);
+  const Unit* x = static_cast<const Unit*>(a.x) + a.shape.src_offset / elements;
+  Unit* y = static_cast<Unit*>(a.y) + a.shape.dst_offset / elements;
+  places.each_walk([&](const Walk<2>& walk, const int64_t* at) {
+    launch(walk_kernel<Unit, Accumulate>, walk_grid<kUnitsInFlight<Unit>>(walk.total), stream_of(a), walk, x + at[0],
+           y + at[1]);
+  });
 }
 
 template <class T, bool Accumulate>
 void copy_tiles(const CopyArgs& a) {
   const BroadcastShape& s = a.shape.walk;
   const int last = s.ndim - 1, across = a.shape.across;
-  constexpr int64_t S = Tile<T>::kSide;
-  Transpose p{s.size[across], s.size[last], s.stride[0][last], s.stride[1][across], empty_walk<2>()};
-  p.tiles.append(ceil_div(p.columns, S), {S * p.src, S});
-  p.tiles.append(ceil_div(p.rows, S), {S, S * p.dst});
+  Places<2> matrices;
   for (int d = last - 1; d >= 0; --d)
-    if (d != across) p.tiles.append(s.size[d], {s.stride[0][d], s.stride[1][d]});
-  const unsigned blocks = static_cast<unsigned>(min(p.tiles.total, kFastIndices - 1));
-  launch(transpose_kernel<T, Accumulate>, {blocks, kThreads, sizeof(Tile<T>)}, stream_of(a), p,
-         static_cast<const T*>(a.x) + a.shape.src_offset, static_cast<T*>(a.y) + a.shape.dst_offset);
+    if (d != across) matrices.append(s.size[d], {s.stride[0][d], s.stride[1][d]});
+  const int64_t rows = s.size[across], columns = s.size[last];
+  const int64_t row_tiles = ceil_div(rows, Tile<T>::kSide), column_tiles = ceil_div(columns, Tile<T>::kSide);
+  const T* x = static_cast<const T*>(a.x) + a.shape.src_offset;
+  T* y = static_cast<T*>(a.y) + a.shape.dst_offset;
+  matrices.each_walk([&](const Walk<2>& walk, const int64_t* at) {
+    const Transpose p{rows, columns, s.stride[0][last], s.stride[1][across], divisor(row_tiles), divisor(column_tiles),
+                      walk};
+    const unsigned blocks = static_cast<unsigned>(row_tiles * column_tiles * walk.total);
+    launch(transpose_kernel<T, Accumulate>, {blocks, kTileThreads, sizeof(Tile<T>)}, stream_of(a), p, x + at[0],
+           y + at[1]);
+  });
 }
 
 // Whether every run starts and ends between units of so many elements.
@@ -132,13 +130,14 @@ bool fits(const CopyArgs& a, int elements) {
   return remains == 0;
 }
 
-// A block that moves fewer elements than this is mostly idle: tiles are for larger matrices.
-constexpr int64_t kSmallMatrix = 256;
+// Blocks that would move fewer elements than this are mostly idle.
+constexpr int64_t kSmallMatrix = 256, kShortSide = 8;
 
 bool in_tiles(const CopyShape& s) {
   if (s.path != CopyPath::transpose) return false;
   const int64_t rows = s.walk.size[s.across], columns = s.walk.size[s.walk.ndim - 1];
-  return rows >= 8 && columns >= 8 && rows * columns >= kSmallMatrix;
+  return rows >= kShortSide && columns >= kShortSide && rows * columns >= kSmallMatrix &&
+         s.walk.total / kShortSide / kShortSide < kMostIndices;
 }
 
 template <class T>

@@ -40,7 +40,7 @@ DLBD_KERNELS(DLBD_WEAK_X, DLBD_WEAK_Y)
 
 #define DLBD_ROW_X(name, Args) {name, name##_scratch},
 #define DLBD_ROW_Y(name, Args) {name, nullptr},
-const KernelTable table = {"cuda", 0, DLBD_KERNELS(DLBD_ROW_X, DLBD_ROW_Y)};
+const KernelTable table = {"cuda", 128, DLBD_KERNELS(DLBD_ROW_X, DLBD_ROW_Y)};
 
 }  // namespace dlbd::cuda
 

@@ -9,7 +9,7 @@ namespace dlbd::cuda {
 
 inline constexpr int kElementThreads = 256;
 
-// What a thread holds of one chunk. N: so many elements of the widest array fill 16 bytes.
+// What a thread holds of one chunk.
 template <int N, int V>
 struct Part {
   static constexpr int kPack = N, kValues = V, kChunk = kElementThreads * V;
@@ -69,12 +69,14 @@ struct Part {
   }
 };
 
-// A kernel that reads one array keeps two packs of it in flight (one of bytes, for the sake of registers), one that
-// reads more of them one pack of each. Widest: the type that takes the most memory.
+// A kernel that reads one array keeps two packs of it in flight, one that reads more of them one pack of each; bytes
+// come in packs of 8, for the sake of registers. Widest: the type that takes the most memory.
 template <class Widest>
-using OneInput = Part<16 / sizeof(Widest), sizeof(Widest) == 1 ? 16 : 32 / sizeof(Widest)>;
+inline constexpr int kPackOf = sizeof(Widest) == 1 ? 8 : 16 / sizeof(Widest);
 template <class Widest>
-using MoreInputs = Part<16 / sizeof(Widest), 16 / sizeof(Widest)>;
+using OneInput = Part<kPackOf<Widest>, 2 * kPackOf<Widest>>;
+template <class Widest>
+using MoreInputs = Part<kPackOf<Widest>, kPackOf<Widest>>;
 
 // body(start of the chunk, part) for the chunks of this block.
 template <class Part, class Body>

@@ -1,45 +1,43 @@
-// C = act(op(A) op(B) + bias).
+// C = act(op(A) op(B) + bias): which kernel computes it.
 #include "../shapes/kernels.h"
-#include "gemm_epilogue.h"
+#include "gemm_plan.h"
 
 namespace dlbd::cuda {
 namespace {
 
+// float64, for checks of gradients: a tile of C per block, 4 x 4 elements per thread.
 constexpr int kTile = 64, kDepth = 16, kSide = 16, kPer = kTile / kSide;
 
-template <class T>
-struct GenericTiles {
-  T a[kDepth][kTile + 1];  // + 1: a column of the tile lies in as many banks
-  T b[kDepth][kTile + 1];
+struct DoubleTiles {
+  double a[kDepth][kTile + 1];  // + 1: a column of the tile lies in as many banks
+  double b[kDepth][kTile + 1];
 };
 
-// Any dtype, sizes, strides: a tile of C per block, 4 x 4 elements per thread.
-template <class T>
-__global__ void __launch_bounds__(kSide* kSide) gemm_generic_kernel(GemmArgs args) {
+__global__ void __launch_bounds__(kSide* kSide) gemm_double_kernel(GemmArgs args) {
   const GemmShape& s = args.shape;
-  GenericTiles<T>& tiles = shared<GenericTiles<T>>();
+  DoubleTiles& tiles = shared<DoubleTiles>();
   const int tid = static_cast<int>(threadIdx.x), tx = tid % kSide, ty = tid / kSide;
-  const int64_t n_tiles = ceil_div(s.n, kTile);
-  const int64_t i0 = blockIdx.x / n_tiles * kTile, j0 = blockIdx.x % n_tiles * kTile;
-  const Epilogue<T> e{static_cast<const T*>(args.bias), args.activation, args.accumulate};
+  const TileIndex tile = tile_index<kTile>(s.m);
+  const int64_t i0 = int64_t{tile.m} * kTile, j0 = int64_t{tile.n} * kTile;
+  const Epilogue<double> e{static_cast<const double*>(args.bias), args.activation, args.accumulate};
   const int64_t a_row = s.trans_a ? 1 : s.k, a_step = s.trans_a ? s.m : 1;
   const int64_t b_row = s.trans_b ? 1 : s.n, b_column = s.trans_b ? s.k : 1;
-  for (int64_t batch = blockIdx.y; batch < s.batch; batch += gridDim.y) {
-    const T* a = static_cast<const T*>(args.a) + batch * s.a_stride;
-    const T* b = static_cast<const T*>(args.b) + batch * s.b_stride;
-    T* c = static_cast<T*>(args.c) + batch * s.c_stride;
-    T sum[kPer][kPer] = {};
+  for (int64_t batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
+    const double* a = static_cast<const double*>(args.a) + batch * s.a_stride;
+    const double* b = static_cast<const double*>(args.b) + batch * s.b_stride;
+    double* c = static_cast<double*>(args.c) + batch * s.c_stride;
+    double sum[kPer][kPer] = {};
     for (int64_t p0 = 0; p0 < s.k; p0 += kDepth) {
       for (int x = tid; x < kTile * kDepth; x += kSide * kSide) {
         const int row = s.trans_a ? x % kTile : x / kDepth, p = s.trans_a ? x / kTile : x % kDepth;
         const bool inside = i0 + row < s.m && p0 + p < s.k;
-        tiles.a[p][row] = inside ? a[(i0 + row) * a_row + (p0 + p) * a_step] : T(0);
+        tiles.a[p][row] = inside ? a[(i0 + row) * a_row + (p0 + p) * a_step] : 0.0;
         const int column = s.trans_b ? x / kDepth : x % kTile, q = s.trans_b ? x % kDepth : x / kTile;
         const bool within = j0 + column < s.n && p0 + q < s.k;
-        tiles.b[q][column] = within ? b[(p0 + q) * b_row + (j0 + column) * b_column] : T(0);
+        tiles.b[q][column] = within ? b[(p0 + q) * b_row + (j0 + column) * b_column] : 0.0;
       }
       __syncthreads();
-#pragma unroll
+#pragma unroll 4
       for (int p = 0; p < kDepth; ++p)
 #pragma unroll
         for (int i = 0; i < kPer; ++i)
@@ -52,36 +50,75 @@ __global__ void __launch_bounds__(kSide* kSide) gemm_generic_kernel(GemmArgs arg
 #pragma unroll
       for (int j = 0; j < kPer; ++j) {
         const int64_t row = i0 + ty + i * kSide, column = j0 + tx + j * kSide;
-        if (row >= s.m || column >= s.n) continue;
-        T* to = c + row * s.n + column;
-        *to = finish(e, sum[i][j], to, column);
+        if (row < s.m && column < s.n) store_one(e, c + row * s.n + column, column, sum[i][j]);
       }
-    if (!in_registers(e))
-      for (int i = 0; i < kPer * kPer; ++i) {
-        const int64_t row = i0 + ty + i / kPer * kSide, column = j0 + tx + i % kPer * kSide;
-        if (row < s.m && column < s.n) c[row * s.n + column] = activate(e.activation, c[row * s.n + column]);
-      }
+    if (in_registers(e)) continue;
+#pragma unroll 1
+    for (int i = 0; i < kPer * kPer; ++i) {
+      const int64_t row = i0 + ty + i / kPer * kSide, column = j0 + tx + i % kPer * kSide;
+      if (row < s.m && column < s.n) c[row * s.n + column] = activate(e.activation, c[row * s.n + column]);
+    }
   }
 }
 
-constexpr int64_t kMostBatches = 65535;  // blocks along y
+Factor factor(const void* data, int64_t stride, int64_t rows, int64_t k, bool rows_contiguous) {
+  Factor f{static_cast<const float*>(data), stride, rows_contiguous ? rows : k, rows_contiguous, false};
+  if (rows == 1) f.pitch = k, f.rows_contiguous = false;  // either way it is k numbers
+  f.packed = aligned(f.data) && f.pitch % 4 == 0 && f.stride % 4 == 0;
+  return f;
+}
 
-template <class T>
-void gemm_generic(const GemmArgs& args) {
+Product product(const GemmArgs& args) {
   const GemmShape& s = args.shape;
-  const int64_t tiles = ceil_div(s.m, kTile) * ceil_div(s.n, kTile);
-  const auto batches = static_cast<unsigned>(s.batch < kMostBatches ? s.batch : kMostBatches);
-  launch(gemm_generic_kernel<T>,
-         Grid{dim3(static_cast<unsigned>(tiles), batches), kSide * kSide, sizeof(GenericTiles<T>)}, stream_of(args),
-         args);
+  Product p{};
+  p.a = factor(args.a, s.a_stride, s.m, s.k, s.trans_a), p.b = factor(args.b, s.b_stride, s.n, s.k, !s.trans_b);
+  p.c = static_cast<float*>(args.c), p.c_stride = s.c_stride;
+  p.batch = s.batch, p.m = s.m, p.n = s.n, p.k = p.chunk = s.k;
+  p.epilogue = {static_cast<const float*>(args.bias), args.activation, args.accumulate};
+  p.packed_c = aligned(p.c, p.epilogue.bias) && s.n % 4 == 0 && s.c_stride % 4 == 0;
+  return p;
+}
+
+// Of SimtTile. A thread's 8 x 8 sums take 4 packs of shared memory per 64 multiply-adds, 4 x 4 take 2 per 16.
+constexpr TileCost kSimtTiles[] = {
+    {128, 128, 2, 115, 110}, {128, 64, 4, 110, 110}, {64, 64, 4, 95, 60},
+    {32, 32, 8, 60, 45},     {16, 128, 5, 60, 45},   {128, 16, 5, 60, 45},
+};
+
+Plan simt_plan(const GemmShape& s) { return cheapest(kSimtTiles, s.batch, s.m, s.n, s.k); }
+
+int64_t partial_bytes(const GemmShape& s, const Plan& plan) {
+  return plan.splits > 1 ? plan.splits * s.batch * s.m * s.n * static_cast<int64_t>(sizeof(float)) : 0;
+}
+
+// The product that the kernels compute: C itself, or the partial sums of its splits in `partial`.
+Product with_splits(const Product& p, const Plan& plan, float* partial) {
+  Product q = p;
+  q.chunk = plan.chunk;
+  if (plan.splits == 1) return q;
+  q.c = partial, q.c_stride = p.m * p.n, q.split_stride = p.batch * p.m * p.n;
+  q.epilogue = unfinished<float>(false);
+  q.packed_c = p.n % 4 == 0;
+  return q;
 }
 
 }  // namespace
 
-int64_t gemm_scratch(const GemmArgs&) { return 0; }
+int64_t gemm_scratch(const GemmArgs& args) {
+  const GemmShape& s = args.shape;
+  return s.dtype == DType::f64 ? 0 : partial_bytes(s, simt_plan(s));
+}
 
 void gemm(const GemmArgs& args) {
-  with_float(args.shape.dtype, [&](auto zero) { gemm_generic<decltype(zero)>(args); });
+  const GemmShape& s = args.shape;
+  const Product p = product(args);
+  const cudaStream_t stream = stream_of(args);
+  if (s.dtype == DType::f64)
+    return launch(gemm_double_kernel, tile_grid(p, kTile, kTile, kSide * kSide, sizeof(DoubleTiles)), stream, args);
+  const Plan plan = simt_plan(s);
+  auto* const partial = static_cast<float*>(args.scratch);
+  launch_simt(with_splits(p, plan, partial), static_cast<SimtTile>(plan.tile), stream);
+  if (plan.splits > 1) launch_add_splits(p, partial, plan.splits, stream);
 }
 
 }  // namespace dlbd::cuda

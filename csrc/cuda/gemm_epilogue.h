@@ -47,11 +47,11 @@ __device__ __forceinline__ void store_one(const Epilogue<T>& e, T* c, int64_t co
   *c = finish(e, sum, e.add ? *c : T(0), e.bias ? e.bias[column] : T(0));
 }
 
-// N numbers of a row from `column` on, of which `left` lie in the matrix; packed: all or none of them do, and C and bias
-// are aligned for it.
+// N numbers of a row from `column` on, of which `left` lie in the matrix; packed: all or none of them do, and C and
+// bias are aligned for it.
 template <int N>
-__device__ __forceinline__ void store_some(const Epilogue<float>& e, float* c, int64_t column, int64_t left, bool packed,
-                                           const float (&sum)[N]) {
+__device__ __forceinline__ void store_some(const Epilogue<float>& e, float* c, int64_t column, int64_t left,
+                                           bool packed, const float (&sum)[N]) {
   using P = Pack<float, N>;
   if (packed) {
     if (left <= 0) return;

@@ -16,7 +16,7 @@ struct Factor {
 
 struct Product {
   Factor a, b;
-  float* c;         // or the partial sums: one C per split
+  float* c;          // or the partial sums: one C per split
   int64_t c_stride;  // between the matrices of the batch
   int64_t batch, m, n, k;
   int64_t chunk;         // steps of k of a split
@@ -61,6 +61,18 @@ __device__ __forceinline__ int64_t steps(const Product& p) {
 // The kernels: gemm_simt.cu, gemm_mma.cu, gemm_split.cu.
 enum class SimtTile { t128x128, t128x64, t64x64, t32x32, t16x128, t128x16 };
 void launch_simt(const Product& p, SimtTile tile, cudaStream_t stream);
+
+// Tensor cores. Factors have steps of k contiguous and are packed; for bf16 and fp16, `data` is of 16-bit numbers.
+enum class MmaTile { t128x128, t64x64, t128x256 };  // the last for 16-bit numbers only
+void launch_mma(const Product& p, MatmulPrecision precision, MmaTile tile, cudaStream_t stream);
+
+// Copies factors into such a form: the matrices of one after the other, rows of pitch numbers, zeros after the k-th.
+struct Preparation {
+  Factor from;
+  void* to;  // null: this factor needs no copy
+  int64_t matrices, rows, k, pitch;
+};
+void launch_prepare(const Preparation& a, const Preparation& b, MatmulPrecision precision, cudaStream_t stream);
 
 // C = act(the sum of the splits' partial sums, in order, [+ C] [+ bias]).
 void launch_add_splits(const Product& p, const float* partial, int64_t splits, cudaStream_t stream);

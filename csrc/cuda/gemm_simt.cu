@@ -5,11 +5,11 @@
 namespace dlbd::cuda {
 namespace {
 
-constexpr int kPad = 4;     // floats after each row of it: see Loader
-constexpr int kQuad = 4;    // rows and columns of C that are neighbours in a thread: one LDS.128 of each operand
+constexpr int kPad = 4;   // floats after each row of it: see Loader
+constexpr int kQuad = 4;  // rows and columns of C that are neighbours in a thread: one LDS.128 of each operand
 
-// Depth steps of k at a time. Thread tiles of TM x TN, in quads that lie LanesM (LanesN) quads apart; LanesM x LanesN threads make a warp,
-// WarpsM x WarpsN warps a block. PerMultiprocessor blocks are to fit into the registers.
+// Depth steps of k at a time. Thread tiles of TM x TN, in quads that lie LanesM (LanesN) quads apart; LanesM x LanesN
+// threads make a warp, WarpsM x WarpsN warps a block. PerMultiprocessor blocks are to fit into the registers.
 template <int Depth_, int TM_, int TN_, int LanesM_, int WarpsM_, int WarpsN_, int PerMultiprocessor_>
 struct Tile {
   static constexpr int kDepth = Depth_;
@@ -23,8 +23,8 @@ struct Tile {
 
 // How a block brings Depth steps of X rows of a factor into shared memory.
 //
-// Rows contiguous: a pack holds 4 rows of one step and is stored as it is. Steps contiguous: a pack holds 4 steps of one
-// row and is stored as 4 numbers; a warp has 2 packs (a 32-byte sector) of 16 rows, whose numbers then lie in banks
+// Rows contiguous: a pack holds 4 rows of one step and is stored as it is. Steps contiguous: a pack holds 4 steps of
+// one row and is stored as 4 numbers; a warp has 2 packs (a 32-byte sector) of 16 rows, whose numbers then lie in banks
 // 16 (pack) + 4 (step) + row, all different thanks to kPad.
 template <int X, int Depth, int Threads>
 struct Loader {
@@ -58,8 +58,8 @@ struct Loader {
     step = contiguous ? tid / (X / kQuad) : (tid % 2 + tid / (2 * X) * 2) * kQuad;
     const int64_t left = rows - first_row;
     rows_left = (left < X ? static_cast<int>(left) : X) - row;
-    at = f.data + batch * f.stride + (contiguous ? first_row + row + (first_step + step) * pitch
-                                                 : (first_row + row) * pitch + first_step + step);
+    at = f.data + batch * f.stride +
+         (contiguous ? first_row + row + (first_step + step) * pitch : (first_row + row) * pitch + first_step + step);
   }
 
   // The next Depth steps, of which there are `left`.
@@ -109,8 +109,8 @@ struct Loader {
   }
 };
 
-// Position in the warp. Lanes l and l ^ 1 share one operand, l and l ^ 2 the other: so the hardware reads 16 lanes' packs
-// of an LDS.128 at once.
+// Position in the warp. Lanes l and l ^ 1 share one operand, l and l ^ 2 the other: so the hardware reads 16 lanes'
+// packs of an LDS.128 at once.
 struct Position {
   int m, n;
 };
@@ -124,8 +124,8 @@ __device__ __forceinline__ Position position() {
 }
 
 template <class Tile>
-__device__ __forceinline__ void multiply(const float (*a)[Tile::M + kPad], const float (*b)[Tile::N + kPad], Position at,
-                                         float (&sum)[Tile::TM][Tile::TN]) {
+__device__ __forceinline__ void multiply(const float (*a)[Tile::M + kPad], const float (*b)[Tile::N + kPad],
+                                         Position at, float (&sum)[Tile::TM][Tile::TN]) {
 #pragma unroll 8
   for (int s = 0; s < Tile::kDepth; ++s) {
     float x[Tile::TM], y[Tile::TN];
@@ -161,7 +161,8 @@ __device__ __forceinline__ void store_tile(const Product& p, const Epilogue<floa
 #pragma unroll
     for (int q = 0; q < Tile::TN / kQuad; ++q) {
       const float(&quad)[kQuad] = *reinterpret_cast<const float(*)[kQuad]>(&sum[i][q * kQuad]);
-      store_some(e, first + down * p.n + q * kApartN, column + q * kApartN, p.n - column - q * kApartN, p.packed_c, quad);
+      store_some(e, first + down * p.n + q * kApartN, column + q * kApartN, p.n - column - q * kApartN, p.packed_c,
+                 quad);
     }
   }
   if (in_registers(e)) return;
@@ -190,14 +191,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_simt_kerne
       int left = static_cast<int>(all_left < kRun ? all_left : kRun);
       all_left -= left;
       float sum[Tile::TM][Tile::TN] = {};
-      a.load(left), b.load(left);
-      a.store(tiles.a[0]), b.store(tiles.b[0]);
-      __syncthreads();
-      for (int buffer = 0;; buffer ^= 1) {
-        left -= Tile::kDepth;
+      // Round r loads step r and multiplies step r - 1.
+      for (int round = 0;; ++round, left -= Tile::kDepth) {
+        const int from = (round + 1) % 2, to = round % 2;
         if (left > 0) a.load(left), b.load(left);
-        multiply<Tile>(tiles.a[buffer], tiles.b[buffer], at, sum);
-        if (left > 0) a.store(tiles.a[buffer ^ 1]), b.store(tiles.b[buffer ^ 1]);
+        if (round > 0) multiply<Tile>(tiles.a[from], tiles.b[from], at, sum);
+        if (left > 0) a.store(tiles.a[to]), b.store(tiles.b[to]);
         __syncthreads();
         if (left <= 0) break;
       }
@@ -212,7 +211,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_simt_kerne
 
 template <class Tile>
 void launch_tile(const Product& p, cudaStream_t stream) {
-  launch(gemm_simt_kernel<Tile>, tile_grid(p, Tile::M, Tile::N, Tile::kThreads, sizeof(typename Tile::Shared)), stream, p);
+  launch(gemm_simt_kernel<Tile>, tile_grid(p, Tile::M, Tile::N, Tile::kThreads, sizeof(typename Tile::Shared)), stream,
+         p);
 }
 
 }  // namespace
@@ -223,8 +223,8 @@ void launch_simt(const Product& p, SimtTile tile, cudaStream_t stream) {
     case SimtTile::t128x64: return launch_tile<Tile<8, 8, 8, 4, 4, 1, 4>>(p, stream);
     case SimtTile::t64x64: return launch_tile<Tile<16, 8, 4, 4, 2, 2, 4>>(p, stream);
     case SimtTile::t32x32: return launch_tile<Tile<16, 4, 4, 4, 2, 1, 8>>(p, stream);
-    case SimtTile::t16x128: return launch_tile<Tile<16, 4, 4, 4, 1, 4, 8>>(p, stream);
-    case SimtTile::t128x16: return launch_tile<Tile<16, 4, 4, 8, 4, 1, 8>>(p, stream);
+    case SimtTile::t16x128: return launch_tile<Tile<16, 4, 4, 4, 1, 4, 5>>(p, stream);
+    case SimtTile::t128x16: return launch_tile<Tile<16, 4, 4, 8, 4, 1, 5>>(p, stream);
   }
 }
 

@@ -13,6 +13,15 @@
 
 namespace dlbd::cuda {
 
+// Whether code for this architecture may call what is below: `if constexpr (kTensorCores)` keeps a kernel's body out of
+// the others. A launcher asks for device().capability >= kTensorCoreCapability.
+#if defined(DLBD_CUDA_EMULATION) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800)
+inline constexpr bool kTensorCores = true;
+#else
+inline constexpr bool kTensorCores = false;
+#endif
+inline constexpr int kTensorCoreCapability = 80;
+
 // What mma.sync takes as tf32: float32 rounded to 11 bits, half away from zero.
 __device__ __forceinline__ uint32_t to_tf32(float x);
 // Two numbers rounded to nearest even; the first is in the low half.
@@ -34,7 +43,6 @@ __device__ __forceinline__ void load_matrices_transposed(uint32_t (&r)[4], const
 #include <mma_host.h>
 #else
 
-// The instructions exist from here on; a launcher that asks device().capability never runs the others.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
 #define DLBD_TENSOR_CORES(...) __VA_ARGS__
 #else

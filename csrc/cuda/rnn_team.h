@@ -149,14 +149,13 @@ __device__ __forceinline__ void team_product(const TeamPlan& p, const TeamLane& 
     __syncwarp();
     bring(chunk + kStages);
   }
-  wait_copies<0>();
 }
 
 // Adds the halves of each warp and leaves the warps' sums in shared memory. No thread may still read older ones.
 template <int kRowsPer, int kSums>
 __device__ __forceinline__ void store_partial(const TeamPlan& p, const TeamLane& at,
                                               const float (&sum)[kRowsPer][kSums][kUnitsPer],
-                                              float (&partial)[kSums][kHalf * kUnitsPer * kRowsPer]) {
+                                              float (*partial)[kHalf * kUnitsPer * kRowsPer]) {
   constexpr int kMine = kRowsPer / 2;  // each half finishes half of the rows
 #pragma unroll
   for (int r = 0; r < kMine; ++r) {
@@ -176,8 +175,8 @@ __device__ __forceinline__ void store_partial(const TeamPlan& p, const TeamLane&
 }
 
 // The sum of all warps, in their order.
-template <int kSums, int kRowsPer>
-__device__ __forceinline__ float add_partials(const TeamShared<kSums, kRowsPer>& m, int sum, int pair) {
+template <class Shared>
+__device__ __forceinline__ float add_partials(const Shared& m, int sum, int pair) {
   float total = m.partial[0][sum][pair];
 #pragma unroll
   for (int w = 1; w < kTeamWarps; ++w) total += m.partial[w][sum][pair];

@@ -127,4 +127,20 @@ constexpr unsigned blocks_of_teams(int64_t rows, Team team) {
   return static_cast<unsigned>(ceil_div(rows, threads_for(team) / static_cast<unsigned>(team.size)));
 }
 
+// How rows are shared out to blocks each of which leaves one partial sum: by the sizes alone.
+struct RowSplit {
+  Team team;
+  int64_t passes;  // of a block, each over one row per team
+  unsigned blocks;
+};
+
+// Few enough for one block to add, many enough to keep a large GPU busy.
+inline constexpr int64_t kMostPartials = 4096;
+
+constexpr RowSplit split_rows(int64_t rows, Team team) {
+  const int64_t all = ceil_div(rows, threads_for(team) / static_cast<unsigned>(team.size));
+  const int64_t passes = ceil_div(all, kMostPartials);
+  return {team, passes, static_cast<unsigned>(passes == 0 ? 0 : ceil_div(all, passes))};
+}
+
 }  // namespace dlbd::cuda

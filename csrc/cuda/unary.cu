@@ -1,6 +1,7 @@
 // Operations of one operand and their gradients. Each has a kernel of its own in float32; in float64 and for integers
 // one kernel chooses as it runs.
 #include <limits>
+#include <type_traits>
 
 #include "../shapes/kernels.h"
 #include "elements.h"
@@ -11,9 +12,13 @@ namespace {
 
 constexpr UnaryOp kAny = UnaryOp::count;  // the kernel that chooses as it runs
 
+// The kernel of all operations takes one pack: it holds the code of each for every element.
+template <UnaryOp kOp, class T>
+using UnaryPart = std::conditional_t<kOp == kAny, MoreInputs<T>, OneInput<T>>;
+
 template <UnaryOp kOp, class T>
 __global__ void __launch_bounds__(kElementThreads) unary_kernel(UnaryArgs args, bool packed) {
-  using Each = OneInput<T>;
+  using Each = UnaryPart<kOp, T>;
   const T *x = static_cast<const T*>(args.x), a = static_cast<T>(args.alpha), b = static_cast<T>(args.beta);
   T* y = static_cast<T*>(args.y);
   for_each_chunk<Each>(args.n, packed, [&](int64_t start, Each part) {
@@ -102,24 +107,32 @@ __global__ void __launch_bounds__(kElementThreads)
   });
 }
 
+template <UnaryOp kOp, class T>
+void forward(const UnaryArgs& args) {
+  launch(unary_kernel<kOp, T>, chunks_of<UnaryPart<kOp, T>>(args.n), stream_of(args), args, aligned(args.x, args.y));
+}
+
+template <class T>
+void forward_integers(const UnaryArgs& args, T) {
+  launch(integer_kernel<T>, chunks_of<OneInput<T>>(args.n), stream_of(args), args.op, args.n,
+         static_cast<const T*>(args.x), static_cast<T*>(args.y), within<T>(args.alpha), within<T>(args.beta),
+         aligned(args.x, args.y));
+}
+
+template <UnaryOp kOp, class T>
+void backward(const UnaryBackwardArgs& args) {
+  launch(unary_backward_kernel<kOp, T>, chunks_of<MoreInputs<T>>(args.n), stream_of(args), args,
+         aligned(args.saved, args.dy, args.dx));
+}
+
 }  // namespace
 
 void unary_forward(const UnaryArgs& args) {
-  const bool packed = aligned(args.x, args.y);
-  const auto run = [&](auto kernel, auto zero) {
-    launch(kernel, chunks_of<OneInput<decltype(zero)>>(args.n), stream_of(args), args, packed);
-  };
-  if (args.dtype == DType::f64) return run(unary_kernel<kAny, double>, double{});
-  if (args.dtype != DType::f32)
-    return with_integer(args.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      launch(integer_kernel<T>, chunks_of<OneInput<T>>(args.n), stream_of(args), args.op, args.n,
-             static_cast<const T*>(args.x), static_cast<T*>(args.y), within<T>(args.alpha), within<T>(args.beta),
-             packed);
-    });
+  if (args.dtype == DType::f64) return forward<kAny, double>(args);
+  if (args.dtype != DType::f32) return with_integer(args.dtype, [&](auto zero) { forward_integers(args, zero); });
   switch (args.op) {
 #define DLBD_CASE(name, saved) \
-  case UnaryOp::name: return run(unary_kernel<UnaryOp::name, float>, float{});
+  case UnaryOp::name: return forward<UnaryOp::name, float>(args);
     DLBD_UNARY(DLBD_CASE)
 #undef DLBD_CASE
     case UnaryOp::count: return;
@@ -127,14 +140,10 @@ void unary_forward(const UnaryArgs& args) {
 }
 
 void unary_backward(const UnaryBackwardArgs& args) {
-  const auto run = [&](auto kernel, auto zero) {
-    launch(kernel, chunks_of<MoreInputs<decltype(zero)>>(args.n), stream_of(args), args,
-           aligned(args.saved, args.dy, args.dx));
-  };
-  if (args.dtype == DType::f64) return run(unary_backward_kernel<kAny, double>, double{});
+  if (args.dtype == DType::f64) return backward<kAny, double>(args);
   switch (args.op) {
 #define DLBD_CASE(name, saved) \
-  case UnaryOp::name: return run(unary_backward_kernel<UnaryOp::name, float>, float{});
+  case UnaryOp::name: return backward<UnaryOp::name, float>(args);
     DLBD_UNARY(DLBD_CASE)
 #undef DLBD_CASE
     case UnaryOp::count: return;

@@ -28,6 +28,10 @@ inline bool aligned_to(int bytes, const void* a, const void* b) {
   return (reinterpret_cast<uintptr_t>(a) | reinterpret_cast<uintptr_t>(b)) % static_cast<uintptr_t>(bytes) == 0;
 }
 
+// Units that a thread keeps in flight: 32 or 64 bytes.
+template <class Unit>
+inline constexpr int kUnitsInFlight = sizeof(Unit) == 16 ? 4 : 8;
+
 // Calls f(Pack{}) with the pack of so many bytes.
 template <class F>
 void with_unit(int bytes, const F& f) {

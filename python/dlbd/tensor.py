@@ -302,8 +302,9 @@ def _wanted(given: np.dtype[Any], dtype: Any, what: str, largest: Any) -> np.dty
     if given.kind not in "fiub":
         raise TypeError(f"expected an array of numbers; received dtype {given} ({what})")
     if dtype is not None:
-        _require_kept(np.dtype(dtype))
-        return np.dtype(dtype)
+        asked: np.dtype[Any] = np.dtype(dtype)
+        _require_kept(asked)
+        return asked
     if given.kind == "f":
         return FLOAT32
     native: np.dtype[Any] = given.newbyteorder("=")
