@@ -2,9 +2,10 @@
 
 Usage: check_cuda.py [--nvcc PATH | --site SITE_PACKAGES] [--arch 75,90a] [--jobs N] [--only gemm,conv]
 
-nvcc is found by --nvcc, in SITE_PACKAGES/nvidia/cu13 (PyPI's nvidia-cuda-nvcc), by CUDACXX, on PATH, or in the packages
-of this Python. Every kernel is hot unless .ci/allowed_spills.txt excuses it. What ptxas said is kept in build/cuda-check
-under a hash of the compiler, its flags, and all that the source includes from csrc: an unchanged file costs nothing.
+nvcc is found by --nvcc, in SITE_PACKAGES/nvidia/cu13 (PyPI's nvidia-cuda-nvcc), by CUDACXX, on PATH, or in this
+Python's packages. Every kernel is hot unless .ci/allowed_spills.txt excuses it. What ptxas said is kept in
+build/cuda-check under a hash of the compiler, its flags and all that a source includes from csrc: an unchanged file
+costs nothing.
 """
 
 from __future__ import annotations
@@ -160,16 +161,35 @@ def jobs_of(only: list[str], architectures: list[str]) -> list[tuple[pathlib.Pat
 
 
 def table(found: list[Kernel]) -> list[str]:
-    """One line per kernel: registers and static shared bytes on each architecture."""
+    """One line per kernel: its registers on each architecture, and static shared memory if it has any."""
     architectures = list(dict.fromkeys(k.architecture for k in found))
     rows: dict[tuple[str, str], dict[str, Kernel]] = {}
     for kernel in found:
         rows.setdefault((kernel.file, kernel.name), {})[kernel.architecture] = kernel
-    lines = [f"{'registers, static shared bytes':98}" + "".join(f"{'sm_' + a:>14}" for a in architectures)]
+    lines = [f"{'registers':97}" + "".join(f"{'sm_' + a:>8}" for a in architectures)]
     for (file, name), per in sorted(rows.items()):
-        cells = "".join(f"{f'{per[a].registers}, {per[a].shared}' if a in per else '':>14}" for a in architectures)
-        lines.append(f"{file:26} {name[:70]:70} {cells}")
+        cells = "".join(f"{per[a].registers if a in per else '':>8}" for a in architectures)
+        shared = max(k.shared for k in per.values())
+        lines.append(f"{file:26} {name[:70]:70}{cells}" + (f"  {shared} bytes shared" if shared else ""))
     return lines
+
+
+def judge(found: list[Kernel], whole: bool) -> tuple[list[Kernel], list[str]]:
+    """The hot kernels, and what is wrong: kernels that spill without an excuse, excuses that none needs."""
+    hot, wrong, excused = [], [], excuses()
+    for kernel in found:
+        spills = kernel.stack > 0 or kernel.spilled > 0
+        covering = [e for e in excused if e.covers(kernel)]
+        for excuse in covering:
+            excuse.used |= spills
+        if not covering:
+            hot.append(kernel)
+        if spills and not covering:
+            memory = f"{kernel.stack} bytes of stack, {kernel.spilled} bytes spilled"
+            wrong.append(f"SPILLS {kernel.file} (sm_{kernel.architecture}): {kernel.name}: {memory}")
+    if whole:
+        wrong += [f"no kernel needs this any more: {e.file} | {e.pattern} | {e.reason}" for e in excused if not e.used]
+    return hot, wrong
 
 
 def main() -> int:
@@ -192,33 +212,21 @@ def main() -> int:
         said = list(pool.map(lambda job: compile_one(nvcc, version, *job), jobs))
     found: list[Kernel] = []
     for (source, architecture), (text, _) in zip(jobs, said, strict=True):
-        found += kernels(text, source.relative_to(SOURCES).as_posix(), architecture)
-        warnings = [line for line in text.splitlines() if "warning" in line]
-        print("\n".join(f"{source.name} (sm_{architecture}): {w}" for w in dict.fromkeys(warnings)), end="")
+        file = source.relative_to(SOURCES).as_posix()
+        found += kernels(text, file, architecture)
+        for warning in dict.fromkeys(line for line in text.splitlines() if "warning" in line):
+            print(f"{file} (sm_{architecture}): {warning}")
     demangle(found)
-    excused, bad, hot = excuses(), [], []
-    for kernel in found:
-        spills = kernel.stack > 0 or kernel.spilled > 0
-        covering = [e for e in excused if e.covers(kernel)]
-        for excuse in covering:
-            excuse.used |= spills
-        if not covering:
-            hot.append(kernel)
-        if spills and not covering:
-            bad.append(kernel)
-    print("\n".join(table(hot)))
-    for kernel in bad:
-        where = f"{kernel.file} (sm_{kernel.architecture}): {kernel.name}"
-        print(f"SPILLS {where}: {kernel.stack} bytes of stack, {kernel.spilled} bytes spilled")
-    stale = [] if chosen.only or chosen.arch != ",".join(ARCHITECTURES) else [e for e in excused if not e.used]
-    for excuse in stale:
-        print(f"no kernel needs this any more: {excuse.file} | {excuse.pattern} | {excuse.reason}")
-    slow = sorted(((s, f"{job[0].name} sm_{job[1]}") for job, (_, s) in zip(jobs, said, strict=True)), reverse=True)
+    hot, wrong = judge(found, whole=not chosen.only and chosen.arch == ",".join(ARCHITECTURES))
+    print("\n".join([*table(hot), *wrong]))
+    took = sorted(((s, f"{job[0].name} sm_{job[1]}") for job, (_, s) in zip(jobs, said, strict=True)), reverse=True)
+    unchanged = sum(seconds == 0 for seconds, _ in took)
     print(
-        f"{len(jobs)} files x architectures, {sum(s == 0 for s, _ in slow)} unchanged, {len(found)} kernels, {len(hot)} hot, "
-        f"{len(bad)} spill; {time.monotonic() - started:.0f} s, longest {slow[0][1]} {slow[0][0]:.0f} s"
+        f"{len(jobs)} compilations, {unchanged} known, {len(found)} kernels, {len(hot)} hot, {len(wrong)} faults;",
+        end=" ",
     )
-    return bool(bad or stale)
+    print(f"{time.monotonic() - started:.0f} s, longest {took[0][1]} {took[0][0]:.0f} s")
+    return bool(wrong)
 
 
 if __name__ == "__main__":

@@ -259,7 +259,7 @@ class Run:
         print("\n".join(report.target_line(t) for t in self.found["targets"]))
         dropped = self.found["dropped"]
         print(f"{len(self.found['rows'])} rows, {len(dropped)} dropped" + (":" if dropped else ""))
-        print("\n".join(f"  {d['what']}: {d['why'].splitlines()[0] if d['why'] else ''}" for d in dropped[-60:]))
+        print("\n".join(report.dropped_lines(dropped)))
         print(f"written to {path}")
 
 

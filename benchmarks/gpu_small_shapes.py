@@ -13,7 +13,7 @@ import pkgutil
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ TRAINED = ("003-dense", "000-cnn", "000-lstm")
 
 
 def chosen_rows(most: int, only: list[str]) -> Iterator[tuple[str, Any]]:
-    """(table, row): of each operation and kernel path ``most`` rows, spread over all of them; small inputs only."""
+    """(table, row): of each operation and kernel path ``most`` rows (a fifth of many), spread over all of them."""
     names = [m.name for m in pkgutil.iter_modules(tests.ops.__path__) if m.name.startswith("table_")]
     for name in names:
         table = name.removeprefix("table_")
@@ -43,7 +43,7 @@ def chosen_rows(most: int, only: list[str]) -> Iterator[tuple[str, Any]]:
         for row in importlib.import_module(f"tests.ops.{name}").ROWS:
             groups[row.name.split("-")[0], row.path].append(row)
         for group in groups.values():
-            step = max(1, -(-len(group) // most))
+            step = -(-len(group) // max(most, len(group) // 5))
             for row in group[::step]:
                 yield table, row
 
@@ -68,6 +68,31 @@ def train(name: str) -> None:
     model.fit(x[: 2 * programs.BATCH], y[: 2 * programs.BATCH], batch_size=programs.BATCH, epochs=2, verbose=0)
 
 
+class Count:
+    """What ran, failed, or was left out because the time was up."""
+
+    def __init__(self, stop: float) -> None:
+        self.stop, self.failed, self.left = stop, 0, 0
+        self.ran: dict[str, int] = defaultdict(int)
+
+    def run(self, kind: str, name: str, call: Callable[[], Any]) -> bool:
+        if time.time() > self.stop:
+            self.left += 1
+            return False
+        try:
+            done = call() is not False
+        except Exception as error:  # the other rows still count
+            self.failed += 1
+            print(f"{kind} {name}: {type(error).__name__}: {error}", flush=True)
+            return False
+        self.ran[kind] += done
+        return done
+
+    def __str__(self) -> str:
+        each = ", ".join(f"{kind} {n}" for kind, n in self.ran.items())
+        return f"{sum(self.ran.values())} ran ({each}), {self.failed} failed, {self.left} left out"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=6, help="of each operation and kernel path")
@@ -78,36 +103,23 @@ def main() -> int:
 
     if hasattr(cupy.cuda, "set_allocator"):  # the emulation allocates so anyway
         cupy.cuda.set_allocator(None)
-    stop = time.time() + chosen.seconds
     only = [t for t in chosen.only.split(",") if t]
-    ran: dict[str, int] = defaultdict(int)
-    left = 0
+    count = Count(time.time() + chosen.seconds)
     products = []
     with dlbd.device("cuda:0"):
         for table, row in chosen_rows(chosen.rows, only):
-            if time.time() > stop:
-                left += 1
-            elif run(row):
-                ran[table] += 1
-                if table in PRODUCTS:
-                    products.append(row)
+            if count.run(table, row.name, lambda row=row: run(row)) and table in PRODUCTS:
+                products.append(row)
         for precision in PRECISIONS:
             dlbd.config.set_matmul_precision(precision)
             for row in products[::4]:
-                if time.time() > stop:
-                    left += 1
-                elif run(row):
-                    ran[precision] += 1
+                count.run(precision, row.name, lambda row=row: run(row))
         dlbd.config.set_matmul_precision("float32")
         for name in TRAINED if not only else ():
-            if time.time() > stop:
-                left += 1
-            else:
-                train(name)
-                ran["training"] += 1
+            count.run("training", name, lambda name=name: train(name))
         cupy.cuda.Device(0).synchronize()
-    print(f"small shapes: {sum(ran.values())} ran ({', '.join(f'{k} {v}' for k, v in ran.items())}), {left} left out")
-    return 0
+    print(f"small shapes: {count}")
+    return int(count.failed > 0)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ try:
 except ImportError:  # the self-check runs without it
     torch = None  # type: ignore[assignment]
 
+DEVICE = "cuda"
 F32 = np.dtype(np.float32)
 
 # Largest error, as a part of the largest absolute value of the reference, by the precision of the products.
@@ -38,6 +39,7 @@ class Operation:
     """One operation, at any sizes. ``k`` is the twin, dlbd._cuda or (in the self-check) dlbd._cpu."""
 
     stateful = False  # a second call gives another result
+    tolerance: float | None = None  # if not that of the precision
 
     def inputs(self, s: Sizes) -> dict[str, Draw]:
         raise NotImplementedError

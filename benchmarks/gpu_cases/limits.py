@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.gpu_cases.case import F32, torch
+from benchmarks.gpu_cases.case import DEVICE, F32, torch
 from benchmarks.gpu_cases.timing import Clock, best
 
 COPIED = 1 << 28  # floats: 1 GiB, far beyond L2
@@ -40,7 +40,7 @@ def product(dtype: Any, allow_tf32: bool, clock: Clock) -> float:
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = allow_tf32
     try:
-        a, b = (torch.randn(PRODUCT, PRODUCT, device="cuda").to(dtype) for _ in range(2))
+        a, b = (torch.randn(PRODUCT, PRODUCT, device=DEVICE).to(dtype) for _ in range(2))
         c = torch.empty_like(a)
         return 2.0 * PRODUCT**3 / best(lambda: torch.mm(a, b, out=c), clock)
     finally:

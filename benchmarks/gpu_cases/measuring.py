@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu_cases.case import F32, TARGETS, TOLERANCE, Case, Draw, torch
+from benchmarks.gpu_cases.case import DEVICE, F32, TARGETS, TOLERANCE, Case, Draw, torch
 from benchmarks.gpu_cases.timing import Clock, Timed, captured, recorded, summary, warm
 from benchmarks.harness import wrong_by
 
@@ -35,16 +35,16 @@ def drawn(draws: dict[str, Draw], seed: int = SEED) -> dict[str, np.ndarray]:
 
 def drawn_there(draws: dict[str, Draw], seed: int = SEED) -> dict[str, Any]:
     """The inputs on the GPU, as torch tensors."""
-    rng = torch.Generator("cuda").manual_seed(seed)
+    rng = torch.Generator(DEVICE).manual_seed(seed)
     found = {}
     for name, d in draws.items():
         kind = getattr(torch, d.dtype)
         if d.given is not None:
-            found[name] = torch.tensor(d.given, dtype=kind, device="cuda").reshape(d.shape)
+            found[name] = torch.tensor(d.given, dtype=kind, device=DEVICE).reshape(d.shape)
         elif d.below:
-            found[name] = torch.randint(d.below, d.shape, generator=rng, dtype=kind, device="cuda")
+            found[name] = torch.randint(d.below, d.shape, generator=rng, dtype=kind, device=DEVICE)
         else:
-            found[name] = torch.randn(d.shape, generator=rng, device="cuda").mul_(d.scale)
+            found[name] = torch.randn(d.shape, generator=rng, device=DEVICE).mul_(d.scale)
     return found
 
 
@@ -59,10 +59,10 @@ def error_of(found: Any, reference: Any) -> float:
 
 def check(case: Case, name: str, tensors: dict[str, Any], results: list[Any], reference: list[Any]) -> float:
     """The largest error; raises Wrong beyond the tolerance."""
-    found = case.op.compared(case.sizes, tensors, [torch.as_tensor(x, device="cuda") for x in results])
+    found = case.op.compared(case.sizes, tensors, [torch.as_tensor(x, device=DEVICE) for x in results])
     errors = [error_of(y, r) for y, r in zip(found, reference, strict=False)]
     worst = max(errors)
-    if not worst <= TOLERANCE[case.precision]:
+    if not worst <= (case.op.tolerance or TOLERANCE[case.precision]):
         raise Wrong(f"{name}: relative errors {', '.join(f'{e:.1e}' for e in errors)}")
     return worst
 

@@ -153,6 +153,7 @@ class Dropout(Operation):
     """Forward and backward; the check: the part that is dropped, and that the rest is x / (1 - rate)."""
 
     stateful = True
+    tolerance = 1e-3  # of the part that is dropped
     rate = 0.25
 
     def inputs(self, s: Sizes) -> dict[str, Draw]:

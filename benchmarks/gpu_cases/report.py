@@ -62,3 +62,12 @@ def target_line(target: dict[str, Any]) -> str:
         f"{worst['value']:.0%} of the limit" if target["metric"] == "fraction" else f"{worst['value']:.2f} x its time"
     )
     return f"  {verdict} {target['met']:3}/{target['rows']:<3}   {target['text']}; worst: {worst['row']} at {value}"
+
+
+def dropped_lines(dropped: list[dict[str, str]]) -> list[str]:
+    """What was left out and why, the cases of a family together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for d in dropped:
+        what, _, name = d["what"].partition(": ")
+        groups.setdefault((what, d["why"].partition("\n")[0]), []).append(name)
+    return [f"  {what}{': ' + '; '.join(names) if any(names) else ''} ({why})" for (what, why), names in groups.items()]

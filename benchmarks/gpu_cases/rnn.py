@@ -51,7 +51,7 @@ class Recurrent(Operation):
 
     def _peer(self, s: Sizes, t: Arrays, dtype: Any, batch_first: bool) -> Call:
         kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[self.cell]
-        module = kind(s["d"], s["h"], batch_first=batch_first, device="cuda", dtype=dtype)
+        module = kind(s["d"], s["h"], batch_first=batch_first, device=t["x"].device, dtype=dtype)
         bias = t["bias"] if self.cell == "gru" else torch.stack([t["bias"], torch.zeros_like(t["bias"])])
         values = [self._gates(t["w"]).T, self._gates(t["u"]).T, self._gates(bias[0]), self._gates(bias[1])]
         parameters = list(module.parameters())

@@ -100,7 +100,7 @@ class Job:
 
 def environment(site: Path | None, **more: str) -> dict[str, str]:
     """Where dlbd is found: the fresh build if there is one, else wherever Python has it."""
-    found = dict(os.environ, PYTHONUNBUFFERED="1", **more)
+    found = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1", **more)
     if site is not None:
         found["PYTHONPATH"] = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     return found

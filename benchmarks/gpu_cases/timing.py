@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.gpu_cases.case import Call, torch
+from benchmarks.gpu_cases.case import DEVICE, Call, torch
 
 FLUSHED = 256 << 20  # bytes: five times an H100's L2
 TURN = 1e-3  # seconds that a turn of a warm case lasts at least
@@ -78,7 +78,7 @@ def captured(call: Call) -> tuple[Timed, Any]:
 
 class Clock:
     def __init__(self) -> None:
-        self.scratch = torch.empty(FLUSHED, dtype=torch.uint8, device="cuda")
+        self.scratch = torch.empty(FLUSHED, dtype=torch.uint8, device=DEVICE)
 
     def _turn(self, call: Call, calls: int, cold: bool) -> tuple[Any, Any]:
         start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import training_step
-from benchmarks.gpu_cases.case import TARGETS, Call, torch
+from benchmarks.gpu_cases.case import DEVICE, TARGETS, Call, torch
 from benchmarks.gpu_cases.measuring import Wrong, judged
 from benchmarks.gpu_cases.timing import summary
 from benchmarks.harness import wrong_by
@@ -84,8 +84,8 @@ class Peer:
         regression = case.program == "000-lstm"
         self.kind = kind
         self.loss_of = torch.nn.functional.mse_loss if regression else torch.nn.functional.cross_entropy
-        self.model = from_keras(case.program, programs.initial_weights(_shapes(case))).cuda()
-        inputs, labels = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
+        self.model = from_keras(case.program, programs.initial_weights(_shapes(case))).to(DEVICE)
+        inputs, labels = torch.from_numpy(x).to(DEVICE), torch.from_numpy(y).to(DEVICE)
         if x.ndim == 4:
             inputs = inputs.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
             self.model = self.model.to(memory_format=torch.channels_last)

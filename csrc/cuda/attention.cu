@@ -27,7 +27,7 @@ template <int R, int C, int N>
 __device__ __forceinline__ void exponentiate(Running<R>& state, float (&s)[R][C], float (&o)[R][N]) {
 #pragma unroll
   for (int r = 0; r < R; ++r) {
-    const auto larger = [](float best, float x) { return x > best ? x : best; };
+    const auto larger = [](float a, float b) { return fmaxf(a, b); };
     float next = state.top[r];
 #pragma unroll
     for (int c = 0; c < C; ++c) next = larger(next, s[r][c]);
@@ -51,48 +51,47 @@ __global__ void __launch_bounds__(kAttentionThreads)
   auto& sh = shared<ForwardShared<W, R, C>>();
   const AttentionShape& shape = a.shape;
   const Sight sees{shape.tq, shape.tk, shape.causal};
-  for (int64_t task = blockIdx.x; task < shape.batch * shape.heads * query_tiles; task += gridDim.x) {
-    const int64_t head = task / query_tiles, b = head / shape.heads, h = head % shape.heads;
-    // the last queries first: under a causal mask they are the most work
-    const int64_t i0 = (query_tiles - 1 - task % query_tiles) * kQueries;
-    const HeadTables<float> tables(a.mask, a.bias, b, h);
-    const Rows k = rows_of(a.k, b, h, shape.tk, shape.heads, shape.d, packs);
-    const Rows v = rows_of(a.v, b, h, shape.tk, shape.heads, shape.dv, packs);
+  const int64_t task = this_task();
+  if (task >= shape.batch * shape.heads * query_tiles) return;
+  const int64_t head = task / query_tiles, b = head / shape.heads, h = head % shape.heads;
+  // the last queries first: under a causal mask they are the most work
+  const int64_t i0 = (query_tiles - 1 - task % query_tiles) * kQueries;
+  const HeadTables<float> tables(a.mask, a.bias, b, h);
+  const Rows k = rows_of(a.k, b, h, shape.tk, shape.heads, shape.d, packs);
+  const Rows v = rows_of(a.v, b, h, shape.tk, shape.heads, shape.dv, packs);
+  stage(rows_of(a.q, b, h, shape.tq, shape.heads, shape.d, packs), i0, static_cast<float>(a.scale), sh.q);
+  Running<R> state;
+  float o[R][W / kAcross] = {};
+#pragma unroll
+  for (int r = 0; r < R; ++r) state.top[r] = kUnseen<float>, state.sum[r] = 0;
+  const int64_t keys = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
+  for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
     __syncthreads();
-    stage(rows_of(a.q, b, h, shape.tq, shape.heads, shape.d, packs), i0, static_cast<float>(a.scale), sh.q);
-    Running<R> state;
-    float o[R][W / kAcross] = {};
+    stage(k, k0, 1.0f, sh.k);
+    stage(v, k0, 1.0f, sh.v);
+    __syncthreads();
+    float s[R][C];
+    dot_rows(sh.q, sh.k, s);
+    if (tables.any() || !sees.whole(i0, kQueries, k0, kKeys))
+      revise(s, sh.p, [&](float logit, int row, int column) {
+        const int64_t i = i0 + row, j = k0 + column;
+        return sees(i, j) ? tables.adjust(logit, i, j) : -infinity<float>();
+      });
+    exponentiate(state, s, o);
+    put_product(s, sh.p);
+    add_product(sh.p, sh.v, o);
+  }
+  float* y = head_rows(static_cast<float*>(a.y), b, h, shape.tq, shape.heads, shape.dv);
 #pragma unroll
-    for (int r = 0; r < R; ++r) state.top[r] = kUnseen<float>, state.sum[r] = 0;
-    const int64_t keys = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
-    for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
-      __syncthreads();
-      stage(k, k0, 1.0f, sh.k);
-      stage(v, k0, 1.0f, sh.v);
-      __syncthreads();
-      float s[R][C];
-      dot_rows(sh.q, sh.k, s);
-      if (tables.any() || !sees.whole(i0, kQueries, k0, kKeys))
-        revise(s, sh.p, [&](float logit, int row, int column) {
-          const int64_t i = i0 + row, j = k0 + column;
-          return sees(i, j) ? tables.adjust(logit, i, j) : -infinity<float>();
-        });
-      exponentiate(state, s, o);
-      put_product(s, sh.p);
-      add_product(sh.p, sh.v, o);
-    }
-    float* y = head_rows(static_cast<float*>(a.y), b, h, shape.tq, shape.heads, shape.dv);
-#pragma unroll
-    for (int r = 0; r < R; ++r) {
-      const float sum = reduce_across(state.sum[r], Plus{});
-      const int64_t i = i0 + down() + kDown * r;
-      if (i >= shape.tq) continue;
-      const bool blind = sum == 0.0f;  // sees no key
-      write_row(o[r], blind ? 0.0f : 1.0f / sum, y + i * shape.heads * shape.dv, static_cast<int>(shape.dv), packs,
-                false);
-      if (a.lse && across() == 0)
-        static_cast<float*>(a.lse)[head * shape.tq + i] = blind ? infinity<float>() : state.top[r] + logf(sum);
-    }
+  for (int r = 0; r < R; ++r) {
+    const float sum = reduce_across(state.sum[r], Plus{});
+    const int64_t i = i0 + down() + kDown * r;
+    if (i >= shape.tq) continue;
+    const bool blind = sum == 0.0f;  // sees no key
+    write_row(o[r], blind ? 0.0f : 1.0f / sum, y + i * shape.heads * shape.dv, static_cast<int>(shape.dv), packs,
+              false);
+    if (a.lse && across() == 0)
+      static_cast<float*>(a.lse)[head * shape.tq + i] = blind ? infinity<float>() : state.top[r] + logf(sum);
   }
 }
 
@@ -145,7 +144,7 @@ template <class T>
 void launch_rows(const AttentionForwardArgs& a) {
   constexpr int64_t kRowsOfBlock = kAttentionThreads / kWarp;
   const int64_t rows = a.shape.batch * a.shape.heads * a.shape.tq;
-  launch(forward_rows<T>, Grid{blocks_of(ceil_div(rows, kRowsOfBlock)), kAttentionThreads}, stream_of(a), a);
+  launch(forward_rows<T>, Grid{blocks_for(ceil_div(rows, kRowsOfBlock)), kAttentionThreads}, stream_of(a), a);
 }
 
 template <int W, int R, int C>
@@ -153,7 +152,7 @@ void launch_tiles(const AttentionForwardArgs& a) {
   const int64_t tiles = ceil_div(a.shape.tq, kDown * R);
   const bool packs = whole_packs(a.shape) && aligned(a.q, a.k, a.v, a.y);
   launch(forward_tiles<W, R, C>,
-         Grid{blocks_of(a.shape.batch * a.shape.heads * tiles), kAttentionThreads, sizeof(ForwardShared<W, R, C>)},
+         Grid{task_grid(a.shape.batch * a.shape.heads * tiles), kAttentionThreads, sizeof(ForwardShared<W, R, C>)},
          stream_of(a), a, tiles, packs);
 }
 

@@ -82,54 +82,53 @@ __global__ void __launch_bounds__(kAttentionThreads)
   auto& sh = shared<BackwardShared<W, R, C>>();
   const AttentionShape& shape = a.shape;
   const Sight sees{shape.tq, shape.tk, shape.causal};
-  for (int64_t task = blockIdx.x; task < shape.batch * shape.heads * tiles; task += gridDim.x) {
-    const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
-    const int64_t i0 = (tiles - 1 - task % tiles) * kQueries;  // the last, most work under a causal mask, first
-    const HeadTables<float> tables(a.mask, a.bias, b, h);
-    const Rows k = rows_of(a.k, b, h, shape.tk, shape.heads, shape.d, packs);
-    const Rows v = rows_of(a.v, b, h, shape.tk, shape.heads, shape.dv, packs);
+  const int64_t task = this_task();
+  if (task >= shape.batch * shape.heads * tiles) return;
+  const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
+  const int64_t i0 = (tiles - 1 - task % tiles) * kQueries;  // the last, most work under a causal mask, first
+  const HeadTables<float> tables(a.mask, a.bias, b, h);
+  const Rows k = rows_of(a.k, b, h, shape.tk, shape.heads, shape.d, packs);
+  const Rows v = rows_of(a.v, b, h, shape.tk, shape.heads, shape.dv, packs);
+  stage(rows_of(a.q, b, h, shape.tq, shape.heads, shape.d, packs), i0, static_cast<float>(a.scale), sh.q);
+  stage(rows_of(a.dy, b, h, shape.tq, shape.heads, shape.dv, packs), i0, 1.0f, sh.dy);
+  stage_sums(a, delta, head, i0, sh.lse, sh.delta);
+  float dq[R][W / kAcross] = {};
+  const int64_t keys = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
+  for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
     __syncthreads();
-    stage(rows_of(a.q, b, h, shape.tq, shape.heads, shape.d, packs), i0, static_cast<float>(a.scale), sh.q);
-    stage(rows_of(a.dy, b, h, shape.tq, shape.heads, shape.dv, packs), i0, 1.0f, sh.dy);
-    stage_sums(a, delta, head, i0, sh.lse, sh.delta);
-    float dq[R][W / kAcross] = {};
-    const int64_t keys = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
-    for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
-      __syncthreads();
-      stage(k, k0, 1.0f, sh.k);
-      stage(v, k0, 1.0f, sh.v);
-      __syncthreads();
-      float s[R][C], ds[R][C];
-      dot_rows(sh.q, sh.k, s);
-      dot_rows(sh.dy, sh.v, ds);
-      if (tables.any() || !sees.whole(i0, kQueries, k0, kKeys)) {
-        revise(s, sh.p, [&](float logit, int row, int column) {
-          const int64_t i = i0 + row, j = k0 + column;
-          return sees(i, j) ? expf(tables.adjust(logit, i, j) - sh.lse[row]) : 0.0f;
-        });
-      } else {
-#pragma unroll
-        for (int r = 0; r < R; ++r)
-#pragma unroll
-          for (int c = 0; c < C; ++c) s[r][c] = expf(s[r][c] - sh.lse[down() + kDown * r]);
-      }
+    stage(k, k0, 1.0f, sh.k);
+    stage(v, k0, 1.0f, sh.v);
+    __syncthreads();
+    float s[R][C], ds[R][C];
+    dot_rows(sh.q, sh.k, s);
+    dot_rows(sh.dy, sh.v, ds);
+    if (tables.any() || !sees.whole(i0, kQueries, k0, kKeys)) {
+      revise(s, sh.p, [&](float logit, int row, int column) {
+        const int64_t i = i0 + row, j = k0 + column;
+        return sees(i, j) ? expf(tables.adjust(logit, i, j) - sh.lse[row]) : 0.0f;
+      });
+    } else {
 #pragma unroll
       for (int r = 0; r < R; ++r)
 #pragma unroll
-        for (int c = 0; c < C; ++c) ds[r][c] = logit_gradient(s[r][c], ds[r][c], sh.delta[down() + kDown * r]);
-      put_product(ds, sh.p);
-      if (a.ds) write_logit_gradients(sh.p, sees, i0, k0, static_cast<float*>(a.ds) + head * shape.tq * shape.tk);
-      if (a.dq) add_product(sh.p, sh.k, dq);
+        for (int c = 0; c < C; ++c) s[r][c] = expf(s[r][c] - sh.lse[down() + kDown * r]);
     }
-    if (!a.dq) continue;
-    float* rows = head_rows(static_cast<float*>(a.dq), b, h, shape.tq, shape.heads, shape.d);
 #pragma unroll
-    for (int r = 0; r < R; ++r) {
-      const int64_t i = i0 + down() + kDown * r;
-      if (i < shape.tq)
-        write_row(dq[r], static_cast<float>(a.scale), rows + i * shape.heads * shape.d, static_cast<int>(shape.d),
-                  packs, a.accumulate_dq);
-    }
+    for (int r = 0; r < R; ++r)
+#pragma unroll
+      for (int c = 0; c < C; ++c) ds[r][c] = logit_gradient(s[r][c], ds[r][c], sh.delta[down() + kDown * r]);
+    put_product(ds, sh.p);
+    if (a.ds) write_logit_gradients(sh.p, sees, i0, k0, static_cast<float*>(a.ds) + head * shape.tq * shape.tk);
+    if (a.dq) add_product(sh.p, sh.k, dq);
+  }
+  if (!a.dq) return;
+  float* rows = head_rows(static_cast<float*>(a.dq), b, h, shape.tq, shape.heads, shape.d);
+#pragma unroll
+  for (int r = 0; r < R; ++r) {
+    const int64_t i = i0 + down() + kDown * r;
+    if (i < shape.tq)
+      write_row(dq[r], static_cast<float>(a.scale), rows + i * shape.heads * shape.d, static_cast<int>(shape.d), packs,
+                a.accumulate_dq);
   }
 }
 
@@ -143,57 +142,55 @@ __global__ void __launch_bounds__(kAttentionThreads)
   auto &queries = sh.k, &dys = sh.v;
   const AttentionShape& shape = a.shape;
   const Sight sees{shape.tq, shape.tk, shape.causal};
-  for (int64_t task = blockIdx.x; task < shape.batch * shape.heads * tiles; task += gridDim.x) {
-    const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
-    const int64_t k0 = task % tiles * kKeys;
-    const HeadTables<float> tables(a.mask, a.bias, b, h);
-    const Rows q = rows_of(a.q, b, h, shape.tq, shape.heads, shape.d, packs);
-    const Rows dy = rows_of(a.dy, b, h, shape.tq, shape.heads, shape.dv, packs);
+  const int64_t task = this_task();
+  if (task >= shape.batch * shape.heads * tiles) return;
+  const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
+  const int64_t k0 = task % tiles * kKeys;
+  const HeadTables<float> tables(a.mask, a.bias, b, h);
+  const Rows q = rows_of(a.q, b, h, shape.tq, shape.heads, shape.d, packs);
+  const Rows dy = rows_of(a.dy, b, h, shape.tq, shape.heads, shape.dv, packs);
+  stage(rows_of(a.k, b, h, shape.tk, shape.heads, shape.d, packs), k0, 1.0f, keys);
+  stage(rows_of(a.v, b, h, shape.tk, shape.heads, shape.dv, packs), k0, 1.0f, values);
+  float dk[R][W / kAcross] = {}, dv[R][W / kAcross] = {};
+  for (int64_t i0 = shape.causal ? k0 / kQueries * kQueries : 0; i0 < shape.tq; i0 += kQueries) {
     __syncthreads();
-    stage(rows_of(a.k, b, h, shape.tk, shape.heads, shape.d, packs), k0, 1.0f, keys);
-    stage(rows_of(a.v, b, h, shape.tk, shape.heads, shape.dv, packs), k0, 1.0f, values);
-    float dk[R][W / kAcross] = {}, dv[R][W / kAcross] = {};
-    for (int64_t i0 = shape.causal ? k0 / kQueries * kQueries : 0; i0 < shape.tq; i0 += kQueries) {
-      __syncthreads();
-      stage(q, i0, static_cast<float>(a.scale), queries);
-      stage(dy, i0, 1.0f, dys);
-      stage_sums(a, delta, head, i0, sh.lse, sh.delta);
-      __syncthreads();
-      float p[R][C], ds[R][C];
-      dot_rows(keys, queries, p);
-      if (tables.any() || !sees.whole(i0, kQueries, k0, kKeys)) {
-        revise(p, sh.p, [&](float logit, int row, int column) {
-          const int64_t i = i0 + column, j = k0 + row;
-          return sees(i, j) ? expf(tables.adjust(logit, i, j) - sh.lse[column]) : 0.0f;
-        });
-      } else {
-#pragma unroll
-        for (int r = 0; r < R; ++r)
-#pragma unroll
-          for (int c = 0; c < C; ++c) p[r][c] = expf(p[r][c] - sh.lse[across() + kAcross * c]);
-      }
-      put_product(p, sh.p);
-      add_product(sh.p, dys, dv);
-      dot_rows(values, dys, ds);
+    stage(q, i0, static_cast<float>(a.scale), queries);
+    stage(dy, i0, 1.0f, dys);
+    stage_sums(a, delta, head, i0, sh.lse, sh.delta);
+    __syncthreads();
+    float p[R][C], ds[R][C];
+    dot_rows(keys, queries, p);
+    if (tables.any() || !sees.whole(i0, kQueries, k0, kKeys)) {
+      revise(p, sh.p, [&](float logit, int row, int column) {
+        const int64_t i = i0 + column, j = k0 + row;
+        return sees(i, j) ? expf(tables.adjust(logit, i, j) - sh.lse[column]) : 0.0f;
+      });
+    } else {
 #pragma unroll
       for (int r = 0; r < R; ++r)
 #pragma unroll
-        for (int c = 0; c < C; ++c) ds[r][c] = logit_gradient(p[r][c], ds[r][c], sh.delta[across() + kAcross * c]);
-      put_product(ds, sh.p);
-      add_product(sh.p, queries, dk);
+        for (int c = 0; c < C; ++c) p[r][c] = expf(p[r][c] - sh.lse[across() + kAcross * c]);
     }
-    float* dk_rows = a.dk ? head_rows(static_cast<float*>(a.dk), b, h, shape.tk, shape.heads, shape.d) : nullptr;
-    float* dv_rows = a.dv ? head_rows(static_cast<float*>(a.dv), b, h, shape.tk, shape.heads, shape.dv) : nullptr;
+    put_product(p, sh.p);
+    add_product(sh.p, dys, dv);
+    dot_rows(values, dys, ds);
 #pragma unroll
-    for (int r = 0; r < R; ++r) {
-      const int64_t j = k0 + down() + kDown * r;
-      if (j >= shape.tk) continue;
-      if (a.dk)
-        write_row(dk[r], 1.0f, dk_rows + j * shape.heads * shape.d, static_cast<int>(shape.d), packs, a.accumulate_dk);
-      if (a.dv)
-        write_row(dv[r], 1.0f, dv_rows + j * shape.heads * shape.dv, static_cast<int>(shape.dv), packs,
-                  a.accumulate_dv);
-    }
+    for (int r = 0; r < R; ++r)
+#pragma unroll
+      for (int c = 0; c < C; ++c) ds[r][c] = logit_gradient(p[r][c], ds[r][c], sh.delta[across() + kAcross * c]);
+    put_product(ds, sh.p);
+    add_product(sh.p, queries, dk);
+  }
+  float* dk_rows = a.dk ? head_rows(static_cast<float*>(a.dk), b, h, shape.tk, shape.heads, shape.d) : nullptr;
+  float* dv_rows = a.dv ? head_rows(static_cast<float*>(a.dv), b, h, shape.tk, shape.heads, shape.dv) : nullptr;
+#pragma unroll
+  for (int r = 0; r < R; ++r) {
+    const int64_t j = k0 + down() + kDown * r;
+    if (j >= shape.tk) continue;
+    if (a.dk)
+      write_row(dk[r], 1.0f, dk_rows + j * shape.heads * shape.d, static_cast<int>(shape.d), packs, a.accumulate_dk);
+    if (a.dv)
+      write_row(dv[r], 1.0f, dv_rows + j * shape.heads * shape.dv, static_cast<int>(shape.dv), packs, a.accumulate_dv);
   }
 }
 
@@ -298,7 +295,7 @@ template <class T>
 void launch_rows(const AttentionBackwardArgs& a, const T* delta) {
   constexpr int64_t kRowsOfBlock = kAttentionThreads / kWarp;
   const int64_t heads = a.shape.batch * a.shape.heads;
-  const auto grid = [&](int64_t t) { return Grid{blocks_of(ceil_div(heads * t, kRowsOfBlock)), kAttentionThreads}; };
+  const auto grid = [&](int64_t t) { return Grid{blocks_for(ceil_div(heads * t, kRowsOfBlock)), kAttentionThreads}; };
   if (a.dk || a.dv) launch(key_rows<T>, grid(a.shape.tk), stream_of(a), a, delta);
   if (a.dq || a.ds) launch(query_rows<T>, grid(a.shape.tq), stream_of(a), a, delta);
 }
@@ -308,7 +305,7 @@ void launch_tiles(const AttentionBackwardArgs& a, const float* delta, bool of_qu
   const int64_t tiles = ceil_div(of_queries ? a.shape.tq : a.shape.tk, kDown * R);
   const bool packs = whole_packs(a.shape) && aligned(a.q, a.k, a.v, a.dy, a.dq, a.dk, a.dv);
   launch(of_queries ? query_tiles<W, R, C> : key_tiles<W, R, C>,
-         Grid{blocks_of(a.shape.batch * a.shape.heads * tiles), kAttentionThreads, sizeof(BackwardShared<W, R, C>)},
+         Grid{task_grid(a.shape.batch * a.shape.heads * tiles), kAttentionThreads, sizeof(BackwardShared<W, R, C>)},
          stream_of(a), a, delta, tiles, packs);
 }
 

@@ -166,13 +166,14 @@ template <class P, int kRows, int kWidth>
 __device__ __forceinline__ void stage_async(const typename P::Stored* x, int64_t first, int64_t count,
                                             Staged<P, kRows, kWidth>& to) {
   constexpr int kNumbers = 16 / static_cast<int>(sizeof(typename P::Stored)), kPacks = kWidth / kNumbers;
-  static_assert(kRows * kPacks % kAttentionThreads == 0);
+  static_assert(kRows * kPacks % kAttentionThreads == 0 && kAttentionThreads % kPacks == 0);
+  constexpr int kRowsAtOnce = kAttentionThreads / kPacks;
+  const int row = static_cast<int>(threadIdx.x) / kPacks, d = static_cast<int>(threadIdx.x) % kPacks * kNumbers;
+  const int left = static_cast<int>(smaller(kRows, count - first));
+  const typename P::Stored* from = x + (first + row) * kWidth + d;
 #pragma unroll
-  for (int n = 0; n < kRows * kPacks / kAttentionThreads; ++n) {
-    const int at = static_cast<int>(threadIdx.x) + n * kAttentionThreads, row = at / kPacks, d = at % kPacks * kNumbers;
-    const bool exists = first + row < count;
-    copy_async<16>(&to.row[row][d], exists ? x + (first + row) * kWidth + d : x, exists ? 16 : 0);
-  }
+  for (int n = 0; n < kRows; n += kRowsAtOnce)  // rows that do not exist are not read
+    copy_async<16>(&to.row[row + n][d], from + n * kWidth, row + n < left ? 16 : 0);
 }
 
 // s[m][n] = rows row + 16 m of x times rows 8 n of y. A warp calls; a lane holds (g, 2t) (g, 2t+1) (g+8, 2t) (g+8,

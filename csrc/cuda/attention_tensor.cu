@@ -22,7 +22,9 @@ struct RunningRows {
   float top[M][2], sum[M][2];
 };
 
-__device__ __forceinline__ float largest(float best, float x) { return x > best ? x : best; }  // a NaN shows in the sum
+struct LargestNumber {  // a NaN is not one: the sum finds it
+  __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
+};
 
 // Four lanes share a row.
 template <class Op>
@@ -40,8 +42,8 @@ __device__ __forceinline__ void exponentiate(RunningRows<M>& state, float (&s)[M
     for (int half = 0; half < 2; ++half) {
       float next = state.top[m][half], sum = 0;
 #pragma unroll
-      for (int n = 0; n < N; ++n) next = largest(largest(next, s[m][n][2 * half]), s[m][n][2 * half + 1]);
-      next = reduce_four(next, largest);
+      for (int n = 0; n < N; ++n) next = fmaxf(fmaxf(next, s[m][n][2 * half]), s[m][n][2 * half + 1]);
+      next = reduce_four(next, LargestNumber{});
       const float decay = exp2_of(state.top[m][half] - next);
       state.top[m][half] = next;
 #pragma unroll
@@ -64,71 +66,70 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const AttentionShape& shape = a.shape;
   const Sight sees{shape.tq, shape.tk, shape.causal};
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp_row = static_cast<int>(threadIdx.x) / kWarp * 16 * M;
-  for (int64_t task = blockIdx.x; task < shape.batch * shape.heads * query_tiles; task += gridDim.x) {
-    const int64_t head = task / query_tiles, b = head / shape.heads, h = head % shape.heads;
-    // the last queries first: under a causal mask they are the most work
-    const int64_t i0 = (query_tiles - 1 - task % query_tiles) * kQueries, i_warp = i0 + warp_row;
-    const HeadTables<float> tables(a.mask, a.bias, b, h);
-    const typename P::Stored *keys = k + head * shape.tk * W, *values = v + head * shape.tk * W;
-    const int64_t count = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
-    __syncthreads();
-    stage_async(q + head * shape.tq * W, i0, shape.tq, sh.q);
-    stage_async(keys, 0, shape.tk, sh.k[0]);
-    stage_async(values, 0, shape.tk, sh.v[0]);
-    commit_copies();
-    RunningRows<M> state;
-    float o[M][W / 8][4] = {};
+  const int64_t task = this_task();
+  if (task >= shape.batch * shape.heads * query_tiles) return;
+  const int64_t head = task / query_tiles, b = head / shape.heads, h = head % shape.heads;
+  // the last queries first: under a causal mask they are the most work
+  const int64_t i0 = (query_tiles - 1 - task % query_tiles) * kQueries, i_warp = i0 + warp_row;
+  const HeadTables<float> tables(a.mask, a.bias, b, h);
+  const typename P::Stored *keys = k + head * shape.tk * W, *values = v + head * shape.tk * W;
+  const int64_t count = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
+  stage_async(q + head * shape.tq * W, i0, shape.tq, sh.q);
+  stage_async(keys, 0, shape.tk, sh.k[0]);
+  stage_async(values, 0, shape.tk, sh.v[0]);
+  commit_copies();
+  RunningRows<M> state;
+  float o[M][W / 8][4] = {};
 #pragma unroll
-    for (int m = 0; m < M; ++m)
+  for (int m = 0; m < M; ++m)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) state.top[m][half] = kUnseen<float>, state.sum[m][half] = 0;
-    int stage = 0;
-    for (int64_t k0 = 0; k0 < count; k0 += kKeys, stage ^= 1) {
-      wait_copies<0>();
-      __syncthreads();  // this tile is here, and all are done with the one before
-      if (k0 + kKeys < count) {
-        stage_async(keys, k0 + kKeys, shape.tk, sh.k[stage ^ 1]);
-        stage_async(values, k0 + kKeys, shape.tk, sh.v[stage ^ 1]);
-        commit_copies();
-      }
-      float s[M][N][4];
-      dot_staged(sh.q, warp_row, sh.k[stage], s);
-      if (tables.any()) {
-        auto& addends = shared<TensorForwardSharedTables<P, W, M, N>>().addends;
-        each_of_warp<M, kKeys, false>([&](int row, int column) {
-          const int64_t i = i_warp + row, j = k0 + column;
-          addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
-        });
-        each_product(s, [&](float& x, int row, int column) {
-          const float more = addends.row[warp_row + row][column];
-          x = more == -infinity<float>() ? more : x + more;
-        });
-      } else if (!sees.whole(i_warp, 16 * M, k0, kKeys)) {
-        const int last = static_cast<int>(smaller(kKeys, shape.tk - k0)), diagonal = static_cast<int>(i_warp - k0);
-        each_product(s, [&](float& x, int row, int column) {
-          if (column >= last || (shape.causal && column > diagonal + row)) x = -infinity<float>();
-        });
-      }
-      exponentiate(state, s, o);
-      add_staged<P>(s, sh.v[stage], o);
-    }
+    for (int half = 0; half < 2; ++half) state.top[m][half] = kUnseen<float>, state.sum[m][half] = 0;
+  int stage = 0;
+  for (int64_t k0 = 0; k0 < count; k0 += kKeys, stage ^= 1) {
     wait_copies<0>();
-    float* y = head_rows(static_cast<float*>(a.y), b, h, shape.tq, shape.heads, shape.dv);
-#pragma unroll
-    for (int m = 0; m < M; ++m)
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const float sum = reduce_four(state.sum[m][half], Plus{});
-        const int64_t i = i_warp + 16 * m + lane / 4 + 8 * half;
-        if (i >= shape.tq) continue;
-        const bool blind = sum == 0.0f;  // sees no key
-        write_half(o[m], half, blind ? 0.0f : 1.0f / sum, y + i * shape.heads * shape.dv, static_cast<int>(shape.dv),
-                   pairs, false);
-        if (a.lse && lane % 4 == 0)
-          static_cast<float*>(a.lse)[head * shape.tq + i] =
-              blind ? infinity<float>() : (state.top[m][half] + log2f(sum)) * kLn2;
-      }
+    __syncthreads();  // this tile is here, and all are done with the one before
+    if (k0 + kKeys < count) {
+      stage_async(keys, k0 + kKeys, shape.tk, sh.k[stage ^ 1]);
+      stage_async(values, k0 + kKeys, shape.tk, sh.v[stage ^ 1]);
+      commit_copies();
+    }
+    float s[M][N][4];
+    dot_staged(sh.q, warp_row, sh.k[stage], s);
+    if (tables.any()) {
+      auto& addends = shared<TensorForwardSharedTables<P, W, M, N>>().addends;
+      each_of_warp<M, kKeys, false>([&](int row, int column) {
+        const int64_t i = i_warp + row, j = k0 + column;
+        addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
+      });
+      each_product(s, [&](float& x, int row, int column) {
+        const float more = addends.row[warp_row + row][column];
+        x = more == -infinity<float>() ? more : x + more;
+      });
+    } else if (!sees.whole(i_warp, 16 * M, k0, kKeys)) {
+      const int last = static_cast<int>(smaller(kKeys, shape.tk - k0)), diagonal = static_cast<int>(i_warp - k0);
+      each_product(s, [&](float& x, int row, int column) {
+        if (column >= last || (shape.causal && column > diagonal + row)) x = -infinity<float>();
+      });
+    }
+    exponentiate(state, s, o);
+    add_staged<P>(s, sh.v[stage], o);
   }
+  wait_copies<0>();
+  float* y = head_rows(static_cast<float*>(a.y), b, h, shape.tq, shape.heads, shape.dv);
+#pragma unroll
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float sum = reduce_four(state.sum[m][half], Plus{});
+      const int64_t i = i_warp + 16 * m + lane / 4 + 8 * half;
+      if (i >= shape.tq) continue;
+      const bool blind = sum == 0.0f;  // sees no key
+      write_half(o[m], half, blind ? 0.0f : 1.0f / sum, y + i * shape.heads * shape.dv, static_cast<int>(shape.dv),
+                 pairs, false);
+      if (a.lse && lane % 4 == 0)
+        static_cast<float*>(a.lse)[head * shape.tq + i] =
+            blind ? infinity<float>() : (state.top[m][half] + log2f(sum)) * kLn2;
+    }
 }
 
 template <class P, int W, int M, int N>
@@ -156,7 +157,7 @@ void launch_tensor_tiles(const AttentionForwardArgs& a) {
                       s, stream_of(a));
   const bool pairs = s.dv % 2 == 0 && reinterpret_cast<uintptr_t>(a.y) % 8 == 0;
   launch(tensor_forward_tiles<P, W, M, N>,
-         Grid{blocks_of(heads * tiles), kAttentionThreads, shared_bytes<P, W, M, N>(a)}, stream_of(a), a, q, k, v,
+         Grid{task_grid(heads * tiles), kAttentionThreads, shared_bytes<P, W, M, N>(a)}, stream_of(a), a, q, k, v,
          tiles, pairs);
 }
 

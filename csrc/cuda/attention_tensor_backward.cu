@@ -22,9 +22,25 @@ struct TensorBackwardSharedTables : TensorBackwardShared<P, W, M, N> {
   Addends<64 * M, 8 * N> addends;
 };
 
-// What has no weight has no gradient, even where dP is infinite or NaN.
-__device__ __forceinline__ float logit_gradient(float p, float dp, float delta) {
-  return p == 0.0f ? 0.0f : p * (dp - delta);
+// dS = P (dP - delta) of a tile, in place of dP; delta(m, n, i) is that of the number's query. `careful`: what has no
+// weight has no gradient, even where dP is infinite or NaN.
+template <int M, int N, class F>
+__device__ __forceinline__ void logit_gradients(const float (&p)[M][N][4], float (&ds)[M][N][4], bool careful,
+                                                const F& delta) {
+#pragma unroll
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) ds[m][n][i] = p[m][n][i] * (ds[m][n][i] - delta(m, n, i));
+  if (!careful) return;
+#pragma unroll
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (p[m][n][i] == 0.0f) ds[m][n][i] = 0;
 }
 
 template <class P, int W, int M, int N>
@@ -35,85 +51,79 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const AttentionShape& shape = a.shape;
   const Sight sees{shape.tq, shape.tk, shape.causal};
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp_row = static_cast<int>(threadIdx.x) / kWarp * 16 * M;
-  for (int64_t task = blockIdx.x; task < shape.batch * shape.heads * tiles; task += gridDim.x) {
-    const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
-    const int64_t k0 = task % tiles * kKeys, j_warp = k0 + warp_row;
-    const HeadTables<float> tables(a.mask, a.bias, b, h);
-    const auto stage_queries = [&](int64_t i0, int stage) {
-      stage_async(packed.q + head * shape.tq * W, i0, shape.tq, sh.queries[stage]);
-      stage_async(packed.dy + head * shape.tq * W, i0, shape.tq, sh.dys[stage]);
-      const int n = static_cast<int>(threadIdx.x);
-      if (n < kQueries) {
-        const int64_t i = i0 + n < shape.tq ? i0 + n : 0;
-        copy_async<4>(&sh.lse[stage][n], static_cast<const float*>(a.lse) + head * shape.tq + i);
-        copy_async<4>(&sh.delta[stage][n], delta + head * shape.tq + i);
-      }
-    };
-    const int64_t first = shape.causal ? k0 / kQueries * kQueries : 0;
-    __syncthreads();
-    stage_async(packed.k + head * shape.tk * W, k0, shape.tk, sh.keys);
-    stage_async(packed.v + head * shape.tk * W, k0, shape.tk, sh.values);
-    if (first < shape.tq) stage_queries(first, 0);
-    commit_copies();
-    float dk[M][W / 8][4] = {}, dv[M][W / 8][4] = {};
-    int stage = 0;
-    for (int64_t i0 = first; i0 < shape.tq; i0 += kQueries, stage ^= 1) {
-      wait_copies<0>();
-      __syncthreads();  // this tile is here, and all are done with the one before
-      if (i0 + kQueries < shape.tq) stage_queries(i0 + kQueries, stage ^ 1);
-      commit_copies();
-      float p[M][N][4], ds[M][N][4];
-      dot_staged(sh.keys, warp_row, sh.queries[stage], p);
-      const float* lse = sh.lse[stage];
-      if (tables.any()) {
-        auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
-        each_of_warp<M, kQueries, true>([&](int row, int column) {
-          const int64_t i = i0 + column, j = j_warp + row;
-          addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
-        });
-        each_product(p, [&](float& x, int row, int column) {
-          const float more = addends.row[warp_row + row][column];
-          x = more == -infinity<float>() ? 0.0f : exp2_of(x + more - lse[column] * kLog2E);
-        });
-      } else if (!sees.whole(i0, kQueries, j_warp, 16 * M)) {
-        const int last = static_cast<int>(smaller(kQueries, shape.tq - i0)), diagonal = static_cast<int>(j_warp - i0);
-        const int last_key = static_cast<int>(smaller(16 * M, shape.tk - j_warp));
-        each_product(p, [&](float& x, int row, int column) {
-          const bool seen = column < last && row < last_key && (!shape.causal || column >= diagonal + row);
-          x = seen ? exp2_of(x - lse[column] * kLog2E) : 0.0f;
-        });
-      } else {
-        each_product(p, [&](float& x, int, int column) { x = exp2_of(x - lse[column] * kLog2E); });
-      }
-      add_staged<P>(p, sh.dys[stage], dv);
-      dot_staged(sh.values, warp_row, sh.dys[stage], ds);
-      const float* sums = sh.delta[stage];
-#pragma unroll
-      for (int m = 0; m < M; ++m)
-#pragma unroll
-        for (int n = 0; n < N; ++n)
-#pragma unroll
-          for (int i = 0; i < 4; ++i)
-            ds[m][n][i] = logit_gradient(p[m][n][i], ds[m][n][i], sums[8 * n + 2 * (lane % 4) + i % 2]);
-      add_staged<P>(ds, sh.queries[stage], dk);
+  const int64_t task = this_task();
+  if (task >= shape.batch * shape.heads * tiles) return;
+  const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
+  const int64_t k0 = task % tiles * kKeys, j_warp = k0 + warp_row;
+  const HeadTables<float> tables(a.mask, a.bias, b, h);
+  const auto stage_queries = [&](int64_t i0, int stage) {
+    stage_async(packed.q + head * shape.tq * W, i0, shape.tq, sh.queries[stage]);
+    stage_async(packed.dy + head * shape.tq * W, i0, shape.tq, sh.dys[stage]);
+    const int n = static_cast<int>(threadIdx.x);
+    if (n < kQueries) {
+      const int64_t i = i0 + n < shape.tq ? i0 + n : 0;
+      copy_async<4>(&sh.lse[stage][n], static_cast<const float*>(a.lse) + head * shape.tq + i);
+      copy_async<4>(&sh.delta[stage][n], delta + head * shape.tq + i);
     }
+  };
+  const int64_t first = shape.causal ? k0 / kQueries * kQueries : 0;
+  stage_async(packed.k + head * shape.tk * W, k0, shape.tk, sh.keys);
+  stage_async(packed.v + head * shape.tk * W, k0, shape.tk, sh.values);
+  if (first < shape.tq) stage_queries(first, 0);
+  commit_copies();
+  float dk[M][W / 8][4] = {}, dv[M][W / 8][4] = {};
+  int stage = 0;
+  for (int64_t i0 = first; i0 < shape.tq; i0 += kQueries, stage ^= 1) {
     wait_copies<0>();
-    float* dk_rows = a.dk ? head_rows(static_cast<float*>(a.dk), b, h, shape.tk, shape.heads, shape.d) : nullptr;
-    float* dv_rows = a.dv ? head_rows(static_cast<float*>(a.dv), b, h, shape.tk, shape.heads, shape.dv) : nullptr;
-#pragma unroll
-    for (int m = 0; m < M; ++m)
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int64_t j = j_warp + 16 * m + lane / 4 + 8 * half;
-        if (j >= shape.tk) continue;
-        if (a.dk)
-          write_half(dk[m], half, kLn2, dk_rows + j * shape.heads * shape.d, static_cast<int>(shape.d), pairs,
-                     a.accumulate_dk);  // the packed queries are times scale log2(e)
-        if (a.dv)
-          write_half(dv[m], half, 1.0f, dv_rows + j * shape.heads * shape.dv, static_cast<int>(shape.dv), pairs,
-                     a.accumulate_dv);
-      }
+    __syncthreads();  // this tile is here, and all are done with the one before
+    if (i0 + kQueries < shape.tq) stage_queries(i0 + kQueries, stage ^ 1);
+    commit_copies();
+    float p[M][N][4], ds[M][N][4];
+    dot_staged(sh.keys, warp_row, sh.queries[stage], p);
+    const float* lse = sh.lse[stage];
+    const bool careful = tables.any() || !sees.whole(i0, kQueries, j_warp, 16 * M);
+    if (tables.any()) {
+      auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
+      each_of_warp<M, kQueries, true>([&](int row, int column) {
+        const int64_t i = i0 + column, j = j_warp + row;
+        addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
+      });
+      each_product(p, [&](float& x, int row, int column) {
+        const float more = addends.row[warp_row + row][column];
+        x = more == -infinity<float>() ? 0.0f : exp2_of(x + more - lse[column] * kLog2E);
+      });
+    } else if (careful) {
+      const int last = static_cast<int>(smaller(kQueries, shape.tq - i0)), diagonal = static_cast<int>(j_warp - i0);
+      const int last_key = static_cast<int>(smaller(16 * M, shape.tk - j_warp));
+      each_product(p, [&](float& x, int row, int column) {
+        const bool seen = column < last && row < last_key && (!shape.causal || column >= diagonal + row);
+        x = seen ? exp2_of(x - lse[column] * kLog2E) : 0.0f;
+      });
+    } else {
+      each_product(p, [&](float& x, int, int column) { x = exp2_of(x - lse[column] * kLog2E); });
+    }
+    add_staged<P>(p, sh.dys[stage], dv);
+    dot_staged(sh.values, warp_row, sh.dys[stage], ds);
+    const float* sums = sh.delta[stage] + 2 * (lane % 4);
+    logit_gradients(p, ds, careful, [&](int, int n, int i) { return sums[8 * n + i % 2]; });
+    add_staged<P>(ds, sh.queries[stage], dk);
   }
+  wait_copies<0>();
+  float* dk_rows = a.dk ? head_rows(static_cast<float*>(a.dk), b, h, shape.tk, shape.heads, shape.d) : nullptr;
+  float* dv_rows = a.dv ? head_rows(static_cast<float*>(a.dv), b, h, shape.tk, shape.heads, shape.dv) : nullptr;
+#pragma unroll
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int64_t j = j_warp + 16 * m + lane / 4 + 8 * half;
+      if (j >= shape.tk) continue;
+      if (a.dk)
+        write_half(dk[m], half, kLn2, dk_rows + j * shape.heads * shape.d, static_cast<int>(shape.d), pairs,
+                   a.accumulate_dk);  // the packed queries are times scale log2(e)
+      if (a.dv)
+        write_half(dv[m], half, 1.0f, dv_rows + j * shape.heads * shape.dv, static_cast<int>(shape.dv), pairs,
+                   a.accumulate_dv);
+    }
 }
 
 template <class P, int W, int M, int N>
@@ -126,89 +136,89 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const AttentionShape& shape = a.shape;
   const Sight sees{shape.tq, shape.tk, shape.causal};
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp_row = static_cast<int>(threadIdx.x) / kWarp * 16 * M;
-  for (int64_t task = blockIdx.x; task < shape.batch * shape.heads * tiles; task += gridDim.x) {
-    const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
-    const int64_t i0 = (tiles - 1 - task % tiles) * kQueries, i_warp = i0 + warp_row;
-    const int64_t count = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
-    const HeadTables<float> tables(a.mask, a.bias, b, h);
-    const auto stage_keys = [&](int64_t k0, int stage) {
-      stage_async(packed.k + head * shape.tk * W, k0, shape.tk, keys[stage]);
-      stage_async(packed.v + head * shape.tk * W, k0, shape.tk, values[stage]);
-    };
-    __syncthreads();
-    stage_async(packed.q + head * shape.tq * W, i0, shape.tq, queries);
-    stage_async(packed.dy + head * shape.tq * W, i0, shape.tq, dys);
-    if (count > 0) stage_keys(0, 0);
-    commit_copies();
-    float dq[M][W / 8][4] = {}, lse[M][2], sums[M][2];
+  const int64_t task = this_task();
+  if (task >= shape.batch * shape.heads * tiles) return;
+  const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
+  const int64_t i0 = (tiles - 1 - task % tiles) * kQueries, i_warp = i0 + warp_row;
+  const int64_t count = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
+  const HeadTables<float> tables(a.mask, a.bias, b, h);
+  const auto stage_keys = [&](int64_t k0, int stage) {
+    stage_async(packed.k + head * shape.tk * W, k0, shape.tk, keys[stage]);
+    stage_async(packed.v + head * shape.tk * W, k0, shape.tk, values[stage]);
+  };
+  stage_async(packed.q + head * shape.tq * W, i0, shape.tq, queries);
+  stage_async(packed.dy + head * shape.tq * W, i0, shape.tq, dys);
+  if (count > 0) stage_keys(0, 0);
+  commit_copies();
+  float dq[M][W / 8][4] = {}, lse[M][2], sums[M][2];
 #pragma unroll
-    for (int m = 0; m < M; ++m)
+  for (int m = 0; m < M; ++m)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int64_t i = i_warp + 16 * m + lane / 4 + 8 * half;
-        lse[m][half] = i < shape.tq ? static_cast<const float*>(a.lse)[head * shape.tq + i] * kLog2E : 0.0f;
-        sums[m][half] = i < shape.tq ? delta[head * shape.tq + i] : 0.0f;
-      }
-    int stage = 0;
-    for (int64_t k0 = 0; k0 < count; k0 += kKeys, stage ^= 1) {
-      wait_copies<0>();
-      __syncthreads();  // this tile is here, and all are done with the one before
-      if (k0 + kKeys < count) stage_keys(k0 + kKeys, stage ^ 1);
-      commit_copies();
-      float p[M][N][4], ds[M][N][4];
-      dot_staged(queries, warp_row, keys[stage], p);
-      dot_staged(dys, warp_row, values[stage], ds);
-      if (tables.any()) {
-        auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
-        each_of_warp<M, kKeys, false>([&](int row, int column) {
-          const int64_t i = i_warp + row, j = k0 + column;
-          addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
-        });
-        each_product(p, [&](float& x, int row, int column) {
-          const float more = addends.row[warp_row + row][column];
-          x = more == -infinity<float>() ? more : x + more;
-        });
-      } else if (!sees.whole(i_warp, 16 * M, k0, kKeys)) {
-        const int last = static_cast<int>(smaller(kKeys, shape.tk - k0)), diagonal = static_cast<int>(i_warp - k0);
-        const int last_query = static_cast<int>(smaller(16 * M, shape.tq - i_warp));
-        each_product(p, [&](float& x, int row, int column) {
-          if (column >= last || row >= last_query || (shape.causal && column > diagonal + row)) x = -infinity<float>();
-        });
-      }
-#pragma unroll
-      for (int m = 0; m < M; ++m)
-#pragma unroll
-        for (int n = 0; n < N; ++n)
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const float logit = p[m][n][i];  // -inf where nothing is seen, whatever the row's log-sum-exp
-            const float weight = logit == -infinity<float>() ? 0.0f : exp2_of(logit - lse[m][i / 2]);
-            ds[m][n][i] = logit_gradient(weight, ds[m][n][i], sums[m][i / 2]);
-          }
-      if (a.ds) {
-        auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
-        each_product(ds, [&](float& x, int row, int column) { addends.row[warp_row + row][column] = x; });
-        float* rows = static_cast<float*>(a.ds) + head * shape.tq * shape.tk;
-        each_of_warp<M, kKeys, false>([&](int row, int column) {
-          const int64_t i = i_warp + row, j = k0 + column;
-          if (sees(i, j)) rows[i * shape.tk + j] = addends.row[warp_row + row][column];
-        });
-      }
-      if (a.dq) add_staged<P>(ds, keys[stage], dq);
+    for (int half = 0; half < 2; ++half) {
+      const int64_t i = i_warp + 16 * m + lane / 4 + 8 * half;
+      lse[m][half] = i < shape.tq ? static_cast<const float*>(a.lse)[head * shape.tq + i] * kLog2E : 0.0f;
+      sums[m][half] = i < shape.tq ? delta[head * shape.tq + i] : 0.0f;
     }
+  int stage = 0;
+  for (int64_t k0 = 0; k0 < count; k0 += kKeys, stage ^= 1) {
     wait_copies<0>();
-    if (!a.dq) continue;
-    float* rows = head_rows(static_cast<float*>(a.dq), b, h, shape.tq, shape.heads, shape.d);
+    __syncthreads();  // this tile is here, and all are done with the one before
+    if (k0 + kKeys < count) stage_keys(k0 + kKeys, stage ^ 1);
+    commit_copies();
+    float p[M][N][4], ds[M][N][4];
+    dot_staged(queries, warp_row, keys[stage], p);
+    dot_staged(dys, warp_row, values[stage], ds);
+    const bool careful = tables.any() || !sees.whole(i_warp, 16 * M, k0, kKeys);
+    if (tables.any()) {
+      auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
+      each_of_warp<M, kKeys, false>([&](int row, int column) {
+        const int64_t i = i_warp + row, j = k0 + column;
+        addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
+      });
+      each_product(p, [&](float& x, int row, int column) {
+        const float more = addends.row[warp_row + row][column];
+        x = more == -infinity<float>() ? more : x + more;
+      });
+    } else if (careful) {
+      const int last = static_cast<int>(smaller(kKeys, shape.tk - k0)), diagonal = static_cast<int>(i_warp - k0);
+      const int last_query = static_cast<int>(smaller(16 * M, shape.tq - i_warp));
+      each_product(p, [&](float& x, int row, int column) {
+        if (column >= last || row >= last_query || (shape.causal && column > diagonal + row)) x = -infinity<float>();
+      });
+    }
 #pragma unroll
     for (int m = 0; m < M; ++m)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int64_t i = i_warp + 16 * m + lane / 4 + 8 * half;
-        if (i < shape.tq)
-          write_half(dq[m], half, static_cast<float>(a.scale), rows + i * shape.heads * shape.d,
-                     static_cast<int>(shape.d), pairs, a.accumulate_dq);
-      }
+      for (int n = 0; n < N; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const float logit = p[m][n][i];  // -inf where nothing is seen, whatever the row's log-sum-exp
+          p[m][n][i] = careful && logit == -infinity<float>() ? 0.0f : exp2_of(logit - lse[m][i / 2]);
+        }
+    logit_gradients(p, ds, careful, [&](int m, int, int i) { return sums[m][i / 2]; });
+    if (a.ds) {
+      auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
+      each_product(ds, [&](float& x, int row, int column) { addends.row[warp_row + row][column] = x; });
+      float* rows = static_cast<float*>(a.ds) + head * shape.tq * shape.tk;
+      each_of_warp<M, kKeys, false>([&](int row, int column) {
+        const int64_t i = i_warp + row, j = k0 + column;
+        if (sees(i, j)) rows[i * shape.tk + j] = addends.row[warp_row + row][column];
+      });
+    }
+    if (a.dq) add_staged<P>(ds, keys[stage], dq);
   }
+  wait_copies<0>();
+  if (!a.dq) return;
+  float* rows = head_rows(static_cast<float*>(a.dq), b, h, shape.tq, shape.heads, shape.d);
+#pragma unroll
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int64_t i = i_warp + 16 * m + lane / 4 + 8 * half;
+      if (i < shape.tq)
+        write_half(dq[m], half, static_cast<float>(a.scale), rows + i * shape.heads * shape.d,
+                   static_cast<int>(shape.d), pairs, a.accumulate_dq);
+    }
 }
 
 // Keys or queries of a tile: registers end at dK and dV of 16 rows of 128 numbers.
@@ -241,7 +251,7 @@ void launch_tensor_backward(const AttentionBackwardArgs& a, const float* delta, 
   const bool pairs = s.d % 2 == 0 && s.dv % 2 == 0 && aligned(a.dq, a.dk, a.dv);
   const auto run = [&](auto kernel, int64_t t) {
     const int64_t tiles = ceil_div(t, 64 * M);
-    launch(kernel, Grid{blocks_of(heads * tiles), kAttentionThreads, shared_bytes<P, W, M, N>(a)}, stream_of(a), a,
+    launch(kernel, Grid{task_grid(heads * tiles), kAttentionThreads, shared_bytes<P, W, M, N>(a)}, stream_of(a), a,
            packed, delta, tiles, pairs);
   };
   if (a.dk || a.dv) run(tensor_key_tiles<P, W, M, N>, s.tk);

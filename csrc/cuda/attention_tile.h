@@ -10,11 +10,13 @@
 
 namespace dlbd::cuda {
 
-// Grids are cut off here (the limit of gridDim.x); blocks stride over the rest.
-inline unsigned blocks_of(int64_t tasks) {
-  constexpr int64_t kMostBlocks = 0x7fffffff;
-  return static_cast<unsigned>(tasks < kMostBlocks ? tasks : kMostBlocks);
+// A block for each task; past the limit of gridDim.x, in several rows.
+constexpr int64_t kMostBlocks = 0x7fffffff;
+inline dim3 task_grid(int64_t tasks) {
+  if (tasks <= kMostBlocks) return dim3(static_cast<unsigned>(tasks));
+  return dim3(static_cast<unsigned>(kMostBlocks), static_cast<unsigned>(ceil_div(tasks, kMostBlocks)));
 }
+__device__ __forceinline__ int64_t this_task() { return static_cast<int64_t>(blockIdx.y) * gridDim.x + blockIdx.x; }
 
 __device__ __forceinline__ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 

@@ -23,22 +23,18 @@ struct ForwardOperands {
   const Gather& g;
   PixelRows<Tile, Packed> pixels;
   DenseColumns<Tile> weights;
-  TapWalk walk;
 
-  __device__ __forceinline__ void load(int left) {
+  __device__ explicit ForwardOperands(const Gather& gather) : g(gather) {}
+
+  __device__ __forceinline__ void load(int slab, int left) {
     if constexpr (Packed) {
-      pixels.load(pixels.step() < left);
-      walk.advance(g, kDepth) ? pixels.locate(g, walk) : pixels.next();
+      pixels.load(g, slab, left);
     } else {
-#pragma unroll
-      for (int i = 0; i < pixels.kSteps; ++i) {
-        pixels.load(g, i, walk, pixels.step() + i * pixels.kStep < left);
-        walk.advance(g, pixels.kStep);
-      }
+      pixels.load(g, left, [](int, bool) {});
     }
-    weights.load(left);
+    weights.load(slab, left);
   }
-  __device__ __forceinline__ void store(float (*a)[Tile::M + kPad], float (*b)[Tile::N + kPad]) const {
+  __device__ __forceinline__ void store(typename TileShared<Tile>::A& a, typename TileShared<Tile>::B& b) const {
     pixels.store(a), weights.store(b);
   }
 };
@@ -46,33 +42,27 @@ struct ForwardOperands {
 // Blocks: tiles, groups, splits.
 template <class Tile, bool Packed>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) forward_kernel(const __grid_constant__ ForwardProduct p) {
-  auto& tiles = shared<TileShared<Tile>>();
+  auto& memory = shared<TileShared<Tile>>();
   const Gather& g = p.gather;
   const int group = static_cast<int>(blockIdx.y), split = static_cast<int>(blockIdx.z), targets = g.targets();
-  const TileIndex tile = tile_index((targets + Tile::M - 1) / Tile::M, (p.filters + Tile::N - 1) / Tile::N);
-  const int first = split * p.chunk, row = tile.m * Tile::M, column = tile.n * Tile::N;
+  const TileIndex index = tile_index((targets + Tile::M - 1) / Tile::M, (p.filters + Tile::N - 1) / Tile::N);
+  const int first = split * p.chunk, row = index.m * Tile::M, column = index.n * Tile::N;
   const int left = g.depth() - first < p.chunk ? g.depth() - first : p.chunk;
   for (int i = static_cast<int>(threadIdx.x); i < Tile::M; i += Tile::kThreads)
-    tiles.place[i] = row + i < targets ? static_cast<int64_t>(row + i) * p.pitch : -1;
+    memory.place[i] = row + i < targets ? static_cast<int64_t>(row + i) * p.pitch : -1;
 
   const int64_t first_filter = static_cast<int64_t>(group) * p.filters + column;
   ForwardOperands<Tile, Packed> operands{g};
-  operands.walk.begin(g, first + operands.pixels.step());
-  if constexpr (Packed) {
-    operands.pixels.begin(g, p.x + group * g.channels, row, operands.walk);
-  } else {
-    operands.pixels.begin(g, p.x + group * g.channels, row);
-  }
+  operands.pixels.begin(g, p.x + group * g.channels, row, first);
   operands.weights.begin(p.w + static_cast<int64_t>(first) * p.pitch + first_filter, p.pitch, p.filters - column,
                          p.packed_w);
-
-  const TilePosition at = tile_position<Tile>();
-  float sum[Tile::TM][Tile::TN] = {};
-  sum_tile<Tile>(tiles, operands, left, at, sum);
+  Tile tile;
+  tile.begin();
+  sum_tile(memory, tile, operands, left);
   __syncthreads();
   TileOutput out = p.out;
   out.to += split * p.split_stride;
-  store_tile<Tile>(tiles, out, at, first_filter, p.filters - column, sum);
+  store_tile(memory, tile, out, first_filter, p.filters - column);
 }
 
 template <class Tile, bool Packed>
@@ -84,45 +74,36 @@ void launch_forward(const ForwardProduct& p, const TilePlan& plan, int64_t targe
          stream, p);
 }
 
-TilePlan plan_forward(const ConvShape& s) {
-  return plan_tiles(s.groups, s.n * out_pixels(s), s.k / s.groups, taps_of(s) * (s.c / s.groups), s.y_size, INT32_MAX);
+bool is_packed(const ConvShape& s) { return s.c / s.groups % kQuad == 0; }
+
+TilePlan plan_forward(const ConvForwardArgs& a) {
+  const ConvShape& s = a.shape;
+  return plan_tiles(s.groups, s.n * out_pixels(s), s.k / s.groups, taps_of(s) * (s.c / s.groups), s.y_size, is_packed(s),
+                    a.precision);
 }
 
 // y = act(conv(x, w) + b) by tiles.
 void tiled_forward(const ConvForwardArgs& a) {
   const ConvShape& s = a.shape;
-  const TilePlan plan = plan_forward(s);
-  const int64_t channels = s.c / s.groups, filters = s.k / s.groups;
+  const TilePlan plan = plan_forward(a);
+  const int64_t filters = s.k / s.groups;
+  const bool packed = filters % kQuad == 0;
+  const TileOutput out{static_cast<float*>(a.y), static_cast<const float*>(a.b), a.activation, a.accumulate,
+                       packed && aligned(a.y, a.b)};
   ForwardProduct p{};
-  for (int i = 0; i < 3; ++i) p.gather.axis[i] = forward_axis(s.axis[i]);
-  p.gather.channels = static_cast<int>(channels), p.gather.pitch = static_cast<int>(s.c);
-  p.gather.image = in_pixels(s) * s.c, p.gather.images = static_cast<int>(s.n);
+  p.gather = forward_gather(s, a.x);
   p.x = static_cast<const float*>(a.x), p.w = static_cast<const float*>(a.w);
   p.filters = static_cast<int>(filters), p.pitch = static_cast<int>(s.k), p.chunk = static_cast<int>(plan.chunk);
-  p.packed_w = filters % kQuad == 0 && aligned(a.w);
-  const TileOutput out{static_cast<float*>(a.y), static_cast<const float*>(a.b), a.activation, a.accumulate,
-                       filters % kQuad == 0 && aligned(a.y, a.b)};
-  p.out = out;
-  if (plan.splits > 1) {
-    p.out = {static_cast<float*>(a.scratch), nullptr, {Activation::linear, 0.0f}, false, filters % kQuad == 0};
-    p.split_stride = s.y_size;
-  }
-  const auto run = [&]<class Tile, bool Packed>(Tile, std::bool_constant<Packed>) {
-    launch_forward<Tile, Packed>(p, plan, s.n * out_pixels(s), s.groups, stream_of(a));
-  };
-  if (channels % kQuad == 0 && aligned(a.x)) {
-    switch (plan.tile) {
-      case TileKind::t128x128: run(Tile128x128{}, std::true_type{}); break;
-      case TileKind::t128x64: run(Tile128x64{}, std::true_type{}); break;
-      case TileKind::t128x32: run(Tile128x32{}, std::true_type{}); break;
-      case TileKind::t64x64: run(Tile64x64{}, std::true_type{}); break;
-    }
+  p.packed_w = packed && aligned(a.w);
+  p.out = first_output(plan, out, a.scratch, packed), p.split_stride = s.y_size;
+  const int64_t targets = s.n * out_pixels(s);
+  if (is_packed(s)) {
+    with_tile(plan, [&]<class Tile>(Tile) { launch_forward<Tile, true>(p, plan, targets, s.groups, stream_of(a)); });
   } else {
     switch (plan.tile) {
-      case TileKind::t128x128:
-      case TileKind::t128x64: run(Tile128x64{}, std::false_type{}); break;
-      case TileKind::t128x32: run(Tile128x32{}, std::false_type{}); break;
-      case TileKind::t64x64: run(Tile64x64{}, std::false_type{}); break;
+      case TileKind::t128x32: launch_forward<Simt128x32, false>(p, plan, targets, s.groups, stream_of(a)); break;
+      case TileKind::t64x64: launch_forward<Simt64x64, false>(p, plan, targets, s.groups, stream_of(a)); break;
+      default: launch_forward<Simt128x64, false>(p, plan, targets, s.groups, stream_of(a)); break;
     }
   }
   if (plan.splits > 1)
@@ -152,7 +133,7 @@ __global__ void __launch_bounds__(kSumThreads)
     if (out.bias) bias = *reinterpret_cast<const P*>(out.bias + i % columns);
 #pragma unroll
     for (int v = 0; v < V; ++v) sum.v[v] = finish(out, sum.v[v], before.v[v], bias.v[v]);
-    if (out.activation.kind > Activation::leaky_relu)
+    if (!is_finished(out))
       for (int v = 0; v < V; ++v) sum.v[v] = activate(out.activation, sum.v[v]);
     *reinterpret_cast<P*>(out.to + i) = sum;
   }
@@ -174,7 +155,7 @@ void conv_forward(const ConvForwardArgs& a) {
 }
 
 int64_t conv_forward_scratch(const ConvForwardArgs& a) {
-  return is_tiled(a.shape) ? split_bytes(plan_forward(a.shape), a.shape.y_size) : 0;
+  return is_tiled(a.shape) ? split_bytes(plan_forward(a), a.shape.y_size) : 0;
 }
 
 }  // namespace dlbd::cuda

@@ -13,6 +13,7 @@ struct Gather {
   int pitch;      // between pixels of the image
   int64_t image;  // between images
   int images;
+  bool aligned;  // quads of channels lie on 16 bytes
 
   __device__ __forceinline__ int targets() const {
     return images * axis[0].count * axis[1].count * axis[2].count;
@@ -28,6 +29,56 @@ struct Gather {
            p.w * axis[2].apart;
   }
 };
+
+// Phases along an axis at most: their numbers are a kernel's parameter. Strides are rarely above a patch of 32.
+constexpr int kMostPhases = 32;
+
+// The gathers of all phases.
+struct Phases {
+  Gather gather;  // of the first phases
+  Phase phase[3][kMostPhases];
+  int count[3];
+
+  // Axis i of the gather that is number `number` of all.
+  __device__ __forceinline__ GatherAxis axis(int number, int i) const {
+    const int across = number / count[2], down = across / count[1];
+    const int one = i == 2 ? number - across * count[2] : i == 1 ? across - down * count[1] : down;
+    GatherAxis a = gather.axis[i];
+    const Phase p = phase[i][one];
+    a.count = p.count, a.first = p.first, a.origin = p.origin, a.taps = p.taps, a.tap = p.tap;
+    return a;
+  }
+};
+
+// What forward reads is x, what the way back reads is dy.
+inline Gather forward_gather(const ConvShape& s, const void* x) {
+  Gather g{};
+  for (int i = 0; i < 3; ++i) g.axis[i] = forward_axis(s.axis[i]);
+  g.channels = static_cast<int>(s.c / s.groups), g.pitch = static_cast<int>(s.c);
+  g.image = in_pixels(s) * s.c, g.images = static_cast<int>(s.n), g.aligned = aligned(x);
+  return g;
+}
+
+inline bool has_few_phases(const ConvShape& s) {
+  int64_t all = 1;
+  for (const ConvAxis& a : s.axis) {
+    if (phases_of(a) > kMostPhases) return false;
+    all *= phases_of(a);
+  }
+  return all <= kMostPhases * kMostPhases;
+}
+
+inline Phases data_phases(const ConvShape& s, const void* dy) {
+  Phases p{};
+  for (int i = 0; i < 3; ++i) {
+    p.count[i] = static_cast<int>(phases_of(s.axis[i]));
+    for (int j = 0; j < p.count[i]; ++j) p.phase[i][j] = phase_of(s.axis[i], j);
+    p.gather.axis[i] = data_axis(s.axis[i], p.phase[i][0]);
+  }
+  p.gather.channels = static_cast<int>(s.k / s.groups), p.gather.pitch = static_cast<int>(s.k);
+  p.gather.image = out_pixels(s) * s.k, p.gather.images = static_cast<int>(s.n), p.gather.aligned = aligned(dy);
+  return p;
+}
 
 // A step of the depth: a channel of a tap.
 struct TapWalk {
@@ -53,13 +104,14 @@ struct TapWalk {
   }
 };
 
+constexpr int kNowhere = -(1 << 30);  // outside of every axis, whatever is added
+
 // Where a pixel's window begins.
 struct Window {
   const float* image;  // at the group's first channel
   int d, h, w;
 
   __device__ __forceinline__ void begin(const Gather& g, const float* x, const Place& p, bool exists) {
-    constexpr int kNowhere = -(1 << 30);
     image = x + p.n * g.image;
     d = exists ? g.axis[0].origin + p.d * g.axis[0].stride : kNowhere;
     h = g.axis[1].origin + p.h * g.axis[1].stride;
@@ -78,8 +130,21 @@ struct Window {
   }
 };
 
-// Rows of the tile are pixels, steps are the channels of the taps. Packed: channels are whole quads, on 16 bytes; a quad
-// of channels of one or two rows per thread. Else one row, channel by channel.
+template <int Width>
+__device__ __forceinline__ Pack<float, Width> load_some(const float* p, bool aligned) {
+  if constexpr (Width == 1) {
+    return {{*p}};
+  } else {
+    Pack<float, Width> x;
+    if (aligned) return *reinterpret_cast<const Pack<float, Width>*>(p);
+#pragma unroll
+    for (int j = 0; j < Width; ++j) x.v[j] = p[j];
+    return x;
+  }
+}
+
+// Rows of the tile are pixels, steps are the channels of the taps. Packed: channels are whole quads; a quad of channels of
+// one or two rows per thread. Else one row, channel by channel.
 template <class Tile, bool Packed>
 struct PixelRows;
 
@@ -87,88 +152,103 @@ template <class Tile>
 struct PixelRows<Tile, true> {
   static constexpr int kApart = Tile::kThreads / 2, kRows = Tile::M / kApart;
 
+  TapWalk walk;
   Window window[kRows];
   const float* at[kRows];  // null: zeros
-  float v[kRows][kQuad];
+  float v[Tile::kSlabs][kRows][kQuad];
 
   __device__ static int row() { return static_cast<int>(threadIdx.x) / 2; }
   __device__ static int step() { return static_cast<int>(threadIdx.x) % 2 * kQuad; }
 
-  __device__ __forceinline__ void begin(const Gather& g, const float* x, int first_row, const TapWalk& walk) {
+  __device__ __forceinline__ void begin(const Gather& g, const float* x, int first_row, int first_step) {
     const int targets = g.targets();
+    walk.begin(g, first_step + step());
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
       const int m = first_row + row() + i * kApart;
       window[i].begin(g, x, g.target(m < targets ? m : 0), m < targets);
     }
-    locate(g, walk);
+    locate(g);
   }
-  __device__ __forceinline__ void locate(const Gather& g, const TapWalk& walk) {
+  __device__ __forceinline__ void locate(const Gather& g) {
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
       at[i] = window[i].under(g, walk.tap);
       if (at[i]) at[i] += walk.channel;
     }
   }
-  __device__ __forceinline__ void load(bool inside) {
+  // Takes a slab of the depth and moves on. Whether the tap changed.
+  __device__ __forceinline__ bool load(const Gather& g, int slab, int left) {
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
       Pack<float> x{};
-      if (inside && at[i]) x = load_pack(at[i]);
+      if (step() < left && at[i]) x = load_some<kQuad>(at[i], g.aligned);
 #pragma unroll
-      for (int j = 0; j < kQuad; ++j) v[i][j] = x.v[j];
+      for (int j = 0; j < kQuad; ++j) v[slab][i][j] = x.v[j];
+      if (at[i]) at[i] += kSlab;
     }
+    const bool changed = walk.advance(g, kSlab);
+    if (changed) locate(g);
+    return changed;
   }
-  __device__ __forceinline__ void next() {
+  __device__ __forceinline__ void store(typename TileShared<Tile>::A& to) const {
 #pragma unroll
-    for (int i = 0; i < kRows; ++i)
-      if (at[i]) at[i] += kDepth;
-  }
-  __device__ __forceinline__ void store(float (*to)[Tile::M + kPad]) const {
+    for (int part = 0; part < Tile::kParts; ++part)
 #pragma unroll
-    for (int i = 0; i < kRows; ++i)
+      for (int i = 0; i < kRows; ++i)
 #pragma unroll
-      for (int j = 0; j < kQuad; ++j) to[step() + j][row() + i * kApart] = v[i][j];
+        for (int j = 0; j < kQuad; ++j)
+          to[part * kSlab + step() + j][row() + i * kApart] =
+              Tile::word(part, v[0][i][j], v[Tile::kSlabs - 1][i][j]);
   }
 };
 
 template <class Tile>
 struct PixelRows<Tile, false> {
-  static constexpr int kStep = Tile::kThreads / Tile::M, kSteps = kDepth / kStep;
+  static constexpr int kStep = Tile::kThreads / Tile::M, kSteps = kSlab / kStep;
+  static_assert(Tile::kSlabs == 1 && Tile::kParts == 1);
 
+  TapWalk walk;
   Window window;
   float v[kSteps];
 
   __device__ static int row() { return static_cast<int>(threadIdx.x) % Tile::M; }
   __device__ static int step() { return static_cast<int>(threadIdx.x) / Tile::M; }
 
-  __device__ __forceinline__ void begin(const Gather& g, const float* x, int first_row) {
+  __device__ __forceinline__ void begin(const Gather& g, const float* x, int first_row, int first_step) {
     const int targets = g.targets(), m = first_row + row();
+    walk.begin(g, first_step + step());
     window.begin(g, x, g.target(m < targets ? m : 0), m < targets);
   }
-  __device__ __forceinline__ void load(const Gather& g, int i, const TapWalk& walk, bool inside) {
-    v[i] = 0.0f;
-    if (!inside) return;
-    const float* at = window.under(g, walk.tap);
-    if (at) v[i] = at[walk.channel];
+  // also(i, inside) for each of the thread's steps, before the walk moves on.
+  template <class Also>
+  __device__ __forceinline__ void load(const Gather& g, int left, const Also& also) {
+#pragma unroll
+    for (int i = 0; i < kSteps; ++i) {
+      const bool inside = step() + i * kStep < left;
+      const float* at = inside ? window.under(g, walk.tap) : nullptr;
+      v[i] = at ? at[walk.channel] : 0.0f;
+      also(i, inside);
+      walk.advance(g, kStep);
+    }
   }
-  __device__ __forceinline__ void store(float (*to)[Tile::M + kPad]) const {
+  __device__ __forceinline__ void store(typename TileShared<Tile>::A& to) const {
 #pragma unroll
     for (int i = 0; i < kSteps; ++i) to[step() + i * kStep][row()] = v[i];
   }
 };
 
-// Rows of the tile are the channels of the taps, Width of them per thread (4: channels are whole quads, on 16 bytes; or
-// 1), steps are pixels.
+// Rows of the tile are the channels of the taps, Width of them per thread (4: channels are whole quads; or 1), steps are
+// pixels.
 template <class Tile, int Width>
 struct TapRows {
-  static constexpr int kRows = Tile::M / Width, kStep = Tile::kThreads / kRows, kSteps = kDepth / kStep;
+  static constexpr int kRows = Tile::M / Width, kStep = Tile::kThreads / kRows, kSteps = kSlab / kStep;
 
   const float* x;      // at the group's first channel
   int dd, dh, dw;      // the tap's offset, or nowhere
   int channel;
   Place pixel;         // of the next load
-  float v[kSteps][Width];
+  float v[Tile::kSlabs][kSteps][Width];
 
   __device__ static int row() { return static_cast<int>(threadIdx.x) % kRows * Width; }
   __device__ static int step() { return static_cast<int>(threadIdx.x) / kRows; }
@@ -178,31 +258,33 @@ struct TapRows {
     const bool exists = first_row + row() < g.depth();
     walk.begin(g, exists ? first_row + row() : 0);
     x = x_, channel = walk.channel;
-    dd = exists ? walk.tap.d * g.axis[0].dilation : -(1 << 30);
+    dd = exists ? walk.tap.d * g.axis[0].dilation : kNowhere;
     dh = walk.tap.h * g.axis[1].dilation, dw = walk.tap.w * g.axis[2].dilation;
     pixel = g.target(first_pixel + step());
   }
-  __device__ __forceinline__ void load(const Gather& g, int left) {
+  __device__ __forceinline__ void load(const Gather& g, int slab, int left) {
 #pragma unroll
     for (int i = 0; i < kSteps; ++i) {
       Window window;
       window.begin(g, x, pixel, true);
       const float* at = step() + i * kStep < left ? window.pixel(g, dd, dh, dw) : nullptr;
       Pack<float, Width> pack{};
-      if (at) pack = *reinterpret_cast<const Pack<float, Width>*>(at + channel);
+      if (at) pack = load_some<Width>(at + channel, g.aligned);
 #pragma unroll
-      for (int j = 0; j < Width; ++j) v[i][j] = pack.v[j];
+      for (int j = 0; j < Width; ++j) v[slab][i][j] = pack.v[j];
       advance(pixel, kStep, g.axis[2].count, g.axis[1].count, g.axis[0].count);
     }
   }
-  __device__ __forceinline__ void store(float (*to)[Tile::M + kPad]) const {
+  __device__ __forceinline__ void store(typename TileShared<Tile>::A& to) const {
 #pragma unroll
-    for (int i = 0; i < kSteps; ++i) {
-      Pack<float, Width> pack;
+    for (int part = 0; part < Tile::kParts; ++part)
 #pragma unroll
-      for (int j = 0; j < Width; ++j) pack.v[j] = v[i][j];
-      *reinterpret_cast<Pack<float, Width>*>(&to[step() + i * kStep][row()]) = pack;
-    }
+      for (int i = 0; i < kSteps; ++i) {
+        Pack<float, Width> words;
+#pragma unroll
+        for (int j = 0; j < Width; ++j) words.v[j] = Tile::word(part, v[0][i][j], v[Tile::kSlabs - 1][i][j]);
+        *reinterpret_cast<Pack<float, Width>*>(&to[part * kSlab + step() + i * kStep][row()]) = words;
+      }
   }
 };
 

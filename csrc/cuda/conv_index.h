@@ -47,23 +47,36 @@ DLBD_BOTH GatherAxis forward_axis(const ConvAxis& a) {
 // without stride, and nothing is multiplied by zeros.
 DLBD_BOTH int64_t phases_of(const ConvAxis& a) { return a.stride < a.in ? a.stride : a.in; }
 
-DLBD_BOTH GatherAxis phase_axis(const ConvAxis& a, int64_t first) {
-  int64_t divisor = a.stride;  // greatest of stride and dilation
+// What differs between the phases of an axis.
+struct Phase {
+  int count, first, origin, taps, tap;
+};
+
+// Between the kernel positions that a phase meets.
+DLBD_BOTH int64_t phase_step(const ConvAxis& a) {
+  int64_t divisor = a.stride;  // the greatest of stride and dilation
   for (int64_t rest = a.dilation % a.stride; rest != 0;) {
     const int64_t next = divisor % rest;
     divisor = rest, rest = next;
   }
-  const int64_t step = a.stride / divisor;  // between the kernel positions that this phase meets
+  return a.stride / divisor;
+}
+
+DLBD_BOTH Phase phase_of(const ConvAxis& a, int64_t first) {
+  const int64_t step = phase_step(a);
   int64_t tap = 0;
   while (tap < step && (first + a.pad - tap * a.dilation) % a.stride != 0) ++tap;
-  const bool meets = tap < step && tap < a.kernel;
-  if (!meets) tap = 0;
-  const int64_t origin = meets ? (first + a.pad - tap * a.dilation) / a.stride : 0;
-  return {static_cast<int>((a.in - first + a.stride - 1) / a.stride), static_cast<int>(first),
-          static_cast<int>(a.stride), static_cast<int>(a.in),
-          static_cast<int>(a.out), 1, static_cast<int>(origin), static_cast<int>(-(step * a.dilation / a.stride)),
-          static_cast<int>(meets ? (a.kernel - 1 - tap) / step + 1 : 0), static_cast<int>(tap), static_cast<int>(step),
-          static_cast<int>(a.kernel)};
+  const auto count = static_cast<int>((a.in - first + a.stride - 1) / a.stride);
+  if (tap >= step || tap >= a.kernel) return {count, static_cast<int>(first), 0, 0, 0};
+  const int64_t origin = (first + a.pad - tap * a.dilation) / a.stride, taps = (a.kernel - 1 - tap) / step + 1;
+  return {count, static_cast<int>(first), static_cast<int>(origin), static_cast<int>(taps), static_cast<int>(tap)};
+}
+
+DLBD_BOTH GatherAxis data_axis(const ConvAxis& a, const Phase& p) {
+  const int64_t step = phase_step(a);
+  return {p.count, p.first, static_cast<int>(a.stride), static_cast<int>(a.in),
+          static_cast<int>(a.out), 1, p.origin, static_cast<int>(-(step * a.dilation / a.stride)),
+          p.taps, p.tap, static_cast<int>(step), static_cast<int>(a.kernel)};
 }
 
 // The four numbers of a position: innermost first.

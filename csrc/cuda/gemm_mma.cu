@@ -137,7 +137,7 @@ template <class Precision, class Tile>
 __device__ __forceinline__ void multiply(const typename Tile::Chunk* a, const typename Tile::Chunk* b, int row,
                                          int column, float (&sum)[Tile::WM / kMmaM][Tile::WN / kMmaN][4]) {
   // fragments that are converted take more registers than two substeps at once have
-  constexpr int kAtOnce = Precision::kBytes == 2 ? kSubsteps : 1;
+  [[maybe_unused]] constexpr int kAtOnce = Precision::kBytes == 2 ? kSubsteps : 1;
 #pragma unroll kAtOnce
   for (int s = 0; s < kSubsteps; ++s) {
     typename Precision::B y[Tile::WN / kMmaN];

@@ -19,9 +19,10 @@ struct Plan {
 };
 
 constexpr double kMultiprocessors = 132;
-constexpr double kBlockCycles = 2500, kSplitCycles = 5000;  // to begin and end a block; to add up the splits
-constexpr double kBytesPerCycle = 1500;                     // of memory, for partial sums
-constexpr int64_t kChunkUnit = 32;                          // chunks are multiples of it: whole steps of every tile
+constexpr double kBlockCycles = 1500, kElementCycles = 0.125;  // to begin a block; to store an element of its tile
+constexpr double kSplitCycles = 5000;                          // to add up the splits
+constexpr double kBytesPerCycle = 1500;                        // of memory, for partial sums
+constexpr int64_t kChunkUnit = 32;                             // chunks are multiples of it: whole steps of every tile
 constexpr int64_t kLeastChunk = 64;
 constexpr int64_t kMostSplitC = 1 << 24;  // elements of C up to which k is split
 
@@ -33,7 +34,8 @@ inline double whole(double x) {
 inline double cycles(const TileCost& t, double tiles, double splits, double chunk, double c_elements) {
   const double blocks = whole(tiles * splits / kMultiprocessors);  // on the busiest multiprocessor
   const double arithmetic = blocks * t.m * t.n * chunk / t.speed;
-  const double latency = whole(blocks / t.per_multiprocessor) * (chunk * t.step + kBlockCycles);
+  const double latency =
+      whole(blocks / t.per_multiprocessor) * (chunk * t.step + kBlockCycles + t.m * t.n * kElementCycles);
   const double adding = splits > 1 ? kSplitCycles + 8 * splits * c_elements / kBytesPerCycle : 0;
   return (arithmetic > latency ? arithmetic : latency) + adding;
 }

@@ -17,6 +17,7 @@ struct SoftmaxRow {
     const int64_t step = team.size * kLanes<T>;
     ExpSum<T> mine;
     double total = 0, dot = 0;  // sum(t), sum(t (x - max))
+#pragma unroll 1
     for (int64_t at = span.first + team.rank() * kLanes<T>; at < span.end; at += kAhead * step) {
       Pack<T> v[kAhead];
       load_run(x, at, step, span, v, kLowest<T>);
@@ -82,6 +83,7 @@ struct CategoricalRow {
     const int64_t start = span.first + team.rank() * kLanes<T>, step = team.size * kLanes<T>;
     const bool leads = team.rank() == 0 && span.begin < span.end;
     double all = 0;
+#pragma unroll 1
     for (int64_t at = start; at < span.end; at += kAhead * step) {
       Pack<T> p[kAhead];
       load_run(x, at, step, span, p);
@@ -94,6 +96,7 @@ struct CategoricalRow {
       return -static_cast<double>(log(at_most(high, at_least(low, q))));
     }
     double inside = 0, dot = 0;
+#pragma unroll 1
     for (int64_t at = start; at < span.end; at += step) {
       const Pack<T> p = load_span(x, at, span, T(1)), t = targets(a.shape, a.labels, target, at, span);
       T some = 0, product = 0;
@@ -137,6 +140,7 @@ struct CosineRow {
     const T* x = static_cast<const T*>(a.predictions);
     const int64_t step = team.size * kLanes<T>;
     double pp = 0, tt = 0, tp = 0;
+#pragma unroll 1
     for (int64_t at = span.first + team.rank() * kLanes<T>; at < span.end; at += step) {
       const Pack<T> p = load_span(x, at, span), t = load_labels<T>(a.labels, a.shape.label_dtype, at, span);
       T of_p = 0, of_t = 0, of_both = 0;

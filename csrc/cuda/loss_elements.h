@@ -125,6 +125,7 @@ struct ElementRow {
     const T* x = static_cast<const T*>(a.predictions);
     const int64_t step = team.size * kLanes<T>;
     double sum = 0;
+#pragma unroll 1
     for (int64_t at = span.first + team.rank() * kLanes<T>; at < span.end; at += step) {
       const Pack<T> p = load_span(x, at, span);
       const Pack<T> t = a.labels ? targets(a.shape, a.labels, target, at, span) : Pack<T>{};

@@ -6,15 +6,6 @@
 
 namespace dlbd::cuda {
 
-// Zero for what lies outside of the span.
-template <class T>
-__device__ __forceinline__ Pack<T> keep_span(Pack<T> x, int64_t at, const Span& s) {
-  if (at >= s.begin && at + kLanes<T> <= s.end) return x;
-#pragma unroll
-  for (int i = 0; i < kLanes<T>; ++i) x.v[i] = at + i >= s.begin && at + i < s.end ? x.v[i] : T(0);
-  return x;
-}
-
 template <class T, class L>
 __device__ __forceinline__ Pack<T> converted(const void* labels, int64_t at, const Span& s) {
   const L* p = static_cast<const L*>(labels);

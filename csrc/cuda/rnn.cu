@@ -1,10 +1,10 @@
 // Recurrent layers, forward: the inputs of all steps as one product, then one kernel for the whole time loop. Layers of
-// few units go by rows (rnn_alone.h), wider ones by teams of blocks (rnn_team.h); float64, and float32 where nothing
-// else fits, by a plain loop.
+// few units go by rows (rnn_alone.h), wider ones by teams of blocks (rnn_team.h), still wider ones and large batches by
+// products of single steps (rnn_steps.h), float64 by a plain loop.
 #include <type_traits>
 
 #include "rnn_alone.h"
-#include "rnn_products.h"
+#include "rnn_steps.h"
 #include "rnn_team.h"
 
 namespace dlbd::cuda {
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kMostGates* kAloneLanes) alone_forward_kernel(
   }
   const auto row = [&](int r) { return first + r < f.batch ? first + r : f.batch - 1; };
   float now[kRows][kPer], next[kRows][kPer];  // inputs of this step and of the one after
-  const auto fetch = [&](int64_t s, float (&to)[kRows][kPer]) {
+  const auto fetch = [&](int64_t s, float(&to)[kRows][kPer]) {
 #pragma unroll
     for (int r = 0; r < kRows; ++r)
 #pragma unroll
@@ -153,7 +153,8 @@ struct TeamForwardMemory {
   unsigned* arrived;
 };
 
-__global__ void __launch_bounds__(kThreads) pack_columns_kernel(RnnForward<float> f, TeamPlan p, int padded, float* to) {
+__global__ void __launch_bounds__(kThreads)
+    pack_columns_kernel(RnnForward<float> f, TeamPlan p, int padded, float* to) {
   const int units = p.units();
   const int64_t per_member = static_cast<int64_t>(padded) * f.gates * units;
   for (int64_t i = global_thread(); i < p.members * per_member; i += global_threads()) {
@@ -164,31 +165,28 @@ __global__ void __launch_bounds__(kThreads) pack_columns_kernel(RnnForward<float
 }
 
 // kSplit: gru_reset_before, whose last gate has a phase of its own. The running states are h_last and c_last.
-template <int kGates, bool kSplit, bool kResident>
+template <int kGates, bool kSplit, int kRowsPer>
 __global__ void __launch_bounds__(kTeamThreads, 1)
     team_forward_kernel(RnnForward<float> f, TeamPlan p, TeamForwardMemory memory) {
-  auto& m = shared<TeamShared<kSplit ? 2 : kGates, kForwardRows>>();
+  auto& m = shared<TeamShared<kSplit ? 2 : kGates, kRowsPer>>();
   const TeamDepth depth(f.units);
-  const int units = p.units(), rows = p.rows(kForwardRows), stride = kGates * units;
+  const int units = p.units(), rows = p.rows(), stride = kGates * units;
   const int member = static_cast<int>(blockIdx.x) % p.members, team = static_cast<int>(blockIdx.x) / p.members;
   const int pair = static_cast<int>(threadIdx.x), row = pair / units, unit = member * units + pair % units;
   const int64_t per_tile = static_cast<int64_t>(depth.padded()) * rows;
   const int64_t mine = static_cast<int64_t>(unit) * rows + row;  // in a tile of states
-  const TeamLane at(p.lanes);
+  const TeamLane at(p.lanes, kRowsPer);
   TeamBarrier barrier{memory.arrived + team * kBarrierWords, static_cast<unsigned>(p.members), 0};
-  const float* weights = memory.weights + static_cast<int64_t>(member) * depth.padded() * stride;
-  if constexpr (kResident) {
-    float* kept = reinterpret_cast<float*>(&m + 1);
-    keep_weights(weights, kept, depth.padded() * stride);
-    weights = kept;
-  }
+  float* weights = reinterpret_cast<float*>(&m + 1);
+  keep_weights(memory.weights + static_cast<int64_t>(member) * depth.padded() * stride, weights,
+               depth.padded() * stride);
   float bias[kGates];
 #pragma unroll
   for (int g = 0; g < kGates; ++g) bias[g] = unit < f.units ? f.bias(g, unit) : 0.0f;
 
   for (int64_t tile = team; tile < p.tiles; tile += p.teams) {
     const int64_t b = tile * rows + row, own = b * f.units + unit;
-    if (b >= f.batch || unit >= f.units) continue;
+    if (row >= rows || b >= f.batch || unit >= f.units) continue;
     const float h = f.first_state(f.h0, own), c = f.first_state(f.c0, own);
     memory.states[0][tile * per_tile + mine] = f.h_last[own] = h;
     if (f.c_last) f.c_last[own] = c;
@@ -202,7 +200,7 @@ __global__ void __launch_bounds__(kTeamThreads, 1)
     float* to = kSplit && kPhase == 0 ? memory.gated : s % 2 ? memory.states[0] : memory.states[1];
     for (int64_t tile = team; tile < p.tiles; tile += p.teams) {
       const int64_t b = tile * rows + row, own = b * f.units + unit;
-      const bool valid = b < f.batch && unit < f.units;
+      const bool valid = row < rows && b < f.batch && unit < f.units;
       const int64_t step = valid ? f.position(b, s) : 0;
       float input[kCount];
       ForwardUnit<float> x{};
@@ -215,7 +213,7 @@ __global__ void __launch_bounds__(kTeamThreads, 1)
         if (f.c_last) x.c = f.c_last[own];
         if (kPhase == 1) x.z[0] = memory.update[own];
       }
-      float sum[kForwardRows][kCount][kUnitsPer];
+      float sum[kRowsPer][kCount][kUnitsPer];
       team_product(p, at, depth, states + tile * per_tile, weights + kFirst * units, stride, m.ring[at.warp], sum);
       __syncthreads();
       store_partial(p, at, sum, m.partial[at.warp]);
@@ -245,10 +243,13 @@ __global__ void __launch_bounds__(kTeamThreads, 1)
   for (int64_t s = 0; s < f.steps; ++s) {
     const float* states = s % 2 ? memory.states[1] : memory.states[0];
     if constexpr (kSplit) {
-      phase(std::integral_constant<int, 0>{}, std::integral_constant<int, 0>{}, std::integral_constant<int, 2>{}, s, states);
-      phase(std::integral_constant<int, 1>{}, std::integral_constant<int, 2>{}, std::integral_constant<int, 1>{}, s, memory.gated);
+      phase(std::integral_constant<int, 0>{}, std::integral_constant<int, 0>{}, std::integral_constant<int, 2>{}, s,
+            states);
+      phase(std::integral_constant<int, 1>{}, std::integral_constant<int, 2>{}, std::integral_constant<int, 1>{}, s,
+            memory.gated);
     } else {
-      phase(std::integral_constant<int, 0>{}, std::integral_constant<int, 0>{}, std::integral_constant<int, kGates>{}, s, states);
+      phase(std::integral_constant<int, 0>{}, std::integral_constant<int, 0>{}, std::integral_constant<int, kGates>{},
+            s, states);
     }
   }
 }
@@ -278,7 +279,7 @@ RnnForward<T> describe(const RnnForwardArgs& a) {
   return f;
 }
 
-enum class Path { plain, alone, team };
+enum class Path { plain, alone, team, steps };
 
 template <class T>
 struct ForwardMemory {
@@ -289,16 +290,32 @@ struct ForwardMemory {
   T* inputs;
   T* plain;
   TeamForwardMemory team;
+  StepForwardMemory steps;
   int64_t zeroed;  // bytes of states, r * state and counters, which lie together
   void* gemm;
   int64_t bytes;
 };
 
+template <int kRowsPer>
+int64_t team_bytes(RnnCell cell) {
+  switch (cell) {
+    case RnnCell::rnn: return sizeof(TeamShared<1, kRowsPer>);
+    case RnnCell::lstm: return sizeof(TeamShared<4, kRowsPer>);
+    case RnnCell::gru: return sizeof(TeamShared<3, kRowsPer>);
+    case RnnCell::gru_reset_before: return sizeof(TeamShared<2, kRowsPer>);
+  }
+  return 0;
+}
+
 TeamWork team_work(const RnnShape& s) {
-  const int sums = s.cell == RnnCell::gru_reset_before ? 2 : gates_of(s.cell);
-  return {s.batch, s.units, s.units, TeamDepth(s.units).padded(), gates_of(s.cell), kForwardRows,
-          static_cast<int64_t>(sizeof(TeamShared<1, kForwardRows>)) +
-              (sums - 1) * static_cast<int64_t>(sizeof(TeamShared<2, kForwardRows>) - sizeof(TeamShared<1, kForwardRows>))};
+  return {s.batch,
+          s.units,
+          s.units,
+          TeamDepth(s.units).padded(),
+          gates_of(s.cell),
+          kForwardRows,
+          team_bytes<kFewRows>(s.cell),
+          team_bytes<kForwardRows>(s.cell)};
 }
 
 template <class T>
@@ -306,9 +323,22 @@ Path choose(const RnnForwardArgs& a, ForwardMemory<T>& m) {
   const RnnShape& s = a.shape;
   if (sizeof(T) == 8 || (s.forced && s.path == RnnPath::generic)) return Path::plain;
   m.alone = plan_alone<AloneForwardShared>(s.cell, s.batch, s.units, device());
-  if (m.alone.bytes && !(s.forced && s.path == RnnPath::units)) return Path::alone;
-  m.plan = plan_team(team_work(s), device());
-  return m.plan.fits ? Path::team : Path::plain;
+  const bool rows = s.forced && s.path == RnnPath::rows, units = s.forced && s.path == RnnPath::units;
+  if (m.alone.bytes && !units) return Path::alone;
+  const TeamWork work = team_work(s);
+  m.plan = plan_team(work, device());
+  const bool slow = clocks_of(work, m.plan) > clocks_of_products(work, phases_of(s.cell), device());
+  return m.plan.fits && (units || rows || !slow) ? Path::team : Path::steps;
+}
+
+void cut_steps(const RnnForwardArgs& a, ScratchCutter& cutter, StepForwardMemory& m) {
+  const RnnShape& s = a.shape;
+  m.products = cutter.take<float>(s.batch * s.columns);
+  for (int phase = 0; phase < phases_of(s.cell); ++phase)
+    m.gemm[phase] = product_over_steps(a, s.dtype, s.batch, gates_in(s.cell, phase) * s.units, s.units, false, false);
+  if (phases_of(s.cell) == 1) return;
+  m.parts = cutter.take<float>(s.units * s.columns);
+  m.gated = cutter.take<float>(s.batch * s.units), m.update = cutter.take<float>(s.batch * s.units);
 }
 
 template <class T>
@@ -324,7 +354,7 @@ ForwardMemory<T> cut(const RnnForwardArgs& a) {
   if (m.path == Path::plain) m.plain = cutter.take<T>(s.batch * kPlainArrays * s.units);
   if (m.path == Path::team) {
     const bool split = s.cell == RnnCell::gru_reset_before;
-    const int padded = TeamDepth(s.units).padded(), rows = m.plan.rows(kForwardRows);
+    const int padded = TeamDepth(s.units).padded(), rows = m.plan.rows();
     m.team.weights = cutter.take<float>(int64_t{1} * m.plan.members * padded * gates_of(s.cell) * m.plan.units());
     if (split) m.team.update = cutter.take<float>(s.batch * s.units);
     const int64_t before = cutter.used, states = m.plan.tiles * padded * rows;
@@ -334,8 +364,12 @@ ForwardMemory<T> cut(const RnnForwardArgs& a) {
     m.zeroed = cutter.used - before;
     cutter.take<float>(kChunk);  // the slack behind the last chunk
   }
+  if (m.path == Path::steps) cut_steps(a, cutter, m.steps);
   m.inputs_gemm = product_over_steps(a, s.dtype, s.batch * s.steps, s.columns, s.inputs, false, false);
-  m.gemm = cutter.take<char>(gemm_scratch(m.inputs_gemm));
+  int64_t most = gemm_scratch(m.inputs_gemm);
+  if (m.path == Path::steps)
+    for (int phase = 0; phase < phases_of(s.cell); ++phase) most = larger(most, gemm_scratch(m.steps.gemm[phase]));
+  m.gemm = cutter.take<char>(most);
   m.bytes = cutter.used;
   return m;
 }
@@ -347,28 +381,34 @@ void run_alone(const RnnForwardArgs& a, const RnnForward<float>& f, const AloneP
   launch(alone_forward_kernel<kRows, kPer>, grid, stream_of(a), f, p.lanes);
 }
 
-template <int kGates, bool kSplit, bool kResident>
-void run_team_kernel(const RnnForwardArgs& a, const RnnForward<float>& f, const TeamPlan& p,
-                     const TeamForwardMemory& m) {
-  const TeamWork w = team_work(a.shape);
-  const int64_t weights = kResident ? int64_t{4} * kGates * p.units() * w.padded : 0;
-  // One block per multiprocessor at most: the kernel's launch bounds and plan_team() see to it that it has room.
-  const Grid grid{static_cast<unsigned>(p.members * p.teams), kTeamThreads,
-                  static_cast<size_t>(w.shared_bytes + weights), true};
-  launch(team_forward_kernel<kGates, kSplit, kResident>, grid, stream_of(a), f, p, m);
-}
-
 template <int kGates, bool kSplit>
 void run_team(const RnnForwardArgs& a, const RnnForward<float>& f, const ForwardMemory<float>& m) {
+  const TeamPlan& p = m.plan;
   const int padded = TeamDepth(f.units).padded();
-  const int64_t packed = int64_t{1} * m.plan.members * padded * kGates * m.plan.units();
-  launch(pack_columns_kernel, Grid{blocks_for(ceil_div(packed, kThreads)), kThreads}, stream_of(a), f, m.plan, padded,
+  const int64_t packed = int64_t{1} * p.members * padded * kGates * p.units();
+  launch(pack_columns_kernel, Grid{blocks_for(ceil_div(packed, kThreads)), kThreads}, stream_of(a), f, p, padded,
          m.team.weights);
   cudaMemsetAsync(m.team.states[0], 0, static_cast<size_t>(m.zeroed), stream_of(a));
-  if (m.plan.resident)
-    run_team_kernel<kGates, kSplit, true>(a, f, m.plan, m.team);
-  else
-    run_team_kernel<kGates, kSplit, false>(a, f, m.plan, m.team);
+  // One block per multiprocessor at most: the kernel's launch bounds and plan_team() see to it that it has room.
+  const Grid grid{static_cast<unsigned>(p.members * p.teams), kTeamThreads,
+                  static_cast<size_t>(team_work(a.shape).shared_bytes(p)), true};
+  const auto kernel = p.rows_per == kFewRows ? team_forward_kernel<kGates, kSplit, kFewRows>
+                                             : team_forward_kernel<kGates, kSplit, kForwardRows>;
+  launch(kernel, grid, stream_of(a), f, p, m.team);
+}
+
+void run_steps(const RnnForwardArgs& a, const RnnForward<float>& f, const ForwardMemory<float>& m) {
+  const StepForwardMemory& own = m.steps;
+  const StepWeights weights = step_weights(a, f.cell, f.units, f.u, own.parts);
+  const Grid grid = step_grid(f.batch, f.units);
+  launch(begin_forward_kernel, grid, stream_of(a), f);
+  for (int64_t s = 0; s < f.steps; ++s) {
+    for (int phase = 0; phase < phases_of(f.cell); ++phase) {
+      const float* states = phase == 0 ? f.h_last : own.gated;
+      run_product(own.gemm[phase], states, weights.of[phase], nullptr, own.products, false, m.gemm);
+      launch(forward_step_kernel, grid, stream_of(a), f, s, phase, own.products, own.gated, own.update);
+    }
+  }
 }
 
 template <class T>
@@ -390,6 +430,7 @@ void forward(const RnnForwardArgs& a) {
       if (m.alone.per == 1) return m.alone.rows == 1 ? run_alone<1, 1>(a, f, m.alone) : run_alone<4, 1>(a, f, m.alone);
       return m.alone.rows == 1 ? run_alone<1, 2>(a, f, m.alone) : run_alone<4, 2>(a, f, m.alone);
     }
+    if (m.path == Path::steps) return run_steps(a, f, m);
     if (m.path == Path::team) {
       switch (s.cell) {
         case RnnCell::rnn: return run_team<1, false>(a, f, m);

@@ -7,15 +7,14 @@
 #pragma once
 
 #include "async_copy.h"
-#include "rnn_cells.h"
+#include "rnn_paths.h"
 
 namespace dlbd::cuda {
 
-inline constexpr int kAloneUnits = 128;    // at most: 4 gates x 64 threads x 2 units
-inline constexpr int kAloneLanes = 64;     // threads per gate at most
-inline constexpr int kInRegisters = 64;    // terms of a sum whose weights lie in registers; 2 units: 128 of 255
-inline constexpr int kAloneManyRows = 4;   // rows per block once all multiprocessors have work
-inline constexpr int kAloneBlocksEach = 2; // blocks of one row that a multiprocessor runs at once
+inline constexpr int kAloneUnits = 128;   // at most: 4 gates x 64 threads x 2 units
+inline constexpr int kAloneLanes = 64;    // threads per gate at most
+inline constexpr int kInRegisters = 64;   // terms of a sum whose weights lie in registers; 2 units: 128 of 255
+inline constexpr int kAloneManyRows = 4;  // rows per block once all multiprocessors have work
 
 template <int kRows>
 struct alignas(16) AloneForwardShared {
@@ -28,18 +27,12 @@ struct alignas(16) AloneForwardShared {
 
 template <int kRows>
 struct alignas(16) AloneBackwardShared {
-  float d[kMostGates][kRows][kAloneUnits];        // the gradients of a step's gates
+  float d[kMostGates][kRows][kAloneUnits];         // the gradients of a step's gates
   float products[kMostGates][kRows][kAloneUnits];  // of each gate's gradients with U
   float carry[kRows][kAloneUnits];
   float dc[kRows][kAloneUnits];
   float values[2][kBackwardValues][kRows][kAloneUnits];  // of this step, and of the next one on their way
   int live[2][kRows];
-};
-
-// How a layer is spread over the threads of a block.
-struct AlonePlan {
-  int rows, per, lanes;
-  int64_t bytes;  // of shared memory; 0: the layer does not fit
 };
 
 constexpr int terms_of(int units) { return (units + 3) / 4 * 4; }
@@ -54,7 +47,7 @@ AlonePlan plan_alone(RnnCell cell, int64_t batch, int64_t units, const Device& o
   const int64_t weights = p.per == 2 ? int64_t{8} * shared_terms * gates_of(cell) * p.lanes : 0;
   const int64_t one = static_cast<int64_t>(sizeof(Shared<1>)) + weights;
   const int64_t many = static_cast<int64_t>(sizeof(Shared<kAloneManyRows>)) + weights;
-  const bool few = batch <= int64_t{kAloneBlocksEach} * on.multiprocessors;
+  const bool few = batch * p.per <= int64_t{2} * on.multiprocessors;  // two blocks of one unit per thread run at once
   p.rows = few || many > on.shared_bytes ? 1 : kAloneManyRows;
   p.bytes = p.rows == 1 ? one : many;
   if (p.bytes > on.shared_bytes) p.bytes = 0;
@@ -74,9 +67,11 @@ struct AloneWeights {
   __device__ __forceinline__ void load(int units, float4* shared_rest, const Weight& weight) {
     terms = (units + 3) / 4 * 4, rest = shared_rest;
 #pragma unroll
-    for (int k = 0; k < kInRegisters; ++k)
+    for (int k = 0; k < kInRegisters; ++k) {
 #pragma unroll
       for (int p = 0; p < kPer; ++p) own[p][k] = weight(p, k);
+      if (k % 16 == 15) __syncwarp();  // or ptxas computes all addresses first, and spills them
+    }
     if constexpr (kPer == 2) {
       for (int k = kInRegisters; k < terms; k += 2)
         rest[(k - kInRegisters) / 2 * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x)] =

@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "rnn_alone.h"
-#include "rnn_products.h"
+#include "rnn_steps.h"
 #include "rnn_team.h"
 
 namespace dlbd::cuda {
@@ -46,6 +46,7 @@ __global__ void __launch_bounds__(kPlainThreads) plain_backward_kernel(RnnBackwa
             finish_states(f, b, j, x.back + x.carry, x.dc);
             continue;
           }
+#pragma unroll
           for (int v = 0; v < kBackwardValues; ++v) {
             const T* value = backward_value(f, v, b, s, j);
             x.v[v] = value ? *value : T(0);
@@ -53,11 +54,9 @@ __global__ void __launch_bounds__(kPlainThreads) plain_backward_kernel(RnnBackwa
           step_back(f, phase, live, x);
           note(f, phase, b, s, j, x);
           carry[j] = x.carry, dc[j] = x.dc;
-          if (phase == 1) {
-            d[units + j] = x.d[1];
-          } else {
-            for (int64_t g = 0; g < f.gates; ++g) d[g * units + j] = x.d[g];
-          }
+#pragma unroll
+          for (int g = 0; g < kMostGates; ++g)
+            if (phase == 0 || g == 1) d[static_cast<int64_t>(g) * units + j] = x.d[g];
         }
         __syncthreads();
       }
@@ -180,32 +179,30 @@ __global__ void __launch_bounds__(kThreads) pack_rows_kernel(RnnBackward<float> 
   }
 }
 
-constexpr int kTeamPairs = kHalf * kUnitsPer * kBackwardRows / kTeamThreads;  // units of rows that a thread finishes
-
 // kSplit: gru_reset_before.
-template <bool kSplit, bool kResident>
+template <bool kSplit, int kRowsPer>
 __global__ void __launch_bounds__(kTeamThreads, 1)
     team_backward_kernel(RnnBackward<float> f, TeamPlan p, TeamBackwardMemory memory) {
-  auto& m = shared<TeamShared<1, kBackwardRows>>();
+  constexpr int kEach = (kPairs<kRowsPer> + kTeamThreads - 1) / kTeamThreads;  // pairs of row and unit per thread
+  auto& m = shared<TeamShared<1, kRowsPer>>();
   const BackwardDepths depths(f.cell, f.gates, f.units);
-  const int units = p.units(), rows = p.rows(kBackwardRows);
+  const int units = p.units(), rows = p.rows();
   const int member = static_cast<int>(blockIdx.x) % p.members, team = static_cast<int>(blockIdx.x) / p.members;
-  const TeamLane at(p.lanes);
+  const TeamLane at(p.lanes, kRowsPer);
   TeamBarrier barrier{memory.arrived + team * kBarrierWords, static_cast<unsigned>(p.members), 0};
-  const float* weights = memory.weights + static_cast<int64_t>(member) * depths.padded() * units;
-  if constexpr (kResident) {
-    float* kept = reinterpret_cast<float*>(&m + 1);
-    keep_weights(weights, kept, depths.padded() * units);
-    weights = kept;
-  }
+  float* weights = reinterpret_cast<float*>(&m + 1);
+  keep_weights(memory.weights + static_cast<int64_t>(member) * depths.padded() * units, weights,
+               depths.padded() * units);
   // Where pair q of this thread stands.
   const auto row_of = [&](int q) { return (static_cast<int>(threadIdx.x) + q * kTeamThreads) / units; };
   const auto unit_of = [&](int) { return member * units + static_cast<int>(threadIdx.x) % units; };
-  const auto valid = [&](int64_t tile, int q) { return tile * rows + row_of(q) < f.batch && unit_of(q) < f.units; };
+  const auto valid = [&](int64_t tile, int q) {
+    return row_of(q) < rows && tile * rows + row_of(q) < f.batch && unit_of(q) < f.units;
+  };
 
   for (int64_t tile = team; tile < p.tiles; tile += p.teams) {
 #pragma unroll
-    for (int q = 0; q < kTeamPairs; ++q) {
+    for (int q = 0; q < kEach; ++q) {
       if (!valid(tile, q)) continue;
       const int64_t own = (tile * rows + row_of(q)) * f.units + unit_of(q);
       memory.carry[own] = f.last_state(f.dh_last, own), memory.dc[own] = f.last_state(f.dc_last, own);
@@ -218,10 +215,10 @@ __global__ void __launch_bounds__(kTeamThreads, 1)
     const TeamDepth to_depth(depths.terms[0]);
     const float* own_weights = weights + (kPhase == 1 ? to_depth.padded() * units : 0);
     for (int64_t tile = team; tile < p.tiles; tile += p.teams) {
-      BackwardUnit<float> x[kTeamPairs] = {};
-      bool live[kTeamPairs];
+      BackwardUnit<float> x[kEach] = {};
+      bool live[kEach];
 #pragma unroll
-      for (int q = 0; q < kTeamPairs; ++q) {
+      for (int q = 0; q < kEach; ++q) {
         live[q] = false;
         if (!valid(tile, q)) continue;
         const int64_t b = tile * rows + row_of(q), own = b * f.units + unit_of(q);
@@ -232,13 +229,13 @@ __global__ void __launch_bounds__(kTeamThreads, 1)
         for (int v = 0; v < kBackwardValues; ++v)
           if (const float* value = backward_value(f, v, b, s, unit_of(q))) x[q].v[v] = *value;
       }
-      float sum[kBackwardRows][1][kUnitsPer];
+      float sum[kRowsPer][1][kUnitsPer];
       team_product(p, at, depth, from + tile * depth.padded() * rows, own_weights, units, m.ring[at.warp], sum);
       __syncthreads();
       store_partial(p, at, sum, m.partial[at.warp]);
       __syncthreads();
 #pragma unroll
-      for (int q = 0; q < kTeamPairs; ++q) {
+      for (int q = 0; q < kEach; ++q) {
         if (!valid(tile, q)) continue;
         const int pair = static_cast<int>(threadIdx.x) + q * kTeamThreads, row = row_of(q), unit = unit_of(q);
         const int64_t b = tile * rows + row, own = b * f.units + unit;
@@ -343,7 +340,7 @@ RnnBackward<T> describe(const RnnBackwardArgs& a) {
   return f;
 }
 
-enum class Path { plain, alone, team };
+enum class Path { plain, alone, team, steps };
 
 template <class T>
 struct BackwardMemory {
@@ -352,6 +349,7 @@ struct BackwardMemory {
   TeamPlan plan;
   T* plain;
   TeamBackwardMemory team;
+  StepBackwardMemory steps;
   int64_t zeroed;  // bytes of gradients and counters, which lie together
   T* sums;         // of the chunks of rows
   T* products;     // gru_reset_before: du as a product with the states, and with r * state
@@ -363,7 +361,14 @@ struct BackwardMemory {
 
 TeamWork team_work(const RnnShape& s) {
   const BackwardDepths depths(s.cell, gates_of(s.cell), static_cast<int>(s.units));
-  return {s.batch, s.units, s.columns, depths.padded(), 1, kBackwardRows, sizeof(TeamShared<1, kBackwardRows>)};
+  return {s.batch,
+          s.units,
+          s.columns,
+          depths.padded(),
+          1,
+          kBackwardRows,
+          sizeof(TeamShared<1, kFewRows>),
+          sizeof(TeamShared<1, kBackwardRows>)};
 }
 
 template <class T>
@@ -371,16 +376,19 @@ Path choose(const RnnBackwardArgs& a, BackwardMemory<T>& m) {
   const RnnShape& s = a.shape;
   if (sizeof(T) == 8 || (s.forced && s.path == RnnPath::generic)) return Path::plain;
   m.alone = plan_alone<AloneBackwardShared>(s.cell, s.batch, s.units, device());
-  if (m.alone.bytes && !(s.forced && s.path == RnnPath::units)) return Path::alone;
-  m.plan = plan_team(team_work(s), device());
-  return m.plan.fits ? Path::team : Path::plain;
+  const bool rows = s.forced && s.path == RnnPath::rows, units = s.forced && s.path == RnnPath::units;
+  if (m.alone.bytes && !units) return Path::alone;
+  const TeamWork work = team_work(s);
+  m.plan = plan_team(work, device());
+  const bool slow = clocks_of(work, m.plan) > clocks_of_products(work, phases_of(s.cell), device());
+  return m.plan.fits && (units || rows || !slow) ? Path::team : Path::steps;
 }
 
 template <class T>
 void cut_team(const RnnBackwardArgs& a, ScratchCutter& cutter, BackwardMemory<T>& m) {
   const RnnShape& s = a.shape;
   const BackwardDepths depths(s.cell, gates_of(s.cell), static_cast<int>(s.units));
-  const int64_t places = m.plan.tiles * m.plan.rows(kBackwardRows);
+  const int64_t places = m.plan.tiles * m.plan.rows();
   m.team.weights = cutter.take<float>(int64_t{1} * m.plan.members * depths.padded() * m.plan.units());
   m.team.carry = cutter.take<float>(s.batch * s.units);
   m.team.dc = cutter.take<float>(s.batch * s.units);
@@ -390,6 +398,17 @@ void cut_team(const RnnBackwardArgs& a, ScratchCutter& cutter, BackwardMemory<T>
   m.team.arrived = cutter.take<unsigned>(int64_t{m.plan.teams} * kBarrierWords);
   m.zeroed = cutter.used - before;
   cutter.take<float>(kChunk);  // the slack behind the last chunk
+}
+
+void cut_steps(const RnnBackwardArgs& a, ScratchCutter& cutter, StepBackwardMemory& m) {
+  const RnnShape& s = a.shape;
+  const int64_t states = s.batch * s.units;
+  m.products = cutter.take<float>(states), m.carry = cutter.take<float>(states), m.dc = cutter.take<float>(states);
+  m.gradients = cutter.take<float>(states * gates_in(s.cell, 0));
+  for (int phase = 0; phase < phases_of(s.cell); ++phase)
+    m.gemm[phase] = product_over_steps(a, s.dtype, s.batch, s.units, gates_in(s.cell, phase) * s.units, false, true);
+  if (phases_of(s.cell) == 1) return;
+  m.parts = cutter.take<float>(s.units * s.columns), m.candidate = cutter.take<float>(states);
 }
 
 // Sets the arrays of f that lie in scratch memory, too.
@@ -409,16 +428,16 @@ BackwardMemory<T> cut(const RnnBackwardArgs& a, RnnBackward<T>& f) {
   m.path = choose(a, m);
   if (m.path == Path::plain) m.plain = cutter.take<T>(s.batch * kPlainArrays * s.units);
   if (m.path == Path::team) cut_team(a, cutter, m);
+  if (m.path == Path::steps) cut_steps(a, cutter, m.steps);
   if (a.db) m.sums = cutter.take<T>(ceil_div(steps, kSumChunk) * s.columns);
   m.dx = product_over_steps(a, s.dtype, steps, s.inputs, s.columns, false, true);
   m.dw = product_over_steps(a, s.dtype, s.inputs, s.columns, steps, true, false);
   m.du = product_over_steps(a, s.dtype, s.units, s.columns, steps, true, false);
   m.du_candidate = product_over_steps(a, s.dtype, s.units, s.units, steps, true, false);
   int64_t most = 0;
-  for (const GemmArgs* g : {&m.dx, &m.dw, &m.du, &m.du_candidate}) {
-    const int64_t bytes = gemm_scratch(*g);
-    if (bytes > most) most = bytes;
-  }
+  for (const GemmArgs* g : {&m.dx, &m.dw, &m.du, &m.du_candidate}) most = larger(most, gemm_scratch(*g));
+  if (m.path == Path::steps)
+    for (int phase = 0; phase < phases_of(s.cell); ++phase) most = larger(most, gemm_scratch(m.steps.gemm[phase]));
   m.gemm = cutter.take<char>(most);
   m.bytes = cutter.used;
   return m;
@@ -431,23 +450,36 @@ void run_alone(const RnnBackwardArgs& a, const RnnBackward<float>& f, const Alon
   launch(alone_backward_kernel<kRows, kPer>, grid, stream_of(a), f, p.lanes);
 }
 
-template <bool kSplit, bool kResident>
-void run_team_kernel(const RnnBackwardArgs& a, const RnnBackward<float>& f, const BackwardMemory<float>& m) {
-  const TeamWork w = team_work(a.shape);
-  const int64_t weights = kResident ? 4 * m.plan.units() * w.padded : 0;
-  // One block per multiprocessor at most: the kernel's launch bounds and plan_team() see to it that it has room.
-  const Grid grid{static_cast<unsigned>(m.plan.members * m.plan.teams), kTeamThreads,
-                  static_cast<size_t>(w.shared_bytes + weights), true};
-  launch(team_backward_kernel<kSplit, kResident>, grid, stream_of(a), f, m.plan, m.team);
-}
-
 template <bool kSplit>
 void run_team(const RnnBackwardArgs& a, const RnnBackward<float>& f, const BackwardMemory<float>& m) {
-  const int64_t packed = m.plan.members * team_work(a.shape).padded * m.plan.units();
-  launch(pack_rows_kernel, Grid{blocks_for(ceil_div(packed, kThreads)), kThreads}, stream_of(a), f, m.plan,
-         m.team.weights);
+  const TeamPlan& p = m.plan;
+  const TeamWork w = team_work(a.shape);
+  const int64_t packed = p.members * w.padded * p.units();
+  launch(pack_rows_kernel, Grid{blocks_for(ceil_div(packed, kThreads)), kThreads}, stream_of(a), f, p, m.team.weights);
   cudaMemsetAsync(m.team.gradients[0], 0, static_cast<size_t>(m.zeroed), stream_of(a));
-  m.plan.resident ? run_team_kernel<kSplit, true>(a, f, m) : run_team_kernel<kSplit, false>(a, f, m);
+  // One block per multiprocessor at most: the kernel's launch bounds and plan_team() see to it that it has room.
+  const Grid grid{static_cast<unsigned>(p.members * p.teams), kTeamThreads, static_cast<size_t>(w.shared_bytes(p)),
+                  true};
+  const auto kernel =
+      p.rows_per == kFewRows ? team_backward_kernel<kSplit, kFewRows> : team_backward_kernel<kSplit, kBackwardRows>;
+  launch(kernel, grid, stream_of(a), f, p, m.team);
+}
+
+void run_steps(const RnnBackwardArgs& a, const RnnBackward<float>& f, const BackwardMemory<float>& m) {
+  const StepBackwardMemory& own = m.steps;
+  const StepWeights weights = step_weights(a, f.cell, f.units, f.u, own.parts);
+  const Grid grid = step_grid(f.batch, f.units);
+  launch(begin_backward_kernel, grid, stream_of(a), f, own.carry, own.dc);
+  const int64_t end = a.dh0 || a.dc0 ? -1 : 0;
+  for (int64_t s = f.steps - 1; s >= end; --s) {
+    for (int phase = 0; phase < (s < 0 ? 1 : phases_of(f.cell)); ++phase) {
+      const bool behind = phase == 0 && s == f.steps - 1;  // no step
+      const float* from = phase == 0 ? own.gradients : own.candidate;
+      if (!behind) run_product(own.gemm[phase], from, weights.of[phase], nullptr, own.products, false, m.gemm);
+      launch(backward_step_kernel, grid, stream_of(a), f, s, phase, behind ? nullptr : own.products, own.gradients,
+             own.candidate, own.carry, own.dc);
+    }
+  }
 }
 
 template <class T>
@@ -457,6 +489,7 @@ void back_through_time(const RnnBackwardArgs& a, const RnnBackward<T>& f, const 
       if (m.alone.per == 1) return m.alone.rows == 1 ? run_alone<1, 1>(a, f, m.alone) : run_alone<4, 1>(a, f, m.alone);
       return m.alone.rows == 1 ? run_alone<1, 2>(a, f, m.alone) : run_alone<4, 2>(a, f, m.alone);
     }
+    if (m.path == Path::steps) return run_steps(a, f, m);
     if (m.path == Path::team)
       return a.shape.cell == RnnCell::gru_reset_before ? run_team<true>(a, f, m) : run_team<false>(a, f, m);
   }

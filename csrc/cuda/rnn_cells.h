@@ -10,9 +10,7 @@ namespace dlbd::cuda {
 inline constexpr int kMostGates = 4;
 
 constexpr int gates_of(RnnCell cell) { return cell == RnnCell::rnn ? 1 : cell == RnnCell::lstm ? 4 : 3; }
-constexpr int saved_of(RnnCell cell) {
-  return cell == RnnCell::rnn ? 1 : cell == RnnCell::gru_reset_before ? 3 : 4;
-}
+constexpr int saved_of(RnnCell cell) { return cell == RnnCell::rnn ? 1 : cell == RnnCell::gru_reset_before ? 3 : 4; }
 __host__ __device__ constexpr int phases_of(RnnCell cell) { return cell == RnnCell::gru_reset_before ? 2 : 1; }
 
 // The phase in which a gate's recurrent product is made.
@@ -66,9 +64,7 @@ __device__ __forceinline__ void finish_cell(const RnnForward<T>& f, int phase, F
   T save[kMostGates] = {};
   int first = 0, count = f.saved;
   switch (f.cell) {
-    case RnnCell::rnn:
-      s.h = save[0] = activate(f.activation, s.z[0]);
-      break;
+    case RnnCell::rnn: s.h = save[0] = activate(f.activation, s.z[0]); break;
     case RnnCell::lstm: {
       const T i = sigmoid(s.z[0]), forget = sigmoid(s.z[1]), g = tanh(s.z[2]), o = sigmoid(s.z[3]);
       s.c = forget * s.c + i * g;
@@ -133,7 +129,8 @@ struct RnnBackward {
   T* dc0;
   bool accumulate_dh0, accumulate_dc0;
   // The gradients of all steps, (B, T, gates * units): of the products with the input, and of those with the state
-  // (the same array but for gru). gru_reset_before: of its candidate alone and what that was multiplied with, (B, T, units).
+  // (the same array but for gru). gru_reset_before: of its candidate alone and what that was multiplied with, (B, T,
+  // units).
   T* d_input;
   T* d_recurrent;
   T* d_candidate;

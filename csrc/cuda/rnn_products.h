@@ -6,6 +6,8 @@
 
 namespace dlbd::cuda {
 
+constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // Cuts scratch memory into aligned arrays; with a null base it only counts.
 struct ScratchCutter {
   char* base;

@@ -20,36 +20,65 @@ inline constexpr int kMostThreads = 1024;
 inline constexpr int kMostWalkers = 512;  // of a block that walks a row in runs: they need many registers
 
 // Elements [begin, end) of an array, and where the walk over them starts: at a pack's address, not after begin.
-struct Span {
-  int64_t begin, end, first;
+template <class I>
+struct SpanOf {
+  I begin, end, first;
 };
+using Span = SpanOf<int64_t>;
+
+// The same span of a short row, counted from its first pack on: it needs fewer registers.
+__device__ __forceinline__ SpanOf<int> from_first(const Span& s) {
+  return {static_cast<int>(s.begin - s.first), static_cast<int>(s.end - s.first), 0};
+}
 
 template <class T>
 __device__ __forceinline__ Span span_of(const T* p, int64_t begin, int64_t end) {
   return {begin, end, begin - static_cast<int64_t>(reinterpret_cast<uintptr_t>(p + begin) / sizeof(T) % kLanes<T>)};
 }
 
-template <class T>
-__device__ __forceinline__ bool holds_pack(const T* p, int64_t at, const Span& s) {
-  return at >= s.begin && at + kLanes<T> <= s.end && reinterpret_cast<uintptr_t>(p + at) % sizeof(Pack<T>) == 0;
+// Which lanes of the pack at `at` lie in the span.
+struct Lanes {
+  int begin, end;
+  __device__ bool holds(int i) const { return i >= begin && i < end; }
+};
+template <class T, class I>
+__device__ __forceinline__ Lanes lanes_of(I at, const SpanOf<I>& s) {
+  const I after = s.end - at;
+  return {at >= s.begin ? 0 : static_cast<int>(s.begin - at),  // the walk starts less than a pack before the span
+          after >= kLanes<T> ? kLanes<T> : static_cast<int>(after > 0 ? after : 0)};
+}
+template <class T, class I>
+__device__ __forceinline__ bool holds_pack(const T* p, I at, Lanes lanes) {
+  return lanes.end - lanes.begin == kLanes<T> && reinterpret_cast<uintptr_t>(p + at) % sizeof(Pack<T>) == 0;
 }
 
 // The pack at p[at], with `fill` for what lies outside of the span.
-template <class T>
-__device__ __forceinline__ Pack<T> load_span(const T* p, int64_t at, const Span& s, T fill = T(0)) {
-  if (holds_pack(p, at, s)) return load_pack(p + at);
+template <class T, class I>
+__device__ __forceinline__ Pack<T> load_span(const T* p, I at, const SpanOf<I>& s, T fill = T(0)) {
+  const Lanes lanes = lanes_of<T>(at, s);
+  if (holds_pack(p, at, lanes)) return load_pack(p + at);
   Pack<T> x;
 #pragma unroll
-  for (int i = 0; i < kLanes<T>; ++i) x.v[i] = at + i >= s.begin && at + i < s.end ? p[at + i] : fill;
+  for (int i = 0; i < kLanes<T>; ++i) x.v[i] = lanes.holds(i) ? p[at + i] : fill;
   return x;
 }
 
-template <class T>
-__device__ __forceinline__ void store_span(T* p, int64_t at, const Span& s, const Pack<T>& x) {
-  if (holds_pack(p, at, s)) return store_pack(p + at, x);
+template <class T, class I>
+__device__ __forceinline__ void store_span(T* p, I at, const SpanOf<I>& s, const Pack<T>& x) {
+  const Lanes lanes = lanes_of<T>(at, s);
+  if (holds_pack(p, at, lanes)) return store_pack(p + at, x);
 #pragma unroll
   for (int i = 0; i < kLanes<T>; ++i)
-    if (at + i >= s.begin && at + i < s.end) p[at + i] = x.v[i];
+    if (lanes.holds(i)) p[at + i] = x.v[i];
+}
+
+// Zero for what lies outside of the span.
+template <class T>
+__device__ __forceinline__ Pack<T> keep_span(Pack<T> x, int64_t at, const Span& s) {
+  const Lanes lanes = lanes_of<T>(at, s);
+#pragma unroll
+  for (int i = 0; i < kLanes<T>; ++i) x.v[i] = lanes.holds(i) ? x.v[i] : T(0);
+  return x;
 }
 
 // Every thread's packs at, at + step, ... of a run.
@@ -89,6 +118,7 @@ struct TeamSlots {
 // Every thread of the team gets the result. All threads of the block must call; teams of one block are alike.
 template <class T, class Op>
 __device__ __forceinline__ T reduce_team(T x, Op op, Team team, TeamSlots& shared_slots) {
+#pragma unroll 1
   for (int d = (team.size < kWarp ? team.size : kWarp) / 2; d > 0; d /= 2) x = op(x, __shfl_xor_sync(kWholeWarp, x, d));
   if (team.size <= kWarp) return x;
   T* slots = reinterpret_cast<T*>(shared_slots.values);
@@ -96,6 +126,7 @@ __device__ __forceinline__ T reduce_team(T x, Op op, Team team, TeamSlots& share
   if (threadIdx.x % kWarp == 0) slots[threadIdx.x / kWarp] = x;
   __syncthreads();
   x = slots[0];
+#pragma unroll 1
   for (int i = 1; i < team.size / kWarp; ++i) x = op(x, slots[i]);
   return x;
 }

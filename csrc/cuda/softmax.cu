@@ -24,8 +24,11 @@ __global__ void __launch_bounds__(kPacks > 4 ? kTeamsThreads : kMostThreads)
   const float* x = static_cast<const float*>(a.x);
   const int64_t row = static_cast<int64_t>(blockIdx.x) * team.count() + team.number();
   const int64_t begin = row * a.shape.n;
-  const Span span = span_of(x, begin, row < a.shape.outer ? begin + a.shape.n : begin);
-  const int64_t at = span.first + team.rank() * kLanes<float>;
+  const Span row_span = span_of(x, begin, row < a.shape.outer ? begin + a.shape.n : begin);
+  const SpanOf<int> span = from_first(row_span);
+  float* y = static_cast<float*>(a.y) + row_span.first;
+  x += row_span.first;
+  const int at = team.rank() * kLanes<float>;
   const int step = team.size * kLanes<float>;
   Pack<float> v[kPacks];
   float top = kLowest<float>;
@@ -54,7 +57,7 @@ __global__ void __launch_bounds__(kPacks > 4 ? kTeamsThreads : kMostThreads)
   for (int u = 0; u < kPacks; ++u) {
 #pragma unroll
     for (int i = 0; i < kLanes<float>; ++i) v[u].v[i] = a.log ? v[u].v[i] - factor : v[u].v[i] * factor;
-    store_span(static_cast<float*>(a.y), at + u * step, span, v[u]);
+    store_span(y, at + u * step, span, v[u]);
   }
 }
 
@@ -86,6 +89,7 @@ __global__ void __launch_bounds__(kMostWalkers) forward_walked_kernel(SoftmaxFor
   const Span span = span_of(x, begin, row < a.shape.outer ? begin + a.shape.n : begin);
   const int64_t start = span.first + team.rank() * kLanes<T>, step = team.size * kLanes<T>;
   ExpSum<T> mine;
+#pragma unroll 1
   for (int64_t at = start; at < span.end; at += kAhead * step) {
     Pack<T> v[kAhead];
     load_run(x, at, step, span, v, kLowest<T>);
@@ -95,6 +99,7 @@ __global__ void __launch_bounds__(kMostWalkers) forward_walked_kernel(SoftmaxFor
   const T top = reduce_team(mine.top, Larger(), team, slots);
   const T sum = static_cast<T>(reduce_team(seen_from(mine, top), Plus(), team, slots));
   const T factor = a.log ? log(sum) : 1 / sum;
+#pragma unroll 1
   for (int64_t at = start; at < span.end; at += kAhead * step) {
     Pack<T> v[kAhead];
     if (kept)
@@ -111,10 +116,9 @@ __global__ void __launch_bounds__(kMostWalkers) forward_walked_kernel(SoftmaxFor
 }
 
 // dx = gradient(y, dy, dot), added to what was there if so asked.
-template <class T>
-__device__ __forceinline__ void store_gradient(const SoftmaxBackwardArgs& a, int64_t at, const Span& span,
+template <class T, class I>
+__device__ __forceinline__ void store_gradient(const SoftmaxBackwardArgs& a, T* dx, I at, const SpanOf<I>& span,
                                                const Pack<T>& y, const Pack<T>& dy, T dot) {
-  T* dx = static_cast<T*>(a.dx);
   Pack<T> d;
 #pragma unroll
   for (int i = 0; i < kLanes<T>; ++i) d.v[i] = gradient(y.v[i], dy.v[i], dot, a.log);
@@ -137,23 +141,27 @@ __device__ __forceinline__ T dot_of(const Pack<T> (&y)[N], const Pack<T> (&dy)[N
 }
 
 template <int kPacks>
-__global__ void __launch_bounds__(kMostThreads) backward_kept_kernel(SoftmaxBackwardArgs a, Team team) {
+__global__ void __launch_bounds__(kMostWalkers) backward_kept_kernel(SoftmaxBackwardArgs a, Team team) {
   TeamSlots& slots = shared<TeamSlots>();
   const float* y = static_cast<const float*>(a.y);
   const int64_t row = static_cast<int64_t>(blockIdx.x) * team.count() + team.number();
   const int64_t begin = row * a.shape.n;
-  const Span span = span_of(y, begin, row < a.shape.outer ? begin + a.shape.n : begin);
-  const int64_t at = span.first + team.rank() * kLanes<float>;
+  const Span row_span = span_of(y, begin, row < a.shape.outer ? begin + a.shape.n : begin);
+  const SpanOf<int> span = from_first(row_span);
+  const float* dy = static_cast<const float*>(a.dy) + row_span.first;
+  float* dx = static_cast<float*>(a.dx) + row_span.first;
+  y += row_span.first;
+  const int at = team.rank() * kLanes<float>;
   const int step = team.size * kLanes<float>;
   Pack<float> out[kPacks], d[kPacks];
 #pragma unroll
   for (int u = 0; u < kPacks; ++u) {
-    d[u] = load_span(static_cast<const float*>(a.dy), at + u * step, span);
+    d[u] = load_span(dy, at + u * step, span);
     out[u] = load_span(y, at + u * step, span);
   }
   const float dot = reduce_team(dot_of(out, d, a.log), Plus(), team, slots);
 #pragma unroll
-  for (int u = 0; u < kPacks; ++u) store_gradient(a, at + u * step, span, out[u], d[u], dot);
+  for (int u = 0; u < kPacks; ++u) store_gradient(a, dx, at + u * step, span, out[u], d[u], dot);
 }
 
 // `kept`: packs of each of the two rows that are kept from the first walk; 0 for none.
@@ -168,6 +176,7 @@ __global__ void __launch_bounds__(kMostWalkers) backward_walked_kernel(SoftmaxBa
   const Span span = span_of(y, begin, row < a.shape.outer ? begin + a.shape.n : begin);
   const int64_t start = span.first + team.rank() * kLanes<T>, step = team.size * kLanes<T>;
   double sum = 0;
+#pragma unroll 1
   for (int64_t at = start; at < span.end; at += kAhead * step) {
     Pack<T> out[kAhead] = {}, d[kAhead];
     load_run(dy, at, step, span, d);
@@ -176,6 +185,7 @@ __global__ void __launch_bounds__(kMostWalkers) backward_walked_kernel(SoftmaxBa
     sum += static_cast<double>(dot_of(out, d, a.log));
   }
   const T dot = static_cast<T>(reduce_team(sum, Plus(), team, slots));
+#pragma unroll 1
   for (int64_t at = start; at < span.end; at += kAhead * step) {
     Pack<T> out[kAhead], d[kAhead];
     if (kept) {
@@ -185,7 +195,7 @@ __global__ void __launch_bounds__(kMostWalkers) backward_walked_kernel(SoftmaxBa
       load_run(y, at, step, span, out);
     }
 #pragma unroll
-    for (int u = 0; u < kAhead; ++u) store_gradient(a, at + u * step, span, out[u], d[u], dot);
+    for (int u = 0; u < kAhead; ++u) store_gradient(a, static_cast<T*>(a.dx), at + u * step, span, out[u], d[u], dot);
   }
 }
 
@@ -226,6 +236,7 @@ __global__ void __launch_bounds__(kColumnThreads) forward_columns_kernel(Softmax
   T* y = static_cast<T*>(a.y);
   const Column c = column_of(a.shape, b);
   ExpSum<T> mine;
+#pragma unroll 1
   for (int64_t first = b.row(); first < c.n; first += kRun<T> * b.height) {
     T v[kRun<T>];
     load_column(x, c, first, b.height, v, kLowest<T>);
@@ -249,6 +260,7 @@ __global__ void __launch_bounds__(kColumnThreads) backward_columns_kernel(Softma
   T* dx = static_cast<T*>(a.dx);
   const Column c = column_of(a.shape, b);
   double sum = 0;
+#pragma unroll 1
   for (int64_t first = b.row(); first < c.n; first += kRun<T> * b.height) {
     T out[kRun<T>], d[kRun<T>], run = 0;
     load_column(dy, c, first, b.height, d, T(0));
@@ -292,8 +304,9 @@ void launch_walked(void (*kernel)(Args, Team, int64_t), const Args& a, int64_t p
          stream_of(a), a, team, fits ? kept : 0);
 }
 
-// Rows of float32 up to this many packs are kept in registers, four packs a thread.
-constexpr int64_t kMostKept = 4 * kMostThreads;
+// Rows of float32 up to this many packs are kept in registers, four packs a thread; of those of the backward there are
+// two.
+constexpr int64_t kMostKeptForward = 4 * kMostThreads, kMostKeptBackward = 4 * kMostWalkers;
 
 bool is_empty(const SoftmaxShape& s) { return s.outer == 0 || s.n == 0 || s.inner == 0; }
 
@@ -310,7 +323,7 @@ void softmax_forward(const SoftmaxForwardArgs& a) {
     using T = decltype(zero);
     if (s.path == SoftmaxPath::columns) return launch_columns<T>(forward_columns_kernel<T>, a);
     const int64_t packs = packs_of<T>(s.n, a.x);
-    if (s.dtype == DType::f64 || packs > kMostKept) return launch_walked(forward_walked_kernel<T>, a, packs, 1);
+    if (s.dtype == DType::f64 || packs > kMostKeptForward) return launch_walked(forward_walked_kernel<T>, a, packs, 1);
     if (packs <= kWarp) return launch_kept(forward_kept_kernel<1>, a, team_of_one(packs));
     if (packs > 4 * kWarp && packs <= 8 * kWarp) return launch_kept(forward_kept_kernel<8>, a, Team{kWarp});
     launch_kept(forward_kept_kernel<4>, a, team_of_four(packs));
@@ -324,7 +337,8 @@ void softmax_backward(const SoftmaxBackwardArgs& a) {
     using T = decltype(zero);
     if (s.path == SoftmaxPath::columns) return launch_columns<T>(backward_columns_kernel<T>, a);
     const int64_t packs = packs_of<T>(s.n, a.y);
-    if (s.dtype == DType::f64 || packs > kMostKept) return launch_walked(backward_walked_kernel<T>, a, packs, 2);
+    if (s.dtype == DType::f64 || packs > kMostKeptBackward)
+      return launch_walked(backward_walked_kernel<T>, a, packs, 2);
     if (packs <= kWarp) return launch_kept(backward_kept_kernel<1>, a, team_of_one(packs));
     launch_kept(backward_kept_kernel<4>, a, team_of_four(packs));
   });

@@ -28,6 +28,11 @@ inline bool aligned_to(int bytes, const void* a, const void* b) {
   return (reinterpret_cast<uintptr_t>(a) | reinterpret_cast<uintptr_t>(b)) % static_cast<uintptr_t>(bytes) == 0;
 }
 
+// Zeros of `count` elements. A graph takes no empty node.
+inline void clear(void* p, DType dtype, int64_t count, cudaStream_t stream) {
+  if (count > 0) cudaMemsetAsync(p, 0, static_cast<size_t>(count * bytes_of(dtype)), stream);
+}
+
 // Units that a thread keeps in flight: 32 or 64 bytes.
 template <class Unit>
 inline constexpr int kUnitsInFlight = sizeof(Unit) == 16 ? 4 : 8;

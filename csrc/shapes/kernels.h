@@ -43,7 +43,7 @@
   Y(embedding_forward, EmbeddingForwardArgs) \
   X(epilogue_backward, EpilogueBackwardArgs) \
   Y(fill, FillArgs) \
-  Y(gather_backward, GatherArgs) \
+  X(gather_backward, GatherArgs) \
   Y(gather_forward, GatherArgs) \
   X(gemm, GemmArgs) \
   X(gradient_norms, GradientNormsArgs) \

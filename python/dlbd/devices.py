@@ -52,7 +52,12 @@ def cupy() -> ModuleType:
 
 
 def gpu_count() -> int:
-    """How many GPUs this build of the package can use; 0 without CUDA, a driver or a device."""
+    """How many GPUs this build of the package can use; 0 without CUDA, a driver or a device.
+
+    Example:
+        >>> dlbd.config.gpu_count() >= 0
+        True
+    """
     return 0 if EXTENSION is None else int(EXTENSION.device_count())
 
 

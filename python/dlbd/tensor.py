@@ -116,6 +116,11 @@ class Tensor:
         view.flags.writeable = False
         return view
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """How PyTorch, CuPy and Numba take a GPU's tensor without a copy; the CPU's has none."""
+        return self.array.__cuda_array_interface__  # type: ignore[attr-defined, no-any-return]
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         view = self.numpy()
         if dtype is not None and view.dtype != dtype:

@@ -1,6 +1,7 @@
 // Fibers for the threads of a block, barriers between them, and a stream that runs at once.
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -424,6 +425,11 @@ void launch(const Grid& grid, cudaStream_t stream, std::function<void()> body) {
 
 using namespace cuda_emulation;
 
+static std::atomic<int> synchronizations = 0;
+
+// How often the host has waited for the device: tests/gpu shows that a training step does not.
+extern "C" __attribute__((visibility("default"))) int cuda_emulation_synchronizations() { return synchronizations; }
+
 cudaError_t cudaGetLastError() {
   const cudaError_t e = last_error;
   last_error = cudaSuccess;
@@ -438,7 +444,11 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr what, int) {
   const char* capability = std::getenv("DLBD_EMULATION_CAPABILITY");  // 75, 80, 90: which paths launchers choose
   const int c = capability ? std::atoi(capability) : 80;
   switch (what) {
-    case cudaDevAttrMultiProcessorCount: *value = 3; break;
+    case cudaDevAttrMultiProcessorCount: {
+      const char* count = std::getenv("DLBD_EMULATION_MULTIPROCESSORS");
+      *value = count ? std::atoi(count) : 3;
+      break;
+    }
     case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = c >= 90 ? 232448 : c >= 80 ? 101376 : 65536; break;
     case cudaDevAttrComputeCapabilityMajor: *value = c / 10; break;
     case cudaDevAttrComputeCapabilityMinor: *value = c % 10; break;
@@ -456,7 +466,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind
 cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) { return cudaSuccess; }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) { return *s = new CUstream_st, cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t s) { return delete s, cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return ++synchronizations, cudaSuccess; }
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) {
   if (!is_ours(s) || s->capture) return kInvalid;
   return s->capture = new CUgraph_st, cudaSuccess;

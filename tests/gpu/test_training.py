@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import pickle
 
 import numpy as np
@@ -146,3 +147,19 @@ def test_a_recorded_step_is_a_graph():
     recorded = [s for free in steps._free.values() for s in free]
     assert recorded
     assert all(isinstance(s._replay.__self__, _cuda.Recording) for s in recorded)
+
+
+def test_training_steps_do_not_wait_for_the_device():
+    from dlbd import _cuda
+
+    if "emulation" not in _cuda.build:
+        pytest.skip("only the emulation counts how often the host waits")
+    waits = ctypes.CDLL(_cuda.__file__).cuda_emulation_synchronizations
+    seen = []
+    _, _, model = trained("mlp", "cuda:0", steps=2)
+    rng = np.random.default_rng(4)
+    count = callbacks.LambdaCallback(on_epoch_begin=lambda *_: seen.append(waits()))
+    steps = 10
+    x, y = rng.standard_normal((16 * steps, 20)), rng.integers(0, 4, 16 * steps)
+    model.fit(x, y, batch_size=16, epochs=3, verbose=0, callbacks=[count])
+    assert max(np.diff(seen)) < steps / 2  # the loss and the metric are read once an epoch

@@ -156,6 +156,9 @@ def _rows():
         yield row(cell, 70, 3, 5, 9, path="units", name="two-row-groups")
         yield row(cell, 2, 3, 4, 150, path="units", name="many-blocks")
         yield row(cell, 17, 2, 4, 130, path="rows", name="wide-chunks")
+        # on a GPU: weights that exceed the registers of a block, for one row and for several
+        yield row(cell, 2, 3, 4, 70, path="rows", mask="holes", name="wide-row")
+        yield row(cell, 9, 2, 3, 70, path="rows", name="wide-rows")
         yield row(cell, 3, 0, 4, 5, state=True, name="no-steps")
         yield row(cell, 0, 3, 4, 5, state=True, name="no-rows")
         yield row(cell, 3, 2, 0, 5, name="no-inputs")

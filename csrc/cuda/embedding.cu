@@ -1,0 +1,405 @@
+// Rows of a table by index, and the sum of gradients back into them: the positions are sorted by row, then each row
+// adds up its gradients in the order of their positions. No floats are added by atomics: the same bits every time.
+#include <bit>
+
+#include "../shapes/embedding.h"
+#include "../shapes/kernels.h"
+#include "block.h"
+#include "rows_by_index.h"
+#include "units.h"
+
+namespace dlbd::cuda {
+namespace {
+
+constexpr int kThreads = 256, kWarps = kThreads / kWarp;
+
+// The sort. Few positions: each counts those that come before it. Many: a radix sort by 8 bits at a time, each pass
+// counting the digits of a tile, adding up the counts, and moving the positions, in order, to their places.
+constexpr int64_t kFewPositions = 2048;
+constexpr int kDigits = 256, kRounds = 8, kTile = kThreads * kRounds;
+static_assert(kDigits == kThreads);
+
+__global__ void rank_kernel(Indices indices, int64_t m, int64_t* order, Status* status) {
+  const int64_t position = global_thread();
+  if (position >= m) return;
+  const int64_t mine = indices.checked_row(position, status);
+  int64_t rank = 0;
+  for (int64_t i = 0; i < m; ++i) {
+    const int64_t row = indices.row(i);
+    rank += row < mine || (row == mine && i < position);
+  }
+  order[rank] = position;
+}
+
+struct Pass {
+  Indices indices;
+  int64_t m, tiles;
+  int shift;            // of the digit
+  const int64_t* from;  // positions in the order of the digits before; null: 0, 1, 2, ...
+  int64_t* to;
+  int64_t* counts;  // (digits, tiles): how often; then how often in tiles before
+  int64_t* totals;  // (digits)
+  Status* status;
+
+  __device__ __forceinline__ int64_t position(int64_t i) const { return from ? from[i] : i; }
+  __device__ __forceinline__ int digit(int64_t row) const { return static_cast<int>(row >> shift) & (kDigits - 1); }
+};
+
+struct DigitCounts {
+  unsigned of[kDigits];
+};
+
+__global__ void count_kernel(Pass p) {
+  DigitCounts& counts = shared<DigitCounts>();
+  counts.of[threadIdx.x] = 0;
+  __syncthreads();
+#pragma unroll
+  for (int r = 0; r < kRounds; ++r) {
+    const int64_t i = blockIdx.x * int64_t{kTile} + r * kThreads + threadIdx.x;
+    if (i >= p.m) break;
+    const int64_t position = p.position(i);
+    const int64_t row = p.from ? p.indices.row(position) : p.indices.checked_row(position, p.status);
+    atomicAdd(&counts.of[p.digit(row)], 1u);
+  }
+  __syncthreads();
+  p.counts[threadIdx.x * p.tiles + blockIdx.x] = counts.of[threadIdx.x];
+}
+
+struct ScanSlots {
+  int64_t warp[kWarps];
+};
+
+struct Scan {
+  int64_t before, all;
+};
+
+// The sum over the threads before this one, and over all.
+__device__ __forceinline__ Scan scan_block(int64_t x, ScanSlots& slots) {
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  int64_t sum = x;
+#pragma unroll
+  for (int d = 1; d < kWarp; d *= 2) {
+    const int64_t other = __shfl_up_sync(kWholeWarp, sum, d);
+    sum += lane >= d ? other : 0;
+  }
+  if (lane == kWarp - 1) slots.warp[warp] = sum;
+  __syncthreads();
+  Scan scan{sum - x, 0};
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) {
+    scan.before += w < warp ? slots.warp[w] : 0;
+    scan.all += slots.warp[w];
+  }
+  __syncthreads();
+  return scan;
+}
+
+// A block per digit.
+__global__ void scan_kernel(Pass p) {
+  ScanSlots& slots = shared<ScanSlots>();
+  int64_t* counts = p.counts + blockIdx.x * p.tiles;
+  int64_t before = 0;
+  for (int64_t first = 0; first < p.tiles; first += kThreads) {
+    const int64_t i = first + threadIdx.x;
+    const Scan scan = scan_block(i < p.tiles ? counts[i] : 0, slots);
+    if (i < p.tiles) counts[i] = before + scan.before;
+    before += scan.all;
+  }
+  if (threadIdx.x == 0) p.totals[blockIdx.x] = before;
+}
+
+struct Destinations {
+  ScanSlots slots;
+  int64_t start[kDigits];          // of this tile's positions with a digit
+  unsigned next[kWarps][kDigits];  // first the counts of a warp, then where its next position goes
+};
+
+// The lanes of a warp whose digits are the same; none for a lane that has no position.
+__device__ __forceinline__ unsigned lanes_like(int digit, bool present) {
+  unsigned like = __ballot_sync(kWholeWarp, present);
+#pragma unroll
+  for (int bit = 1; bit < kDigits; bit *= 2) {
+    const unsigned set = __ballot_sync(kWholeWarp, digit & bit);
+    like &= digit & bit ? set : ~set;
+  }
+  return present ? like : 0;
+}
+
+// Each warp has its part of the tile, in rounds of a position a lane.
+__global__ void place_kernel(Pass p) {
+  Destinations& places = shared<Destinations>();
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const int64_t first = blockIdx.x * int64_t{kTile} + warp * (kRounds * kWarp) + lane;
+  unsigned* next = places.next[warp];
+  for (int d = lane; d < kDigits; d += kWarp) next[d] = 0;
+  __syncwarp();
+  int64_t position[kRounds];
+  int digit[kRounds];
+  unsigned like[kRounds];
+#pragma unroll
+  for (int r = 0; r < kRounds; ++r) {
+    const bool present = first + r * kWarp < p.m;
+    position[r] = present ? p.position(first + r * kWarp) : 0;
+    digit[r] = present ? p.digit(p.indices.row(position[r])) : 0;
+    like[r] = lanes_like(digit[r], present);
+    if (like[r] && __ffs(static_cast<int>(like[r])) - 1 == lane) next[digit[r]] += __popc(like[r]);
+    __syncwarp();
+  }
+  const int mine = threadIdx.x;
+  const Scan digits = scan_block(p.totals[mine], places.slots);
+  places.start[mine] = digits.before + p.counts[mine * p.tiles + blockIdx.x];
+  unsigned before = 0;
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) {
+    const unsigned count = places.next[w][mine];
+    places.next[w][mine] = before;
+    before += count;
+  }
+  __syncthreads();
+#pragma unroll
+  for (int r = 0; r < kRounds; ++r) {
+    const unsigned lower = like[r] & ((1u << lane) - 1);
+    const unsigned at = next[digit[r]] + __popc(lower);
+    if (like[r]) p.to[places.start[digit[r]] + at] = position[r];
+    __syncwarp();
+    if (like[r] && lower == 0) next[digit[r]] += __popc(like[r]);
+    __syncwarp();
+  }
+}
+
+// The sums. A window of the sorted positions belongs to one warp per strip of columns. A row whose positions lie in one
+// window is written at once; of others each window leaves a part: its first row's that began before (head), its last
+// row's that goes on (tail). Then the warp where a row begins adds the parts.
+constexpr int kWindow = kWarp;
+
+template <class T>
+struct Sums {
+  int64_t outer, n, inner, m, windows, strips;
+  Indices indices;
+  const int64_t* order;
+  const T* x;
+  T* y;
+  T *heads, *tails;  // (outer, windows, inner)
+  bool accumulate;
+
+  __device__ __forceinline__ int64_t row_at(int64_t i) const { return indices.row(order[i]); }
+};
+
+struct WarpWork {
+  int64_t o, window, first;
+  int count;  // positions of the window
+  int64_t column;
+  bool active;
+};
+
+template <class T, int V>
+__device__ __forceinline__ bool find_work(const Sums<T>& s, WarpWork& w) {
+  const int64_t warp = global_thread() / kWarp;
+  if (warp >= s.outer * s.windows * s.strips) return false;
+  w.column = (warp % s.strips * kWarp + threadIdx.x % kWarp) * V;
+  w.active = w.column < s.inner;
+  w.window = warp / s.strips % s.windows;
+  w.o = warp / s.strips / s.windows;
+  w.first = w.window * kWindow;
+  w.count = static_cast<int>(min(int64_t{kWindow}, s.m - w.first));
+  return true;
+}
+
+template <class T, int V>
+using Values = Pack<T, V>;
+
+template <class T, int V>
+__device__ __forceinline__ Values<T, V> load_values(const T* p) {
+  return *reinterpret_cast<const Values<T, V>*>(p);
+}
+template <class T, int V>
+__device__ __forceinline__ void add_to(Values<T, V>& sum, const Values<T, V>& x) {
+#pragma unroll
+  for (int i = 0; i < V; ++i) sum.v[i] += x.v[i];
+}
+
+template <class T, int V>
+__device__ __forceinline__ void write_row(const Sums<T>& s, const WarpWork& w, int64_t row, Values<T, V> sum) {
+  T* to = s.y + (w.o * s.n + row) * s.inner + w.column;
+  if (s.accumulate) add_to<T, V>(sum, load_values<T, V>(to));
+  *reinterpret_cast<Values<T, V>*>(to) = sum;
+}
+
+template <class T, int V>
+__global__ void sum_windows_kernel(Sums<T> s) {
+  constexpr int kAhead = 4;
+  WarpWork w;
+  if (!find_work<T, V>(s, w)) return;
+  const int lane = threadIdx.x % kWarp;
+  const int64_t my_position = s.order[w.first + min(lane, w.count - 1)];
+  const int64_t my_row = s.indices.row(my_position);
+  const int64_t row_before = w.first > 0 ? s.row_at(w.first - 1) : -1;
+  const int64_t row_after = w.first + w.count < s.m ? s.row_at(w.first + w.count) : -1;
+  const T* x = s.x + w.o * s.m * s.inner + w.column;
+  const int64_t part = (w.o * s.windows + w.window) * s.inner + w.column;
+  int64_t row = __shfl_sync(kWholeWarp, my_row, 0);
+  bool head = row == row_before;
+  Values<T, V> sum{};
+  const auto finish = [&](bool goes_on) {
+    if (!w.active || row == s.n) return;
+    if (head || goes_on)
+      *reinterpret_cast<Values<T, V>*>((head ? s.heads : s.tails) + part) = sum;
+    else
+      write_row<T, V>(s, w, row, sum);
+  };
+  for (int first = 0; first < w.count; first += kAhead) {
+    Values<T, V> value[kAhead];
+    int64_t its_row[kAhead];
+#pragma unroll
+    for (int u = 0; u < kAhead; ++u) {
+      const int slot = min(first + u, w.count - 1);
+      const int64_t position = __shfl_sync(kWholeWarp, my_position, slot);
+      its_row[u] = __shfl_sync(kWholeWarp, my_row, slot);
+      if (w.active) value[u] = load_values<T, V>(x + position * s.inner);
+    }
+#pragma unroll
+    for (int u = 0; u < kAhead; ++u) {
+      if (first + u >= w.count) break;
+      if (its_row[u] != row) {
+        finish(false);
+        row = its_row[u], head = false, sum = {};
+      }
+      add_to<T, V>(sum, value[u]);
+    }
+  }
+  finish(row == row_after);
+}
+
+template <class T, int V>
+__global__ void join_windows_kernel(Sums<T> s) {
+  WarpWork w;
+  if (!find_work<T, V>(s, w)) return;
+  const int64_t end = w.first + w.count;
+  if (end >= s.m) return;
+  const int64_t row = s.row_at(end - 1);
+  if (row == s.n || s.row_at(end) != row) return;
+  if (w.first > 0 && s.row_at(w.first - 1) == row) return;  // began in a window before
+  const int lane = threadIdx.x % kWarp;
+  Values<T, V> sum{};
+  int64_t part = (w.o * s.windows + w.window) * s.inner + w.column;
+  if (w.active) sum = load_values<T, V>(s.tails + part);
+  for (int64_t window = w.window + 1;; window += kWarp) {
+    const int64_t start = (window + lane) * kWindow;
+    const bool same = start < s.m && s.row_at(start) == row;
+    const unsigned others = ~__ballot_sync(kWholeWarp, same);
+    const int count = others ? __ffs(static_cast<int>(others)) - 1 : kWarp;
+    const T* heads = s.heads + (w.o * s.windows + window) * s.inner + w.column;
+    if (w.active) {
+#pragma unroll 4
+      for (int i = 0; i < count; ++i) add_to<T, V>(sum, load_values<T, V>(heads + i * s.inner));
+    }
+    if (count < kWarp) break;
+  }
+  if (w.active) write_row<T, V>(s, w, row, sum);
+}
+
+// Where things lie in scratch memory.
+struct Scratch {
+  int64_t order[2], counts, totals, heads, tails, end;
+};
+
+int64_t tiles_of(int64_t m) { return ceil_div(m, kTile); }
+
+Scratch scratch_of(const RowsByIndex& r) {
+  constexpr int64_t kAlignment = 64, kWord = sizeof(int64_t);
+  int64_t end = 0;
+  const auto take = [&](int64_t bytes) {
+    const int64_t start = end;
+    end += ceil_div(bytes, kAlignment) * kAlignment;
+    return start;
+  };
+  const bool radix = r.m > kFewPositions;
+  const int64_t parts = r.outer * ceil_div(r.m, kWindow) * r.inner * bytes_of(r.dtype);
+  Scratch s{};
+  s.order[0] = take(r.m * kWord);
+  s.order[1] = take(radix ? r.m * kWord : 0);
+  s.counts = take(radix ? kDigits * tiles_of(r.m) * kWord : 0);
+  s.totals = take(radix ? kDigits * kWord : 0);
+  s.heads = take(parts);
+  s.tails = take(parts);
+  s.end = end;
+  return s;
+}
+
+// Returns the positions in the order of their rows; those that choose no row come last.
+const int64_t* sort_positions(const RowsByIndex& r, const Scratch& scratch) {
+  char* memory = static_cast<char*>(r.scratch);
+  const auto words = [&](int64_t offset) { return reinterpret_cast<int64_t*>(memory + offset); };
+  int64_t* order[] = {words(scratch.order[0]), words(scratch.order[1])};
+  if (r.m <= kFewPositions) {
+    launch(rank_kernel, {static_cast<unsigned>(ceil_div(r.m, kThreads)), kThreads}, stream_of(r), r.indices, r.m,
+           order[0], r.status);
+    return order[0];
+  }
+  const int bits = std::bit_width(static_cast<uint64_t>(r.indices.n));
+  Pass p{r.indices, r.m, tiles_of(r.m), 0, nullptr, order[0], words(scratch.counts), words(scratch.totals), r.status};
+  const unsigned tiles = static_cast<unsigned>(p.tiles);
+  for (int pass = 0; pass == 0 || p.shift < bits; ++pass) {
+    p.to = order[pass % 2];
+    launch(count_kernel, {tiles, kThreads, sizeof(DigitCounts)}, stream_of(r), p);
+    launch(scan_kernel, {kDigits, kThreads, sizeof(ScanSlots)}, stream_of(r), p);
+    launch(place_kernel, {tiles, kThreads, sizeof(Destinations)}, stream_of(r), p);
+    p.from = p.to, p.shift += std::bit_width(unsigned{kDigits - 1});
+  }
+  return p.from;
+}
+
+template <class T, int V>
+void sum_sorted(const RowsByIndex& r, const Scratch& scratch, const int64_t* order) {
+  char* memory = static_cast<char*>(r.scratch);
+  const int64_t windows = ceil_div(r.m, kWindow), strips = ceil_div(r.inner, kWarp * V);
+  const Sums<T> s{r.outer,
+                  r.indices.n,
+                  r.inner,
+                  r.m,
+                  windows,
+                  strips,
+                  r.indices,
+                  order,
+                  static_cast<const T*>(r.x),
+                  static_cast<T*>(r.y),
+                  reinterpret_cast<T*>(memory + scratch.heads),
+                  reinterpret_cast<T*>(memory + scratch.tails),
+                  r.accumulate};
+  const unsigned blocks = static_cast<unsigned>(ceil_div(r.outer * windows * strips, kWarps));
+  launch(sum_windows_kernel<T, V>, {blocks, kThreads}, stream_of(r), s);
+  if (windows > 1) launch(join_windows_kernel<T, V>, {blocks, kThreads}, stream_of(r), s);
+}
+
+RowsByIndex rows_of(const LaunchArgs& a, const EmbeddingShape& s, const void* indices, const void* x, void* y,
+                    bool accumulate) {
+  return {a, 1, s.columns, s.count, {indices, s.index_dtype, s.rows, false}, s.dtype, x, y, false, accumulate};
+}
+
+RowsByIndex rows_of(const EmbeddingBackwardArgs& a) {
+  return rows_of(a, a.shape, a.indices, a.dy, a.dtable, a.accumulate);
+}
+
+}  // namespace
+
+int64_t scatter_rows_scratch(const RowsByIndex& r) { return scratch_of(r).end; }
+
+void scatter_rows(const RowsByIndex& r) {
+  if (!r.accumulate) clear(r.y, r.dtype, r.outer * r.indices.n * r.inner, stream_of(r));
+  if (r.m == 0) return;
+  const Scratch scratch = scratch_of(r);
+  const int64_t* order = sort_positions(r, scratch);
+  if (r.dtype == DType::f64) return sum_sorted<double, 1>(r, scratch, order);
+  constexpr int V = Pack<float>::kSize;
+  r.inner % V == 0 && aligned_to(16, r.x, r.y) ? sum_sorted<float, V>(r, scratch, order)
+                                               : sum_sorted<float, 1>(r, scratch, order);
+}
+
+void embedding_forward(const EmbeddingForwardArgs& a) {
+  gather_rows(rows_of(a, a.shape, a.indices, a.table, a.y, false));
+}
+
+int64_t embedding_backward_scratch(const EmbeddingBackwardArgs& a) { return scatter_rows_scratch(rows_of(a)); }
+void embedding_backward(const EmbeddingBackwardArgs& a) { scatter_rows(rows_of(a)); }
+
+}  // namespace dlbd::cuda
