@@ -1,6 +1,6 @@
 #include "cuda_backend.h"
 
-#include <numeric>
+#include <mutex>
 
 namespace dlbd {
 namespace {
@@ -64,10 +64,9 @@ MatmulPrecision& CudaBackend::precision() {
 
 void CudaBackend::raise_error() { check(cudaGetLastError(), "a launch failed"); }
 
-py::object CudaBackend::allocate(int64_t bytes, int device) {
+py::object CudaBackend::allocate(int64_t bytes, int device, CudaRecording* recording) {
   try {
-    if (CudaRecording* recording = CudaRecording::current()) return recording->allocate(bytes);
-    return CuPy::get().allocate(bytes);
+    return recording ? recording->allocate(bytes) : CuPy::get().allocate(bytes);
   } catch (py::error_already_set& error) {
     if (!error.matches(CuPy::get().out_of_memory)) throw;
     const auto [free, total] = CuPy::get().memory_info().cast<std::pair<int64_t, int64_t>>();
@@ -89,28 +88,33 @@ py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
   }
   int device = 0;
   cudaGetDevice(&device);
-  return CuPy::get().ndarray(shape, dtype, allocate(bytes, device));
+  return CuPy::get().ndarray(shape, dtype, allocate(bytes, device, CudaRecording::current()));
 }
 
 namespace {
 
-// One status word per device, in its memory; made at the first launch and kept.
-py::object& status_memory(int device) {
-  static std::map<int, py::object>* all = new std::map<int, py::object>;  // outlives the interpreter
-  return (*all)[device];
+Status* word_of(const py::object& memory) {
+  return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>());
 }
 
 }  // namespace
 
 Status* CudaBackend::status(int device) {
-  py::object& memory = status_memory(device);
-  if (!memory) {
-    const OnDevice here(device);
-    memory = CuPy::get().allocate(sizeof(Status));
-    void* p = reinterpret_cast<void*>(memory.attr("ptr").cast<uintptr_t>());
-    check(cudaMemsetAsync(p, 0, sizeof(Status), static_cast<cudaStream_t>(current_stream(device))), "status");
-  }
-  return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>());
+  static std::mutex mutex;
+  static auto* all = new std::map<int, py::object>;  // one word per device, in its memory; outlives the interpreter
+  const auto known = [&](const py::object& made) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    py::object& memory = (*all)[device];
+    if (!memory && made) memory = made;
+    return memory ? word_of(memory) : nullptr;
+  };
+  if (Status* word = known({})) return word;
+  const OnDevice here(device);
+  const py::object memory = CuPy::get().allocate(sizeof(Status));  // without the lock: it may wait for the GIL
+  const auto stream = static_cast<cudaStream_t>(current_stream(device));
+  check(cudaMemsetAsync(word_of(memory), 0, sizeof(Status), stream), "making the status word");
+  check(cudaStreamSynchronize(stream), "making the status word");  // once: any stream may use it from here on
+  return known(memory);
 }
 
 int CudaBackend::device_count() {
@@ -120,6 +124,16 @@ int CudaBackend::device_count() {
     return 0;
   }
   return count;
+}
+
+py::object CudaBackend::from_host(HostArray<false, false> x) {
+  int device = 0;
+  cudaGetDevice(&device);
+  // Not from a recording's pool, where a later launch of the step would get the block and a replay find other values.
+  const py::object y = CuPy::get().ndarray(x.owner.attr("shape"), x.owner.attr("dtype"),
+                                           allocate(x.size * size_of(x.dtype), device, nullptr));
+  upload(x, Out::from(y));
+  return y;
 }
 
 void CudaBackend::upload(HostArray<false, false> x, Out y) {

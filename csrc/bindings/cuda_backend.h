@@ -90,7 +90,7 @@ struct CudaBackend {
     if (kernel.scratch) {
       const int64_t bytes = kernel.scratch(args);
       if (bytes > 0) {
-        scratch = allocate(bytes, device);
+        scratch = allocate(bytes, device, recording);
         args.scratch = reinterpret_cast<void*>(scratch.attr("ptr").template cast<uintptr_t>());
       }
     }
@@ -111,6 +111,7 @@ struct CudaBackend {
   static MatmulPrecision& precision();  // of the process
 
   static int device_count();
+  static py::object from_host(HostArray<false, false> x);
   static void upload(HostArray<false, false> x, Out y);
   static void download(In x, HostArray<true, false> y);
 
@@ -121,7 +122,7 @@ struct CudaBackend {
   static int common_device(std::initializer_list<Place> places);
   static void* current_stream(int device);
   static Status* status(int device);
-  static py::object allocate(int64_t bytes, int device);
+  static py::object allocate(int64_t bytes, int device, CudaRecording* recording);
   static void raise_error();
 };
 

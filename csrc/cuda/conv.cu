@@ -110,10 +110,6 @@ void tiled_forward(const ConvForwardArgs& a) {
     launch_sum_splits(static_cast<const float*>(a.scratch), plan.splits, s.y_size, s.k, out, stream_of(a));
 }
 
-bool is_tiled(const ConvShape& s) {
-  return s.path != ConvPath::generic && fits_32_bits(s) && s.groups <= kMostGroups;
-}
-
 constexpr int kSumThreads = 256;
 
 // V elements per thread.
@@ -150,12 +146,13 @@ void launch_sum_splits(const float* partial, int64_t splits, int64_t size, int64
 }
 
 void conv_forward(const ConvForwardArgs& a) {
-  if (!is_tiled(a.shape)) return conv_generic_forward(a);
-  tiled_forward(a);
+  if (!conv_is_fast(a.shape)) return conv_generic_forward(a);
+  a.shape.path == ConvPath::depthwise ? conv_depthwise_forward(a) : tiled_forward(a);
 }
 
 int64_t conv_forward_scratch(const ConvForwardArgs& a) {
-  return is_tiled(a.shape) ? split_bytes(plan_forward(a), a.shape.y_size) : 0;
+  const bool tiled = conv_is_fast(a.shape) && a.shape.path != ConvPath::depthwise;
+  return tiled ? split_bytes(plan_forward(a), a.shape.y_size) : 0;
 }
 
 }  // namespace dlbd::cuda

@@ -117,8 +117,7 @@ struct DataOperands<Tile, false> {
   }
 };
 
-// Blocks: tiles, groups, phases x splits. Of these there are at most kMostPhases^2 kMostSplits = 65536 - 1 of a grid's z;
-// many phases leave no splits.
+// Blocks: tiles, groups, phases x splits (many phases leave no splits).
 template <class Tile, bool Packed>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) data_kernel(const __grid_constant__ DataProduct p) {
   auto& memory = shared<DataShared<Tile>>();
@@ -166,9 +165,7 @@ int64_t all_phases(const ConvShape& s) {
 
 bool is_packed(const ConvShape& s) { return s.k / s.groups % kQuad == 0; }
 
-bool is_tiled(const ConvShape& s) {
-  return s.path != ConvPath::generic && fits_32_bits(s) && s.groups <= kMostGroups && has_few_phases(s);
-}
+bool is_fast(const ConvShape& s) { return conv_is_fast(s) && has_few_phases(s); }
 
 TilePlan plan_data(const ConvBackwardDataArgs& a) {
   const ConvShape& s = a.shape;
@@ -211,12 +208,13 @@ void tiled_backward_data(const ConvBackwardDataArgs& a) {
 }  // namespace
 
 void conv_backward_data(const ConvBackwardDataArgs& a) {
-  if (!is_tiled(a.shape)) return conv_generic_backward_data(a);
-  tiled_backward_data(a);
+  if (!is_fast(a.shape)) return conv_generic_backward_data(a);
+  a.shape.path == ConvPath::depthwise ? conv_depthwise_backward_data(a) : tiled_backward_data(a);
 }
 
 int64_t conv_backward_data_scratch(const ConvBackwardDataArgs& a) {
-  return is_tiled(a.shape) ? split_bytes(plan_data(a), a.shape.x_size) : 0;
+  const bool tiled = is_fast(a.shape) && a.shape.path != ConvPath::depthwise;
+  return tiled ? split_bytes(plan_data(a), a.shape.x_size) : 0;
 }
 
 }  // namespace dlbd::cuda

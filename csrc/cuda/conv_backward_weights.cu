@@ -83,10 +83,6 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) weights_kernel(
 
 bool is_packed(const ConvShape& s) { return s.c / s.groups % kQuad == 0; }
 
-bool is_tiled(const ConvShape& s) {
-  return s.path != ConvPath::generic && fits_32_bits(s) && s.groups <= kMostGroups;
-}
-
 TilePlan plan_weights(const ConvBackwardWeightsArgs& a) {
   const ConvShape& s = a.shape;
   return plan_tiles(s.groups, taps_of(s) * (s.c / s.groups), s.k / s.groups, s.n * out_pixels(s), s.w_size, is_packed(s),
@@ -125,11 +121,14 @@ void tiled_products(const ConvBackwardWeightsArgs& a) {
 }
 
 void products(const ConvBackwardWeightsArgs& a) {
-  is_tiled(a.shape) ? tiled_products(a) : conv_generic_backward_weights(a);
+  if (!conv_is_fast(a.shape)) return conv_generic_backward_weights(a);
+  a.shape.path == ConvPath::depthwise ? conv_depthwise_backward_weights(a) : tiled_products(a);
 }
 
 int64_t products_scratch(const ConvBackwardWeightsArgs& a) {
-  return is_tiled(a.shape) ? split_bytes(plan_weights(a), a.shape.w_size) : 0;
+  if (!conv_is_fast(a.shape)) return 0;
+  if (a.shape.path == ConvPath::depthwise) return conv_depthwise_backward_weights_scratch(a);
+  return split_bytes(plan_weights(a), a.shape.w_size);
 }
 
 }  // namespace

@@ -103,17 +103,21 @@ DLBD_BOTH void advance(Place& p, int step, int w, int h, int d) {
 }
 
 // Whether positions, offsets in an image and the numbers of pixels fit into 32 bits, with room for sums of a few.
-// Groups lie along a grid's y.
-constexpr int64_t kMostGroups = 65535;
 inline bool fits_32_bits(const ConvShape& s) {
   constexpr int64_t kMost = int64_t{1} << 29;
   for (const ConvAxis& a : s.axis) {
     if (a.stride > kMost || a.dilation > kMost || a.kernel > kMost || a.out > kMost || a.in > kMost) return false;
     if (a.kernel * a.dilation > kMost || a.out * a.stride > kMost) return false;
   }
-  return in_pixels(s) <= kMost && out_pixels(s) <= kMost && in_pixels(s) * s.c <= kMost &&
-         out_pixels(s) * s.k <= kMost && s.n * in_pixels(s) <= kMost && s.n * out_pixels(s) <= kMost &&
-         s.w_size <= kMost;
+  return in_pixels(s) * s.c <= kMost && out_pixels(s) * s.k <= kMost && s.n * in_pixels(s) <= kMost &&
+         s.n * out_pixels(s) <= kMost && s.w_size <= kMost;
+}
+
+// Whether the float32 kernels take a shape: groups lie along a grid's y but in the depthwise kernels.
+inline bool conv_is_fast(const ConvShape& s) {
+  constexpr int64_t kMostGroups = 65535;
+  if (s.path == ConvPath::generic || !fits_32_bits(s)) return false;
+  return s.path == ConvPath::depthwise || s.groups <= kMostGroups;
 }
 
 }  // namespace dlbd::cuda

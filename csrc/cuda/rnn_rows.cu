@@ -1,7 +1,7 @@
 // The recurrent layers by rows, forward and backward: a block runs the whole time loop alone (rnn_alone.h).
-#include "rnn_alone.h"
+#include <type_traits>
 
-#include "rnn_paths.h"
+#include "rnn_alone.h"
 
 namespace dlbd::cuda {
 namespace {

@@ -140,9 +140,7 @@ def place(array: Array, like: Array | None = None) -> Array:
     """A NumPy array where ``like`` is, or on the current device: itself on the CPU, a copy on a GPU."""
     if _cuda is None or (isinstance(like, np.ndarray) if like is not None else current_twin() is _cpu):
         return array
-    y = _cuda.empty(array.shape, array.dtype)
-    _cuda.upload(np.require(array, requirements=["C", "A"]), y)
-    return y  # type: ignore[no-any-return]
+    return _cuda.from_host(np.require(array, requirements=["C", "A"]))  # type: ignore[no-any-return]
 
 
 def on_host(array: Array) -> Array:

@@ -1,13 +1,11 @@
-// Layers whose recurrent weights fit on no team of blocks, and large batches: every step is a product by this twin's
-// gemm and a kernel for what follows it.
-#pragma once
-
-#include "rnn_cells.h"
-#include "rnn_products.h"
+// The recurrent layers by steps, forward and backward: layers whose recurrent weights fit on no team of blocks, and
+// large batches: every step is a product by this twin's gemm and a kernel for what follows it.
+#include "rnn_paths.h"
 
 namespace dlbd::cuda {
+namespace {
 
-inline constexpr int kStepThreads = 128;
+constexpr int kStepThreads = 128;
 
 // The gates of a phase: all of them, but for gru_reset_before whose last one is late.
 constexpr int gates_in(RnnCell cell, int phase) {
@@ -25,12 +23,12 @@ struct StepSpot {
     unit = static_cast<int>(blockIdx.x % chunks) * kStepThreads + static_cast<int>(threadIdx.x);
   }
 };
-inline Grid step_grid(int64_t batch, int64_t units) {
+Grid step_grid(int64_t batch, int64_t units) {
   return {static_cast<unsigned>(batch * ceil_div(units, kStepThreads)), kStepThreads};
 }
 
 // gemm takes whole matrices: columns [first, first + count) of a kernel, apart.
-inline __global__ void __launch_bounds__(kStepThreads)
+__global__ void __launch_bounds__(kStepThreads)
     take_columns_kernel(int64_t rows, int64_t columns, int64_t first, int64_t count, const float* from, float* to) {
   for (int64_t i = global_thread(); i < rows * count; i += global_threads())
     to[i] = from[i / count * columns + first + i % count];
@@ -41,25 +39,7 @@ struct StepWeights {
   const float* of[2];
 };
 
-struct StepForwardMemory {
-  float* parts;     // gru_reset_before: u in two parts
-  float* products;  // (B, gates of the phase, units)
-  float* gated;     // gru_reset_before: r * state and the update gate, (B, units)
-  float* update;
-  GemmArgs gemm[2];  // by phase
-};
-
-struct StepBackwardMemory {
-  float* parts;
-  float* products;   // (B, units)
-  float* gradients;  // of a step's gates of phase 0, (B, gates, units)
-  float* candidate;  // gru_reset_before: of the gate of phase 1
-  float* carry;      // (B, units)
-  float* dc;
-  GemmArgs gemm[2];
-};
-
-inline StepWeights step_weights(const LaunchArgs& a, RnnCell cell, int64_t units, const float* u, float* parts) {
+StepWeights step_weights(const LaunchArgs& a, RnnCell cell, int64_t units, const float* u, float* parts) {
   if (phases_of(cell) == 1) return {{u, nullptr}};
   const int64_t columns = 3 * units, early = 2 * units;
   const auto take = [&](int64_t first, int64_t count, float* to) {
@@ -71,7 +51,7 @@ inline StepWeights step_weights(const LaunchArgs& a, RnnCell cell, int64_t units
 }
 
 // The running states are h_last and c_last.
-inline __global__ void __launch_bounds__(kStepThreads) begin_forward_kernel(RnnForward<float> f) {
+__global__ void __launch_bounds__(kStepThreads) begin_forward_kernel(RnnForward<float> f) {
   const StepSpot at(f.units);
   if (at.unit >= f.units) return;
   const int64_t own = at.b * f.units + at.unit;
@@ -81,7 +61,7 @@ inline __global__ void __launch_bounds__(kStepThreads) begin_forward_kernel(RnnF
   emit(f, at.b, -1, at.unit, h, c);
 }
 
-inline __global__ void __launch_bounds__(kStepThreads)
+__global__ void __launch_bounds__(kStepThreads)
     forward_step_kernel(RnnForward<float> f, int64_t s, int phase, const float* products, float* gated, float* update) {
   const StepSpot at(f.units);
   if (at.unit >= f.units) return;
@@ -111,8 +91,7 @@ inline __global__ void __launch_bounds__(kStepThreads)
   emit(f, at.b, s, at.unit, x.h, x.c);
 }
 
-inline __global__ void __launch_bounds__(kStepThreads)
-    begin_backward_kernel(RnnBackward<float> f, float* carry, float* dc) {
+__global__ void __launch_bounds__(kStepThreads) begin_backward_kernel(RnnBackward<float> f, float* carry, float* dc) {
   const StepSpot at(f.units);
   if (at.unit >= f.units) return;
   const int64_t own = at.b * f.units + at.unit;
@@ -120,7 +99,7 @@ inline __global__ void __launch_bounds__(kStepThreads)
 }
 
 // s = -1 is what lies before the first step; no products behind the last one.
-inline __global__ void __launch_bounds__(kStepThreads)
+__global__ void __launch_bounds__(kStepThreads)
     backward_step_kernel(RnnBackward<float> f, int64_t s, int phase, const float* products, float* gradients,
                          float* candidate, float* carry, float* dc) {
   const StepSpot at(f.units);
@@ -142,6 +121,68 @@ inline __global__ void __launch_bounds__(kStepThreads)
   for (int g = 0; g < kMostGates; ++g)
     if (g < count && (!split || g == phase)) gradients[(at.b * count + g) * f.units + at.unit] = x.d[g];
   if (split && phase == 0) candidate[own] = x.d[2];
+}
+
+}  // namespace
+
+StepForwardMemory cut_forward_steps(const RnnForwardArgs& a, ScratchCutter& cutter) {
+  StepForwardMemory m{};
+  const RnnShape& s = a.shape;
+  m.products = cutter.take<float>(s.batch * s.columns);
+  for (int phase = 0; phase < phases_of(s.cell); ++phase)
+    m.gemm[phase] = product_over_steps(a, s.dtype, s.batch, gates_in(s.cell, phase) * s.units, s.units, false, false);
+  for (int phase = 0; phase < phases_of(s.cell); ++phase)
+    m.gemm_bytes = larger(m.gemm_bytes, gemm_scratch(m.gemm[phase]));
+  if (phases_of(s.cell) == 1) return m;
+  m.parts = cutter.take<float>(s.units * s.columns);
+  m.gated = cutter.take<float>(s.batch * s.units), m.update = cutter.take<float>(s.batch * s.units);
+  return m;
+}
+
+StepBackwardMemory cut_backward_steps(const RnnBackwardArgs& a, ScratchCutter& cutter) {
+  StepBackwardMemory m{};
+  const RnnShape& s = a.shape;
+  const int64_t states = s.batch * s.units;
+  m.products = cutter.take<float>(states), m.carry = cutter.take<float>(states), m.dc = cutter.take<float>(states);
+  m.gradients = cutter.take<float>(states * gates_in(s.cell, 0));
+  for (int phase = 0; phase < phases_of(s.cell); ++phase)
+    m.gemm[phase] = product_over_steps(a, s.dtype, s.batch, s.units, gates_in(s.cell, phase) * s.units, false, true);
+  for (int phase = 0; phase < phases_of(s.cell); ++phase)
+    m.gemm_bytes = larger(m.gemm_bytes, gemm_scratch(m.gemm[phase]));
+  if (phases_of(s.cell) == 1) return m;
+  m.parts = cutter.take<float>(s.units * s.columns), m.candidate = cutter.take<float>(states);
+  return m;
+}
+
+void forward_steps(const RnnForwardArgs& a, const RnnForward<float>& f, const StepForwardMemory& m,
+                   void* gemm_scratch) {
+  const StepWeights weights = step_weights(a, f.cell, f.units, f.u, m.parts);
+  const Grid grid = step_grid(f.batch, f.units);
+  launch(begin_forward_kernel, grid, stream_of(a), f);
+  for (int64_t s = 0; s < f.steps; ++s) {
+    for (int phase = 0; phase < phases_of(f.cell); ++phase) {
+      const float* states = phase == 0 ? f.h_last : m.gated;
+      run_product(m.gemm[phase], states, weights.of[phase], nullptr, m.products, false, gemm_scratch);
+      launch(forward_step_kernel, grid, stream_of(a), f, s, phase, m.products, m.gated, m.update);
+    }
+  }
+}
+
+void backward_steps(const RnnBackwardArgs& a, const RnnBackward<float>& f, const StepBackwardMemory& m,
+                    void* gemm_scratch) {
+  const StepWeights weights = step_weights(a, f.cell, f.units, f.u, m.parts);
+  const Grid grid = step_grid(f.batch, f.units);
+  launch(begin_backward_kernel, grid, stream_of(a), f, m.carry, m.dc);
+  const int64_t end = a.dh0 || a.dc0 ? -1 : 0;
+  for (int64_t s = f.steps - 1; s >= end; --s) {
+    for (int phase = 0; phase < (s < 0 ? 1 : phases_of(f.cell)); ++phase) {
+      const bool behind = phase == 0 && s == f.steps - 1;  // no step
+      const float* from = phase == 0 ? m.gradients : m.candidate;
+      if (!behind) run_product(m.gemm[phase], from, weights.of[phase], nullptr, m.products, false, gemm_scratch);
+      launch(backward_step_kernel, grid, stream_of(a), f, s, phase, behind ? nullptr : m.products, m.gradients,
+             m.candidate, m.carry, m.dc);
+    }
+  }
 }
 
 }  // namespace dlbd::cuda
