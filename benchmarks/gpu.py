@@ -139,7 +139,7 @@ class Run:
         self.site = self.logs / "site"
         self.say(f"build for {self.about['capability']}")
         limit = time.time() + BUILD_SHARE * self.left()
-        result = stages.build(self.site, self.about["capability"], self.logs, limit)
+        result = stages.build(self.site, f"{self.about['capability']}-real", self.logs, limit)
         self.found["stages"]["build"] = result
         self.say(f"build: status {result['status']} after {result['seconds']} s {result.get('module', '')}")
         if result["status"]:

@@ -176,4 +176,9 @@ def sanitized(log: Path) -> dict[str, Any]:
     text = log.read_text(errors="replace")
     errors = re.search(r"ERROR SUMMARY: (\d+)", text) or re.search(r"RACECHECK SUMMARY: (\d+)", text)
     ran = re.search(r"^small shapes: (.*)$", text, re.MULTILINE)
-    return {"errors": int(errors[1]) if errors else None, "ran": ran[1] if ran else "did not finish"}
+    found = [line for line in text.splitlines() if line.startswith("=========")][:SHOWN]
+    return {
+        "errors": int(errors[1]) if errors else None,
+        "ran": ran[1] if ran else "did not finish",
+        "failing": found if errors and int(errors[1]) else [],
+    }

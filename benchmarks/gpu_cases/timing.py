@@ -19,7 +19,7 @@ from benchmarks.gpu_cases.case import DEVICE, Call, torch
 FLUSHED = 256 << 20  # bytes: five times an H100's L2
 TURN = 1e-3  # seconds that a turn of a warm case lasts at least
 MOST_CALLS = 500  # per turn
-ROUNDS = (5, 40)  # at least (3 where a turn takes long), at most
+ROUNDS = (5, 25)  # at least (3 where a turn takes long), at most
 LONG_TURN = 0.05  # seconds
 WARM_UP = 3  # calls before a capture: cuDNN's search, allocations, lazily loaded kernels
 

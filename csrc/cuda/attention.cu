@@ -45,7 +45,7 @@ __device__ __forceinline__ void exponentiate(Running<R>& state, float (&s)[R][C]
 
 // A block owns 16 R queries of one head and streams tiles of 8 C keys.
 template <int W, int R, int C>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, (kBlocksAtOnce<R, W>))
     forward_tiles(AttentionForwardArgs a, int64_t query_tiles, bool packs) {
   constexpr int kQueries = kDown * R, kKeys = kAcross * C;
   auto& sh = shared<ForwardShared<W, R, C>>();

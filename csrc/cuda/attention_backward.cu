@@ -76,7 +76,7 @@ __device__ __forceinline__ void write_logit_gradients(const Tile<kQueries, kKeys
 
 // A block owns 16 R queries of one head and streams tiles of 8 C keys: dQ, and the gradient of the logits.
 template <int W, int R, int C>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, (kBlocksAtOnce<R, W>))
     query_tiles(AttentionBackwardArgs a, const float* delta, int64_t tiles, bool packs) {
   constexpr int kQueries = kDown * R, kKeys = kAcross * C;
   auto& sh = shared<BackwardShared<W, R, C>>();
@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
 
 // A block owns 16 R keys of one head and streams tiles of 8 C queries: dK and dV.
 template <int W, int R, int C>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, (kBlocksAtOnce<R, W>))
     key_tiles(AttentionBackwardArgs a, const float* delta, int64_t tiles, bool packs) {
   constexpr int kKeys = kDown * R, kQueries = kAcross * C;
   auto& sh = shared<BackwardShared<W, R, C>>();

@@ -142,7 +142,7 @@ void with_tensor_width(const AttentionShape& s, const F& f) {
 }
 
 template <class Args>
-bool has_tables(const Args& a) {
+__host__ __device__ __forceinline__ bool has_tables(const Args& a) {
   return a.mask.data || a.bias.data;
 }
 inline bool fits_shared(size_t bytes) { return static_cast<int64_t>(bytes) <= device().shared_bytes; }

@@ -71,7 +71,6 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const int64_t head = task / query_tiles, b = head / shape.heads, h = head % shape.heads;
   // the last queries first: under a causal mask they are the most work
   const int64_t i0 = (query_tiles - 1 - task % query_tiles) * kQueries, i_warp = i0 + warp_row;
-  const HeadTables<float> tables(a.mask, a.bias, b, h);
   const typename P::Stored *keys = k + head * shape.tk * W, *values = v + head * shape.tk * W;
   const int64_t count = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
   stage_async(q + head * shape.tq * W, i0, shape.tq, sh.q);
@@ -95,8 +94,9 @@ __global__ void __launch_bounds__(kAttentionThreads)
     }
     float s[M][N][4];
     dot_staged(sh.q, warp_row, sh.k[stage], s);
-    if (tables.any()) {
+    if (has_tables(a)) {
       auto& addends = shared<TensorForwardSharedTables<P, W, M, N>>().addends;
+      const HeadTables<float> tables(a.mask, a.bias, b, h);  // made here: it would take registers of all tiles
       each_of_warp<M, kKeys, false>([&](int row, int column) {
         const int64_t i = i_warp + row, j = k0 + column;
         addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();

@@ -55,7 +55,6 @@ __global__ void __launch_bounds__(kAttentionThreads)
   if (task >= shape.batch * shape.heads * tiles) return;
   const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
   const int64_t k0 = task % tiles * kKeys, j_warp = k0 + warp_row;
-  const HeadTables<float> tables(a.mask, a.bias, b, h);
   const auto stage_queries = [&](int64_t i0, int stage) {
     stage_async(packed.q + head * shape.tq * W, i0, shape.tq, sh.queries[stage]);
     stage_async(packed.dy + head * shape.tq * W, i0, shape.tq, sh.dys[stage]);
@@ -81,9 +80,10 @@ __global__ void __launch_bounds__(kAttentionThreads)
     float p[M][N][4], ds[M][N][4];
     dot_staged(sh.keys, warp_row, sh.queries[stage], p);
     const float* lse = sh.lse[stage];
-    const bool careful = tables.any() || !sees.whole(i0, kQueries, j_warp, 16 * M);
-    if (tables.any()) {
+    const bool careful = has_tables(a) || !sees.whole(i0, kQueries, j_warp, 16 * M);
+    if (has_tables(a)) {
       auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
+      const HeadTables<float> tables(a.mask, a.bias, b, h);  // made here: it would take registers of all tiles
       each_of_warp<M, kQueries, true>([&](int row, int column) {
         const int64_t i = i0 + column, j = j_warp + row;
         addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
@@ -141,7 +141,6 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const int64_t head = task / tiles, b = head / shape.heads, h = head % shape.heads;
   const int64_t i0 = (tiles - 1 - task % tiles) * kQueries, i_warp = i0 + warp_row;
   const int64_t count = shape.causal ? smaller(shape.tk, i0 + kQueries) : shape.tk;
-  const HeadTables<float> tables(a.mask, a.bias, b, h);
   const auto stage_keys = [&](int64_t k0, int stage) {
     stage_async(packed.k + head * shape.tk * W, k0, shape.tk, keys[stage]);
     stage_async(packed.v + head * shape.tk * W, k0, shape.tk, values[stage]);
@@ -168,9 +167,10 @@ __global__ void __launch_bounds__(kAttentionThreads)
     float p[M][N][4], ds[M][N][4];
     dot_staged(queries, warp_row, keys[stage], p);
     dot_staged(dys, warp_row, values[stage], ds);
-    const bool careful = tables.any() || !sees.whole(i_warp, 16 * M, k0, kKeys);
-    if (tables.any()) {
+    const bool careful = has_tables(a) || !sees.whole(i_warp, 16 * M, k0, kKeys);
+    if (has_tables(a)) {
       auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
+      const HeadTables<float> tables(a.mask, a.bias, b, h);  // made here: it would take registers of all tiles
       each_of_warp<M, kKeys, false>([&](int row, int column) {
         const int64_t i = i_warp + row, j = k0 + column;
         addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();

@@ -82,6 +82,12 @@ constexpr int kDown = 16, kAcross = 8;
 __device__ __forceinline__ int down() { return static_cast<int>(threadIdx.x) / kAcross; }
 __device__ __forceinline__ int across() { return static_cast<int>(threadIdx.x) % kAcross; }
 
+// Blocks of a multiprocessor that tiles of 16 R rows aim at; named for the small ones, which would spill for more.
+template <int R, int W>
+constexpr int kBlocksAtOnce = R > 2    ? 1
+                              : W > 64 ? 3
+                                       : 4;
+
 template <class Op>
 __device__ __forceinline__ float reduce_across(float x, Op op) {
 #pragma unroll

@@ -20,7 +20,7 @@ struct DepthwiseSums {
 // length of the kernel's rows where it is known and neither stride nor dilation is there; then what a row of the kernel
 // reads is loaded once.
 template <int V, int Wide>
-__global__ void __launch_bounds__(kThreads, 3) depthwise_kernel(const __grid_constant__ DepthwiseSums p) {
+__global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(const __grid_constant__ DepthwiseSums p) {
   using P = Pack<float, V>;
   constexpr int kRead = Wide > 0 ? kRun + Wide - 1 : kRun;
   const Gather& g = p.phases.gather;
@@ -30,10 +30,10 @@ __global__ void __launch_bounds__(kThreads, 3) depthwise_kernel(const __grid_con
   for (int row = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y); row < rows;
        row += static_cast<int>(gridDim.x * blockDim.y)) {
     const Place at = split_place(static_cast<unsigned>(row), h.count, d.count, 1);
-    const int q_h = at.w, q_d = at.h, n = row / (h.count * d.count);
-    const float* image = p.x + n * g.image;
+    const int q_h = at.w, q_d = at.h;
+    const float* image = p.x + at.n * g.image;
     const int64_t line =
-        ((static_cast<int64_t>(n) * d.written + d.first + q_d * d.apart) * h.written + h.first + q_h * h.apart) * w.written;
+        ((static_cast<int64_t>(at.n) * d.written + d.first + q_d * d.apart) * h.written + h.first + q_h * h.apart) * w.written;
     for (int piece = static_cast<int>(threadIdx.x); piece < pieces; piece += static_cast<int>(blockDim.x)) {
       const int run = piece / packs, c = (piece - run * packs) * V, q = run * kRun;
       P sum[kRun] = {};

@@ -113,11 +113,11 @@ inline bool fits_32_bits(const ConvShape& s) {
          s.n * out_pixels(s) <= kMost && s.w_size <= kMost;
 }
 
-// Whether the float32 kernels take a shape: groups lie along a grid's y but in the depthwise kernels.
+// Whether the float32 kernels take a shape: groups lie along a grid's y, in the depthwise kernels taps along its z.
 inline bool conv_is_fast(const ConvShape& s) {
-  constexpr int64_t kMostGroups = 65535;
+  constexpr int64_t kMost = 65535;
   if (s.path == ConvPath::generic || !fits_32_bits(s)) return false;
-  return s.path == ConvPath::depthwise || s.groups <= kMostGroups;
+  return (s.path == ConvPath::depthwise ? taps_of(s) : s.groups) <= kMost;
 }
 
 }  // namespace dlbd::cuda

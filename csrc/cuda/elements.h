@@ -63,7 +63,7 @@ struct Part {
   }
 
   template <class T>
-  static __device__ __forceinline__ void unpack(const Pack<T, N>& pack, int p, T (&v)[V]) {
+  static __device__ __forceinline__ void unpack(Pack<T, N> pack, int p, T (&v)[V]) {
 #pragma unroll
     for (int j = 0; j < N; ++j) v[p * N + j] = pack.v[j];
   }

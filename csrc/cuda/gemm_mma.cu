@@ -1,5 +1,7 @@
 // float32 arrays multiplied on tensor cores. Both factors have steps of k contiguous: as they are, or copied so by
 // gemm_prepare.cu. Shared memory holds Stages tiles of 64 bytes of k of each row, which cp.async fills ahead.
+#include <cfloat>
+
 #include "async_copy.h"
 #include "gemm_product.h"
 #include "mma.h"
@@ -31,6 +33,8 @@ struct Tile {
   };
 };
 
+constexpr uint32_t kTf32Bits = 0xffffe000, kHalfTf32 = 0x1000;  // sign, exponent, 10 bits of 23; half of the last one
+
 // The products of one instruction per precision: sum += a b for fragments as they were loaded.
 struct Bf16 {
   static constexpr int kBytes = 2;
@@ -58,14 +62,14 @@ struct Tf32 {
   }
   static __device__ __forceinline__ void multiply(float (&sum)[4], const A& a, const B& b) { mma_tf32(sum, a.v, b.v); }
 };
-// A number is big + small, both tf32, up to eps / 2; the product of the smalls is left out. The tensor core truncates
-// its sums, so those of one instruction's k are added here, rounded (Ootomo and Yokota 2022, "Recovering single
-// precision accuracy from Tensor Cores").
+// A number is big + small, both tf32, up to eps; the product of the smalls is left out. The tensor core truncates its
+// sums, so those of one instruction's k are added here, rounded (Ootomo and Yokota 2022, "Recovering single precision
+// accuracy from Tensor Cores"). What is not finite is in the product of the bigs alone: 0 times infinity is not wanted.
 struct Tf32x3 {
   static constexpr int kBytes = 4;
   template <int N>
   struct Fragment {
-    uint32_t v[N], small[N];
+    uint32_t v[N], finite[N], small[N];
   };
   using A = Fragment<4>;
   using B = Fragment<2>;
@@ -74,15 +78,17 @@ struct Tf32x3 {
 #pragma unroll
     for (int i = 0; i < static_cast<int>(sizeof(f.v) / sizeof(f.v[0])); ++i) {
       const float x = __uint_as_float(f.v[i]);
-      f.v[i] = to_tf32(x);
-      const float big = __uint_as_float(f.v[i]);
-      f.small[i] = __float_as_uint(x == big ? 0.0f : x - big);  // infinity is big alone
+      const bool finite = fabsf(x) <= FLT_MAX;
+      const uint32_t big = (f.v[i] + kHalfTf32) & kTf32Bits;
+      f.finite[i] = finite ? big : 0;
+      f.small[i] = finite ? __float_as_uint(x - __uint_as_float(big)) : 0;
+      if (finite) f.v[i] = big;
     }
   }
   static __device__ __forceinline__ void multiply(float (&sum)[4], const A& a, const B& b) {
     float part[4] = {};
-    mma_tf32(part, a.small, b.v);
-    mma_tf32(part, a.v, b.small);
+    mma_tf32(part, a.small, b.finite);
+    mma_tf32(part, a.finite, b.small);
     mma_tf32(part, a.v, b.v);
 #pragma unroll
     for (int i = 0; i < 4; ++i) sum[i] += part[i];

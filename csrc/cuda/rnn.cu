@@ -136,8 +136,7 @@ void forward(const RnnForwardArgs& a) {
     if (m.way == RnnWay::team) return forward_team(a, f, m.plan, m.team);
     if (m.way == RnnWay::steps) return forward_steps(a, f, m.steps, m.gemm);
   }
-}
-launch(plain_forward_kernel<T>, Grid{blocks_for(s.batch), kPlainThreads}, stream_of(a), f, m.plain);
+  launch(plain_forward_kernel<T>, Grid{blocks_for(s.batch), kPlainThreads}, stream_of(a), f, m.plain);
 }
 
 }  // namespace

@@ -76,12 +76,21 @@ void forward_steps(const RnnForwardArgs& a, const RnnForward<float>& f, const St
 void backward_steps(const RnnBackwardArgs& a, const RnnBackward<float>& f, const StepBackwardMemory& m,
                     void* gemm_scratch);
 
+// Whether the path is another than make_rnn_shape() picks for a CPU: then it was asked for by name.
+inline bool is_forced(const RnnShape& s) {
+  constexpr const char* kNames[] = {"rnn", "lstm", "gru", "gru_reset_before"};
+  return s.path !=
+         make_rnn_shape(kNames[static_cast<int>(s.cell)], s.batch, s.steps, s.inputs, s.units, s.dtype, "auto").path;
+}
+
 // Follows a path asked for by name; else few units go by rows, and of the other two what will be faster.
 inline RnnWay choose_way(const RnnShape& s, const AlonePlan& alone, const TeamWork& work, const TeamPlan& team) {
-  if (s.dtype != DType::f32 || (s.forced && s.path == RnnPath::generic)) return RnnWay::plain;
-  if (alone.bytes && !(s.forced && s.path == RnnPath::units)) return RnnWay::rows;
+  if (s.path == RnnPath::generic) return RnnWay::plain;
+  const bool forced = is_forced(s);
+  if (alone.bytes && !(forced && s.path == RnnPath::units)) return RnnWay::rows;
+  if (!team.fits) return RnnWay::steps;
   const bool slow = clocks_of(work, team) > clocks_of_products(work, phases_of(s.cell), device());
-  return team.fits && (s.forced || !slow) ? RnnWay::team : RnnWay::steps;
+  return forced || !slow ? RnnWay::team : RnnWay::steps;
 }
 
 }  // namespace dlbd::cuda

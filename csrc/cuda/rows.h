@@ -73,8 +73,8 @@ __device__ __forceinline__ void store_span(T* p, I at, const SpanOf<I>& s, const
 }
 
 // Zero for what lies outside of the span.
-template <class T>
-__device__ __forceinline__ Pack<T> keep_span(Pack<T> x, int64_t at, const Span& s) {
+template <class T, class I>
+__device__ __forceinline__ Pack<T> keep_span(Pack<T> x, I at, const SpanOf<I>& s) {
   const Lanes lanes = lanes_of<T>(at, s);
 #pragma unroll
   for (int i = 0; i < kLanes<T>; ++i) x.v[i] = lanes.holds(i) ? x.v[i] : T(0);

@@ -64,7 +64,7 @@ RnnShape make_rnn_shape(const char* cell, int64_t batch, int64_t steps, int64_t 
   const auto forced = static_cast<RnnPath>(find(kPathNames, path, "path"));
   if (dtype != DType::f32 && forced != RnnPath::generic)
     throw std::invalid_argument("[rnn] only the generic path takes float64");
-  s.path = forced, s.forced = true;
+  s.path = forced;
   return s;
 }
 

@@ -23,7 +23,6 @@ struct RnnShape {
       reserve;  // elements of the reserve that training fills: gates, states before each step, cells before each step
   DType dtype;
   RnnPath path;
-  bool forced;  // the path was asked for by name, not chosen for a CPU: the GPU twin follows it then
 };
 
 struct RnnForwardArgs : LaunchArgs {

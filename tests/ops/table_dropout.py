@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlbd import Tensor, ops
+from dlbd import ops
 
 from .row import Row
 
@@ -37,7 +37,7 @@ def reference(x, rate, noise_shape=None):
 
 def row(name, shape, rate, noise_shape=None):
     def run(x):
-        return ops.dropout(x, rate, Tensor(np.array([SEED, POSITION], np.int64)), noise_shape)
+        return ops.dropout(x, rate, ops.convert_to_tensor(np.array([SEED, POSITION], np.int64)), noise_shape)
 
     return Row(
         name=f"dropout-{name}",

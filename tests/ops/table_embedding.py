@@ -24,6 +24,9 @@ ROWS = [
     row("unused-rows", (3, 2), 50, 17),
     row("many", (40, 50), 300, 33),
     row("wide", (6,), 4, 20000),
+    # A GPU sorts more than 2048 positions by one digit, or two; a row's positions fill more than 32 of its windows.
+    row("one-digit", (2500,), 2, 3),
+    row("two-digits", (2, 1050), 300, 4),
     row("int32", (3, 5), 7, 16, np.int32),
     row("uint8", (3, 5), 7, 16, np.uint8),
     row("0-d", (), 7, 16),

@@ -20,6 +20,7 @@ CASES = [
     ("size-one", (5, 1, 3), 1, False),
     ("nothing", (4, 5), (), False),
     ("number", (), None, False),
+    ("a-block", (3, 3001), 1, False),
     ("long", (2, 70000), 1, False),
     ("tall", (9000, 5), 0, False),
     ("wide", (70, 2100), 0, False),

@@ -156,13 +156,14 @@ def _indexing():
             lambda x, axis=axis, index=index: np.take(x, index, axis),
             (3, 4, 5),
         )
-    along = np.random.default_rng(0).integers(-4, 4, (3, 2, 300))
-    yield row(
-        "take_along_axis",
-        lambda x: ops.take_along_axis(x, along, 1),
-        lambda x: np.take_along_axis(x, along, 1),
-        (3, 4, 300),
-    )
+    for name, shape, m in [("", (3, 4, 300), 2), ("-many", (2, 5, 3), 300)]:
+        along = np.random.default_rng(0).integers(-4, 4, (shape[0], m, shape[2]))
+        yield row(
+            f"take_along_axis{name}",
+            lambda x, along=along: ops.take_along_axis(x, along, 1),
+            lambda x, along=along: np.take_along_axis(x, along, 1),
+            shape,
+        )
 
 
 def _one_hot():

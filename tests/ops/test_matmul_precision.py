@@ -41,7 +41,7 @@ def _products(a: np.ndarray, b: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
         tape.watch(x)
         tape.watch(w)
         y = ops.matmul(x, w)
-    dx, dw = tape.gradient(y, [x, w], output_gradients=[dy])
+    dx, dw = tape.gradient(y, [x, w], output_gradients=Tensor(dy))
     return [np.array(y), np.array(dx), np.array(dw)]
 
 

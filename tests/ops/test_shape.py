@@ -30,6 +30,22 @@ def test_numpy_integers_are_integers(ours, reference):
     np.testing.assert_array_equal(ours(x), reference(x), strict=True)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("shape", [(70, 66), (5, 64), (3, 7)])
+def test_elements_of_every_size_are_moved(dtype, shape):
+    x = np.random.default_rng(0).integers(0, 100, shape).astype(dtype)
+    index = np.array([shape[1] - 1, 0, -2])
+    for ours, reference in [
+        (ops.transpose(x), x.T),
+        (ops.concatenate([x, x], 1), np.concatenate([x, x], 1)),
+        (ops.flip(x), np.flip(x)),
+        (ops.broadcast_to(x[:1], shape), np.broadcast_to(x[:1], shape)),
+        (ops.take(x, index, 1), np.take(x, index, 1)),
+        (ops.take(x, index % 3, 0), np.take(x, index % 3, 0)),
+    ]:
+        np.testing.assert_array_equal(ours, reference, strict=True)
+
+
 def test_full_of_an_array_broadcasts_a_copy():
     row = np.array([1.0, 2.0])
     y = ops.full((2, 2), row, "float64")
