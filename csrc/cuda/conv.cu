@@ -41,7 +41,8 @@ struct ForwardOperands {
 
 // Blocks: tiles, groups, splits.
 template <class Tile, bool Packed>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) forward_kernel(const __grid_constant__ ForwardProduct p) {
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+    forward_kernel(const __grid_constant__ ForwardProduct p) {
   auto& memory = shared<TileShared<Tile>>();
   const Gather& g = p.gather;
   const int group = static_cast<int>(blockIdx.y), split = static_cast<int>(blockIdx.z), targets = g.targets();
@@ -66,7 +67,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) forward_kernel(
 }
 
 template <class Tile, bool Packed>
-void launch_forward(const ForwardProduct& p, const TilePlan& plan, int64_t targets, int64_t groups, cudaStream_t stream) {
+void launch_forward(const ForwardProduct& p, const TilePlan& plan, int64_t targets, int64_t groups,
+                    cudaStream_t stream) {
   const int64_t tiles = ceil_div(targets, Tile::M) * ceil_div(p.filters, Tile::N);
   launch(forward_kernel<Tile, Packed>,
          {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(groups), static_cast<unsigned>(plan.splits)),
@@ -78,8 +80,8 @@ bool is_packed(const ConvShape& s) { return s.c / s.groups % kQuad == 0; }
 
 TilePlan plan_forward(const ConvForwardArgs& a) {
   const ConvShape& s = a.shape;
-  return plan_tiles(s.groups, s.n * out_pixels(s), s.k / s.groups, taps_of(s) * (s.c / s.groups), s.y_size, is_packed(s),
-                    a.precision);
+  return plan_tiles(s.groups, s.n * out_pixels(s), s.k / s.groups, taps_of(s) * (s.c / s.groups), s.y_size,
+                    is_packed(s), a.precision);
 }
 
 // y = act(conv(x, w) + b) by tiles.
@@ -141,7 +143,8 @@ void launch_sum_splits(const float* partial, int64_t splits, int64_t size, int64
                        cudaStream_t stream) {
   const bool packed = columns % kQuad == 0 && aligned(out.to, out.bias);
   const unsigned blocks = blocks_for(ceil_div(packed ? size / kQuad : size, kSumThreads));
-  if (packed) return launch(sum_splits_kernel<kQuad>, {blocks, kSumThreads}, stream, partial, splits, size, columns, out);
+  if (packed)
+    return launch(sum_splits_kernel<kQuad>, {blocks, kSumThreads}, stream, partial, splits, size, columns, out);
   launch(sum_splits_kernel<1>, {blocks, kSumThreads}, stream, partial, splits, size, columns, out);
 }
 

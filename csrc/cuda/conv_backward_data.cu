@@ -45,8 +45,8 @@ struct DataOperands<Tile, true> {
   const Gather& g;
   const DataProduct& p;
   PixelRows<Tile, true> pixels;
-  const float *channel, *at;  // of w
-  bool exists, aligned;
+  const float* at;  // in w
+  int channel;      // where the thread's channel begins in w, or -1
   float v[Tile::kSlabs][kQuad];
 
   __device__ DataOperands(const Gather& gather, const DataProduct& product) : g(gather), p(product) {}
@@ -54,19 +54,19 @@ struct DataOperands<Tile, true> {
   __device__ static int column() { return static_cast<int>(threadIdx.x) / 2; }
   __device__ static int step() { return PixelRows<Tile, true>::step(); }
 
-  __device__ __forceinline__ void begin(const float* dy, const float* w, int first_row, int first_column,
+  __device__ __forceinline__ void begin(const float* dy, int group_filters, int first_row, int first_column,
                                         int first_step) {
     pixels.begin(g, dy, first_row, first_step);
-    exists = column() < Tile::N && first_column + column() < p.channels;
-    channel = w + static_cast<int64_t>(first_column + column()) * p.filters;
+    const bool exists = column() < Tile::N && first_column + column() < p.channels;
+    channel = exists ? group_filters + (first_column + column()) * p.filters : -1;
     locate();
   }
   __device__ __forceinline__ void locate() {
-    at = channel + weights_under(g, pixels.walk.tap, p.channels * p.filters) + pixels.walk.channel;
+    at = p.w + (channel + weights_under(g, pixels.walk.tap, p.channels * p.filters) + pixels.walk.channel);
   }
   __device__ __forceinline__ void load(int slab, int left) {
     Pack<float> x{};
-    if (exists && step() < left) x = load_some<kQuad>(at, p.aligned_w);
+    if (channel >= 0 && step() < left) x = load_some<kQuad>(at, p.aligned_w);
 #pragma unroll
     for (int j = 0; j < kQuad; ++j) v[slab][j] = x.v[j];
     at += kSlab;
@@ -98,11 +98,11 @@ struct DataOperands<Tile, false> {
 
   __device__ DataOperands(const Gather& gather, const DataProduct& product) : g(gather), p(product) {}
 
-  __device__ __forceinline__ void begin(const float* dy, const float* w, int first_row, int first_column,
+  __device__ __forceinline__ void begin(const float* dy, int group_filters, int first_row, int first_column,
                                         int first_step) {
     pixels.begin(g, dy, first_row, first_step);
     exists = first_column + Rows::row() < p.channels;
-    channel = w + static_cast<int64_t>(first_column + Rows::row()) * p.filters;
+    channel = p.w + group_filters + static_cast<int64_t>(first_column + Rows::row()) * p.filters;
   }
   __device__ __forceinline__ void load(int, int left) {
     pixels.load(g, left, [&](int i, bool inside) {
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) data_kernel(con
   const int chunk = ((depth + p.splits - 1) / p.splits + kStep - 1) / kStep * kStep, first = split * chunk;
   const int left = depth - first < chunk ? depth - first : chunk;
   DataOperands<Tile, Packed> operands{g, p};
-  operands.begin(p.dy + group * g.channels, p.w + group * g.channels, row, column, first);
+  operands.begin(p.dy + group * g.channels, group * g.channels, row, column, first);
   Tile tile;
   tile.begin();
   sum_tile(memory.tiles, tile, operands, left);
@@ -170,17 +170,18 @@ bool is_fast(const ConvShape& s) { return conv_is_fast(s) && has_few_phases(s); 
 TilePlan plan_data(const ConvBackwardDataArgs& a) {
   const ConvShape& s = a.shape;
   const int64_t phases = all_phases(s);
-  return plan_tiles(s.groups * phases, largest_phase(s), s.c / s.groups, taps_of(s) * (s.k / s.groups) / phases, s.x_size,
-                    is_packed(s), a.precision);
+  return plan_tiles(s.groups * phases, largest_phase(s), s.c / s.groups, taps_of(s) * (s.k / s.groups) / phases,
+                    s.x_size, is_packed(s), a.precision);
 }
 
 template <class Tile, bool Packed>
 void launch_data(const DataProduct& p, const TilePlan& plan, int64_t groups, int64_t phases, cudaStream_t stream) {
   const int64_t tiles = ceil_div(p.targets, Tile::M) * ceil_div(p.channels, Tile::N);
-  launch(data_kernel<Tile, Packed>,
-         {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(groups), static_cast<unsigned>(phases * plan.splits)),
-          Tile::kThreads, sizeof(DataShared<Tile>)},
-         stream, p);
+  launch(
+      data_kernel<Tile, Packed>,
+      {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(groups), static_cast<unsigned>(phases * plan.splits)),
+       Tile::kThreads, sizeof(DataShared<Tile>)},
+      stream, p);
 }
 
 void tiled_backward_data(const ConvBackwardDataArgs& a) {

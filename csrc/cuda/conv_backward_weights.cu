@@ -57,7 +57,8 @@ struct WeightsOperands {
 
 // Blocks: tiles, groups, splits.
 template <class Tile, int Width>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) weights_kernel(const __grid_constant__ WeightsProduct p) {
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
+    weights_kernel(const __grid_constant__ WeightsProduct p) {
   auto& memory = shared<TileShared<Tile>>();
   const Gather& g = p.gather;
   const int group = static_cast<int>(blockIdx.y), split = static_cast<int>(blockIdx.z), rows = g.depth();
@@ -85,8 +86,8 @@ bool is_packed(const ConvShape& s) { return s.c / s.groups % kQuad == 0; }
 
 TilePlan plan_weights(const ConvBackwardWeightsArgs& a) {
   const ConvShape& s = a.shape;
-  return plan_tiles(s.groups, taps_of(s) * (s.c / s.groups), s.k / s.groups, s.n * out_pixels(s), s.w_size, is_packed(s),
-                    a.precision);
+  return plan_tiles(s.groups, taps_of(s) * (s.c / s.groups), s.k / s.groups, s.n * out_pixels(s), s.w_size,
+                    is_packed(s), a.precision);
 }
 
 template <class Tile, int Width>
@@ -103,8 +104,8 @@ void tiled_products(const ConvBackwardWeightsArgs& a) {
   const TilePlan plan = plan_weights(a);
   const int64_t filters = s.k / s.groups, rows = taps_of(s) * (s.c / s.groups);
   const bool packed = filters % kQuad == 0;
-  const TileOutput out{static_cast<float*>(a.dw), nullptr, {Activation::linear, 0.0f}, a.accumulate,
-                       packed && aligned(a.dw)};
+  const TileOutput out{
+      static_cast<float*>(a.dw), nullptr, {Activation::linear, 0.0f}, a.accumulate, packed && aligned(a.dw)};
   WeightsProduct p{};
   p.gather = forward_gather(s, a.x);
   p.x = static_cast<const float*>(a.x), p.dy = static_cast<const float*>(a.dy);

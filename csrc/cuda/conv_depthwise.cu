@@ -16,9 +16,9 @@ struct DepthwiseSums {
   TileOutput out;
 };
 
-// A Pack of channels of a run of pixels of the phase blockIdx.y, for the rows of pixels that threadIdx.y's take. Wide: the
-// length of the kernel's rows where it is known and neither stride nor dilation is there; then what a row of the kernel
-// reads is loaded once.
+// A Pack of channels of a run of pixels of the phase blockIdx.y, for the rows of pixels that threadIdx.y's take. Wide:
+// the length of the kernel's rows where it is known and neither stride nor dilation is there; then what a row of the
+// kernel reads is loaded once.
 template <int V, int Wide>
 __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(const __grid_constant__ DepthwiseSums p) {
   using P = Pack<float, V>;
@@ -33,7 +33,8 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(const __grid_con
     const int q_h = at.w, q_d = at.h;
     const float* image = p.x + at.n * g.image;
     const int64_t line =
-        ((static_cast<int64_t>(at.n) * d.written + d.first + q_d * d.apart) * h.written + h.first + q_h * h.apart) * w.written;
+        ((static_cast<int64_t>(at.n) * d.written + d.first + q_d * d.apart) * h.written + h.first + q_h * h.apart) *
+        w.written;
     for (int piece = static_cast<int>(threadIdx.x); piece < pieces; piece += static_cast<int>(blockDim.x)) {
       const int run = piece / packs, c = (piece - run * packs) * V, q = run * kRun;
       P sum[kRun] = {};
@@ -85,8 +86,7 @@ __global__ void __launch_bounds__(kThreads, 2) depthwise_kernel(const __grid_con
       float* const to = p.out.to + (line + w.first + q * w.apart) * channels;
 #pragma unroll
       for (int i = 0; i < kRun; ++i)
-        if (q + i < w.count)
-          store_some(p.out, to + i * w.apart * channels, p.out.bias, c, channels, sum[i].v);
+        if (q + i < w.count) store_some(p.out, to + i * w.apart * channels, p.out.bias, c, channels, sum[i].v);
       if (is_finished(p.out)) continue;
 #pragma unroll 1
       for (int i = 0; i < kRun * V; ++i) {
@@ -123,10 +123,10 @@ constexpr int64_t kLeastItems = 16;
 struct DepthwiseWeights {
   Gather gather;
   const float *x, *dy;
-  float* partial;      // per chunk the gradient of the whole kernel
-  int segments;        // of a row
-  int items, chunk;    // segments of all rows, and of a block
-  int tap_groups;      // runs of kTaps taps of a row of the kernel, for all of its rows
+  float* partial;    // per chunk the gradient of the whole kernel
+  int segments;      // of a row
+  int items, chunk;  // segments of all rows, and of a block
+  int tap_groups;    // runs of kTaps taps of a row of the kernel, for all of its rows
   int groups_per_row;
   int lanes_m, lanes_g;  // threads of a block along channels, and its tap groups; the others share the items
 };
@@ -221,8 +221,8 @@ WeightsPlan plan_weights(const ConvShape& s) {
 
 template <int V>
 void launch_weights(const DepthwiseWeights& p, const WeightsPlan& plan, cudaStream_t stream) {
-  const dim3 blocks(static_cast<unsigned>(ceil_div(p.gather.pitch / V, plan.lanes_m)), static_cast<unsigned>(plan.chunks),
-                    static_cast<unsigned>(ceil_div(plan.tap_groups, plan.lanes_g)));
+  const dim3 blocks(static_cast<unsigned>(ceil_div(p.gather.pitch / V, plan.lanes_m)),
+                    static_cast<unsigned>(plan.chunks), static_cast<unsigned>(ceil_div(plan.tap_groups, plan.lanes_g)));
   launch(depthwise_weights_kernel<V>, {blocks, kThreads, sizeof(WeightsShared<V>)}, stream, p);
 }
 
@@ -240,7 +240,8 @@ void conv_depthwise_forward(const ConvForwardArgs& a) {
   const bool packs = has_packs(s) && aligned(a.x, a.w, a.b, a.y);
   p.out = {static_cast<float*>(a.y), static_cast<const float*>(a.b), a.activation, a.accumulate, packs};
   const int64_t rows = s.n * s.axis[0].out * s.axis[1].out, width = s.axis[2].out;
-  packs ? launch_depthwise<kQuad>(p, rows, width, 1, stream_of(a)) : launch_depthwise<1>(p, rows, width, 1, stream_of(a));
+  packs ? launch_depthwise<kQuad>(p, rows, width, 1, stream_of(a))
+        : launch_depthwise<1>(p, rows, width, 1, stream_of(a));
 }
 
 void conv_depthwise_backward_data(const ConvBackwardDataArgs& a) {
@@ -266,12 +267,14 @@ void conv_depthwise_backward_weights(const ConvBackwardWeightsArgs& a) {
   const WeightsPlan plan = plan_weights(s);
   DepthwiseWeights p{};
   p.gather = forward_gather(s, a.x);
-  p.x = static_cast<const float*>(a.x), p.dy = static_cast<const float*>(a.dy), p.partial = static_cast<float*>(a.scratch);
+  p.x = static_cast<const float*>(a.x), p.dy = static_cast<const float*>(a.dy),
+  p.partial = static_cast<float*>(a.scratch);
   p.segments = static_cast<int>(plan.segments), p.items = static_cast<int>(plan.items);
   p.chunk = static_cast<int>(plan.chunk), p.tap_groups = static_cast<int>(plan.tap_groups);
   p.groups_per_row = static_cast<int>(plan.groups_per_row);
   p.lanes_m = static_cast<int>(plan.lanes_m), p.lanes_g = static_cast<int>(plan.lanes_g);
-  has_packs(s) && aligned(a.x, a.dy) ? launch_weights<kQuad>(p, plan, stream_of(a)) : launch_weights<1>(p, plan, stream_of(a));
+  has_packs(s) && aligned(a.x, a.dy) ? launch_weights<kQuad>(p, plan, stream_of(a))
+                                     : launch_weights<1>(p, plan, stream_of(a));
   const TileOutput out{static_cast<float*>(a.dw), nullptr, {Activation::linear, 0.0f}, a.accumulate, false};
   launch_sum_splits(p.partial, plan.chunks, s.w_size, s.k, out, stream_of(a));
 }

@@ -15,9 +15,7 @@ struct Gather {
   int images;
   bool aligned;  // quads of channels lie on 16 bytes
 
-  __device__ __forceinline__ int targets() const {
-    return images * axis[0].count * axis[1].count * axis[2].count;
-  }
+  __device__ __forceinline__ int targets() const { return images * axis[0].count * axis[1].count * axis[2].count; }
   __device__ __forceinline__ int depth() const { return axis[0].taps * axis[1].taps * axis[2].taps * channels; }
   __device__ __forceinline__ Place target(int i) const {
     return split_place(static_cast<unsigned>(i), axis[2].count, axis[1].count, axis[0].count);
@@ -143,8 +141,8 @@ __device__ __forceinline__ Pack<float, Width> load_some(const float* p, bool ali
   }
 }
 
-// Rows of the tile are pixels, steps are the channels of the taps. Packed: channels are whole quads; a quad of channels of
-// one or two rows per thread. Else one row, channel by channel.
+// Rows of the tile are pixels, steps are the channels of the taps. Packed: channels are whole quads; a quad of channels
+// of one or two rows per thread. Else one row, channel by channel.
 template <class Tile, bool Packed>
 struct PixelRows;
 
@@ -198,8 +196,7 @@ struct PixelRows<Tile, true> {
       for (int i = 0; i < kRows; ++i)
 #pragma unroll
         for (int j = 0; j < kQuad; ++j)
-          to[part * kSlab + step() + j][row() + i * kApart] =
-              Tile::word(part, v[0][i][j], v[Tile::kSlabs - 1][i][j]);
+          to[part * kSlab + step() + j][row() + i * kApart] = Tile::word(part, v[0][i][j], v[Tile::kSlabs - 1][i][j]);
   }
 };
 
@@ -238,16 +235,16 @@ struct PixelRows<Tile, false> {
   }
 };
 
-// Rows of the tile are the channels of the taps, Width of them per thread (4: channels are whole quads; or 1), steps are
-// pixels.
+// Rows of the tile are the channels of the taps, Width of them per thread (4: channels are whole quads; or 1), steps
+// are pixels.
 template <class Tile, int Width>
 struct TapRows {
   static constexpr int kRows = Tile::M / Width, kStep = Tile::kThreads / kRows, kSteps = kSlab / kStep;
 
-  const float* x;      // at the group's first channel
-  int dd, dh, dw;      // the tap's offset, or nowhere
+  const float* x;  // at the group's first channel
+  int dd, dh, dw;  // the tap's offset, or nowhere
   int channel;
-  Place pixel;         // of the next load
+  Place pixel;  // of the next load
   float v[Tile::kSlabs][kSteps][Width];
 
   __device__ static int row() { return static_cast<int>(threadIdx.x) % kRows * Width; }

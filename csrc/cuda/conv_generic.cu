@@ -12,7 +12,7 @@ constexpr int kThreads = 256;
 
 // body(tap, position) for every kernel position that meets an existing partner of `at`, in the order of the kernel.
 // Partner is input_at or output_at, Length the axes' sizes on the partner's side.
-template <auto Partner, int64_t ConvAxis::* Length, class Body>
+template <auto Partner, int64_t ConvAxis::*Length, class Body>
 __device__ __forceinline__ void each_partner(const ConvShape& s, const int64_t (&at)[3], const Body& body) {
   const ConvAxis &d = s.axis[0], &h = s.axis[1], &w = s.axis[2];
   for (int64_t td = 0; td < d.kernel; ++td) {
@@ -30,7 +30,7 @@ __device__ __forceinline__ void each_partner(const ConvShape& s, const int64_t (
 }
 
 // The position of a pixel in its image; returns the image.
-template <int64_t ConvAxis::* Length>
+template <int64_t ConvAxis::*Length>
 __device__ __forceinline__ int64_t split(const ConvShape& s, int64_t pixel, int64_t (&at)[3]) {
   for (int i = 2; i >= 0; --i) {
     at[i] = pixel % (s.axis[i].*Length);

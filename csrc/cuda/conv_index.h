@@ -31,15 +31,25 @@ DLBD_BOTH int64_t taps_of(const ConvShape& s) { return s.axis[0].kernel * s.axis
 // One axis of a gather: target number q, for which there is position first + q * apart of the written array, meets at
 // tap j position origin + q * stride + j * dilation of the array that is read, and kernel position tap + j * tap_step.
 struct GatherAxis {
-  int count, first, apart, written;             // targets; `written` is the size of the written array
-  int size, stride, origin, dilation;           // of the array that is read
+  int count, first, apart, written;    // targets; `written` is the size of the written array
+  int size, stride, origin, dilation;  // of the array that is read
   int taps, tap, tap_step, kernel;
 };
 
 DLBD_BOTH GatherAxis forward_axis(const ConvAxis& a) {
   const auto out = static_cast<int>(a.out), kernel = static_cast<int>(a.kernel);
-  return {out, 0, 1, out, static_cast<int>(a.in), static_cast<int>(a.stride), static_cast<int>(-a.pad),
-          static_cast<int>(a.dilation), kernel, 0, 1, kernel};
+  return {out,
+          0,
+          1,
+          out,
+          static_cast<int>(a.in),
+          static_cast<int>(a.stride),
+          static_cast<int>(-a.pad),
+          static_cast<int>(a.dilation),
+          kernel,
+          0,
+          1,
+          kernel};
 }
 
 // The way back takes input positions first, first + stride, ... together: they meet the same kernel positions, and
@@ -74,9 +84,18 @@ DLBD_BOTH Phase phase_of(const ConvAxis& a, int64_t first) {
 
 DLBD_BOTH GatherAxis data_axis(const ConvAxis& a, const Phase& p) {
   const int64_t step = phase_step(a);
-  return {p.count, p.first, static_cast<int>(a.stride), static_cast<int>(a.in),
-          static_cast<int>(a.out), 1, p.origin, static_cast<int>(-(step * a.dilation / a.stride)),
-          p.taps, p.tap, static_cast<int>(step), static_cast<int>(a.kernel)};
+  return {p.count,
+          p.first,
+          static_cast<int>(a.stride),
+          static_cast<int>(a.in),
+          static_cast<int>(a.out),
+          1,
+          p.origin,
+          static_cast<int>(-(step * a.dilation / a.stride)),
+          p.taps,
+          p.tap,
+          static_cast<int>(step),
+          static_cast<int>(a.kernel)};
 }
 
 // The four numbers of a position: innermost first.
@@ -85,7 +104,8 @@ struct Place {
 };
 
 DLBD_BOTH Place split_place(unsigned i, int w, int h, int d) {
-  const unsigned up = i / static_cast<unsigned>(w), far = up / static_cast<unsigned>(h), n = far / static_cast<unsigned>(d);
+  const unsigned up = i / static_cast<unsigned>(w), far = up / static_cast<unsigned>(h),
+                 n = far / static_cast<unsigned>(d);
   return {static_cast<int>(i - up * static_cast<unsigned>(w)), static_cast<int>(up - far * static_cast<unsigned>(h)),
           static_cast<int>(far - n * static_cast<unsigned>(d)), static_cast<int>(n)};
 }

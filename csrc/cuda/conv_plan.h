@@ -1,5 +1,5 @@
-// How a convolution's product is cut into tiles and its depth into splits. By the sizes alone: the sums of the splits are
-// rounded, so the same sizes must give the same splits on every device.
+// How a convolution's product is cut into tiles and its depth into splits. By the sizes alone: the sums of the splits
+// are rounded, so the same sizes must give the same splits on every device.
 #pragma once
 
 #include "conv_tile.h"
@@ -30,8 +30,8 @@ struct TilePlan {
 inline int64_t tile_m(TileKind t) { return t == TileKind::t64x64 ? 64 : 128; }
 inline int64_t tile_n(TileKind t) { return t == TileKind::t128x128 ? 128 : t == TileKind::t128x32 ? 32 : 64; }
 
-// `products` of m x n over `depth` steps; all of their sums together have `size` elements. Packed: channels are whole quads;
-// then tensor cores take the precisions that are theirs.
+// `products` of m x n over `depth` steps; all of their sums together have `size` elements. Packed: channels are whole
+// quads; then tensor cores take the precisions that are theirs.
 inline TilePlan plan_tiles(int64_t products, int64_t m, int64_t n, int64_t depth, int64_t size, bool packed,
                            MatmulPrecision precision) {
   const auto tiles_of = [&](TileKind t) { return products * ceil_div(m, tile_m(t)) * ceil_div(n, tile_n(t)); };
@@ -39,7 +39,8 @@ inline TilePlan plan_tiles(int64_t products, int64_t m, int64_t n, int64_t depth
   p.precision = packed && device().capability >= 80 ? precision : MatmulPrecision::f32;
   // small tiles where there would be too few large ones, or where large ones would be half empty
   if (p.precision != MatmulPrecision::f32) {
-    p.tile = m <= 64 || n <= 64 || tiles_of(TileKind::t128x128) < kEnoughTiles / 4 ? TileKind::t64x64 : TileKind::t128x128;
+    p.tile =
+        m <= 64 || n <= 64 || tiles_of(TileKind::t128x128) < kEnoughTiles / 4 ? TileKind::t64x64 : TileKind::t128x128;
   } else if (m <= 64 || tiles_of(TileKind::t128x64) < kEnoughTiles / 4) {
     p.tile = TileKind::t64x64;
   } else if (n <= 64) {

@@ -1,7 +1,7 @@
-// A tile of a product in a block: its sums in registers, operands in shared memory with the depth as outer index, double
-// buffered, the next step's operands on their way in registers meanwhile. What loads the operands is a parameter; so is
-// what multiplies: ordinary cores, or tensor cores, for which a "row" of shared memory holds what one register of their
-// fragments takes of the depth.
+// A tile of a product in a block: its sums in registers, operands in shared memory with the depth as outer index,
+// double buffered, the next step's operands on their way in registers meanwhile. What loads the operands is a
+// parameter; so is what multiplies: ordinary cores, or tensor cores, for which a "row" of shared memory holds what one
+// register of their fragments takes of the depth.
 #pragma once
 
 #include "mma.h"
@@ -53,8 +53,7 @@ __device__ __forceinline__ void store_some(const TileOutput& out, float* to, con
   } else {
 #pragma unroll
     for (int j = 0; j < N; ++j)
-      if (n + j < columns)
-        to[n + j] = finish(out, sum[j], out.add ? to[n + j] : 0.0f, bias ? bias[n + j] : 0.0f);
+      if (n + j < columns) to[n + j] = finish(out, sum[j], out.add ? to[n + j] : 0.0f, bias ? bias[n + j] : 0.0f);
   }
 }
 

@@ -3,11 +3,22 @@
 // is the same code, written once.
 #pragma once
 
+#include <type_traits>
+
 #include "vector.h"
 
 namespace dlbd::cuda {
 
 inline constexpr int kElementThreads = 256;
+
+template <class T>
+__device__ __forceinline__ T added(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return a + b;
+  } else {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));  // integers wrap around
+  }
+}
 
 // What a thread holds of one chunk.
 template <int N, int V>
@@ -57,7 +68,7 @@ struct Part {
       T before[V];
       load(y, before);
 #pragma unroll
-      for (int k = 0; k < V; ++k) v[k] = static_cast<T>(v[k] + before[k]);
+      for (int k = 0; k < V; ++k) v[k] = added(v[k], before[k]);
     }
     store(y, v);
   }

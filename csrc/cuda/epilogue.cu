@@ -15,7 +15,6 @@ constexpr int kAhead = 4;          // rows that a thread asks for at once
 constexpr int64_t kTile = 128;     // columns that a block takes at most: 512 bytes of each row in float32
 constexpr int64_t kValues = 8192;  // that a block takes at least, where there are as many
 constexpr int64_t kBlocks = 1024;  // about as many as a large device runs at once
-constexpr int64_t kMostParts = 512;
 
 // A block takes `width` packs of columns (`pack` of them each), with `height` threads to a pack, over `rows` rows.
 struct Split {
@@ -31,7 +30,7 @@ Split split_of(const EpilogueBackwardArgs& args) {
   s.tiles = ceil_div(packs, kTile / s.pack);
   s.width = static_cast<int>(ceil_div(packs, std::max<int64_t>(1, s.tiles)));
   s.height = kThreads / std::max(1, s.width);
-  const int64_t most = std::clamp<int64_t>(kBlocks / std::max<int64_t>(1, s.tiles), 1, kMostParts);
+  const int64_t most = std::max<int64_t>(1, kBlocks / std::max<int64_t>(1, s.tiles));
   const int64_t wanted = args.rows * s.width * s.pack / kValues;
   s.rows = ceil_div(std::max<int64_t>(1, args.rows), std::clamp<int64_t>(wanted, 1, most));
   s.parts = std::max<int64_t>(1, ceil_div(args.rows, s.rows));

@@ -20,7 +20,7 @@ __global__ void __launch_bounds__(kSide* kSide) gemm_double_kernel(GemmArgs args
   const int tid = static_cast<int>(threadIdx.x), tx = tid % kSide, ty = tid / kSide;
   const TileIndex tile = tile_index<kTile>(s.m);
   const int64_t i0 = int64_t{tile.m} * kTile, j0 = int64_t{tile.n} * kTile;
-  const Epilogue<double> e{static_cast<const double*>(args.bias), args.activation, args.accumulate};
+  const auto e = epilogue_of<double>(args);
   const int64_t a_row = s.trans_a ? 1 : s.k, a_step = s.trans_a ? s.m : 1;
   const int64_t b_row = s.trans_b ? 1 : s.n, b_column = s.trans_b ? s.k : 1;
   for (int64_t batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
@@ -75,7 +75,7 @@ Product product(const GemmArgs& args) {
   p.a = factor(args.a, s.a_stride, s.m, s.k, s.trans_a), p.b = factor(args.b, s.b_stride, s.n, s.k, !s.trans_b);
   p.c = static_cast<float*>(args.c), p.c_stride = s.c_stride;
   p.batch = s.batch, p.m = s.m, p.n = s.n, p.k = p.chunk = s.k;
-  p.epilogue = {static_cast<const float*>(args.bias), args.activation, args.accumulate};
+  p.epilogue = epilogue_of<float>(args);
   p.packed_c = aligned(p.c, p.epilogue.bias) && s.n % 4 == 0 && s.c_stride % 4 == 0;
   return p;
 }
@@ -123,8 +123,7 @@ constexpr int64_t kPitchUnit = 8;  // numbers: 16 bytes of 16-bit numbers
 
 Preparation preparation(const GemmArgs& args, const Factor& f, int64_t rows) {
   const GemmShape& s = args.shape;
-  Preparation p{f, nullptr, f.stride == 0 ? 1 : s.batch, rows, s.k, ceil_div(s.k, kPitchUnit) * kPitchUnit};
-  return p;
+  return {f, nullptr, f.stride == 0 ? 1 : s.batch, rows, s.k, ceil_div(s.k, kPitchUnit) * kPitchUnit};
 }
 // Whether the factor can stay where it is depends on its address too; the room for its copy does not.
 bool stays(const GemmArgs& args, const Factor& f) {

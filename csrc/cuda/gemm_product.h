@@ -58,7 +58,7 @@ __device__ __forceinline__ int64_t steps(const Product& p) {
   return left < p.chunk ? left : p.chunk;
 }
 
-// The kernels: gemm_simt.cu, gemm_mma.cu, gemm_split.cu.
+// The kernels: gemm_simt.cu, gemm_prepare.cu, gemm_mma.cu, gemm_split.cu.
 enum class SimtTile { t128x128, t128x64, t64x64, t32x32, t16x128, t128x16 };
 void launch_simt(const Product& p, SimtTile tile, cudaStream_t stream);
 
@@ -66,7 +66,7 @@ void launch_simt(const Product& p, SimtTile tile, cudaStream_t stream);
 enum class MmaTile { t128x128, t64x64, t128x256 };  // the last for 16-bit numbers only
 void launch_mma(const Product& p, MatmulPrecision precision, MmaTile tile, cudaStream_t stream);
 
-// Copies factors into such a form: the matrices of one after the other, rows of pitch numbers, zeros after the k-th.
+// Copies factors into such a form: their matrices one after the other, rows of `pitch` numbers, zeros after the k-th.
 struct Preparation {
   Factor from;
   void* to;  // null: this factor needs no copy

@@ -7,9 +7,8 @@
 namespace dlbd::cuda {
 namespace {
 
-// Rows of float32 up to this many packs are kept in registers, four packs a thread; of those of the backward there are
-// two.
-constexpr int64_t kMostKeptForward = 4 * kMostThreads, kMostKeptBackward = 4 * kMostWalkers;
+// Rows of float32 up to this many packs are kept in registers, eight packs a thread, or four of each of two.
+constexpr int64_t kMostKeptForward = 8 * kMostWalkers, kMostKeptBackward = 4 * kMostWalkers;
 // Blocks that leave a partial sum of dgamma and dbeta each: two waves of a large GPU for wide rows, more while the sums
 // stay small.
 constexpr int64_t kLeastChunks = 256, kMostChunks = 2048, kPartialElements = 1 << 20;
@@ -56,8 +55,8 @@ __device__ __forceinline__ T squares_of(Pack<T> x, I at, const SpanOf<I>& span, 
 }
 
 template <class T>
-__device__ __forceinline__ T rstd_of(const LayerNormForwardArgs& a, double squares) {
-  return static_cast<T>(1 / sqrt(squares / static_cast<double>(a.shape.n) + a.epsilon));
+__device__ __forceinline__ T rstd_of(const LayerNormForwardArgs& a, T squares) {
+  return 1 / static_cast<T>(sqrt(squares / static_cast<T>(a.shape.n) + static_cast<T>(a.epsilon)));
 }
 
 template <class T>
@@ -69,8 +68,7 @@ __device__ __forceinline__ void store_statistics(const LayerNormForwardArgs& a, 
 
 // Rows that stay in registers.
 template <int kPacks>
-__global__ void __launch_bounds__(kPacks > 4 ? kTeamsThreads : kMostThreads)
-    forward_kept_kernel(LayerNormForwardArgs a, Team team) {
+__global__ void __launch_bounds__(kMostWalkers) forward_kept_kernel(LayerNormForwardArgs a, Team team) {
   TeamSlots& slots = shared<TeamSlots>();
   const int64_t row = static_cast<int64_t>(blockIdx.x) * team.count() + team.number();
   const Span whole = row_span<float>(a.x, a.shape, row);
@@ -81,13 +79,12 @@ __global__ void __launch_bounds__(kPacks > 4 ? kTeamsThreads : kMostThreads)
   Pack<float> v[kPacks];
 #pragma unroll
   for (int u = 0; u < kPacks; ++u) v[u] = load_span(x, at + u * step, span);
-  const double n = static_cast<double>(a.shape.n);
-  const float mean = static_cast<float>(static_cast<double>(reduce_team(sum_of(v), Plus(), team, slots)) / n);
+  const float mean = reduce_team(sum_of(v), Plus(), team, slots) / static_cast<float>(a.shape.n);
   float squares = 0;
 #pragma unroll
   for (int u = 0; u < kPacks; ++u) squares += squares_of(v[u], at + u * step, span, mean);
   squares = reduce_team(squares, Plus(), team, slots);
-  const float rstd = rstd_of<float>(a, static_cast<double>(squares));
+  const float rstd = rstd_of(a, squares);
 #pragma unroll
   for (int u = 0; u < kPacks; ++u) normalize(a, y, v[u], at + u * step, span, mean, rstd);
   store_statistics(a, row, team, mean, rstd);
@@ -108,7 +105,7 @@ __global__ void __launch_bounds__(kMostWalkers) forward_walked_kernel(LayerNormF
     load_run(x, at, step, span, v);
     sum += static_cast<double>(sum_of(v));
   }
-  const T mean = static_cast<T>(reduce_team(sum, Plus(), team, slots) / static_cast<double>(a.shape.n));
+  const T mean = static_cast<T>(reduce_team(sum, Plus(), team, slots)) / static_cast<T>(a.shape.n);
   double squares = 0;
 #pragma unroll 1
   for (int64_t at = start; at < span.end; at += kAhead * step) {
@@ -119,7 +116,7 @@ __global__ void __launch_bounds__(kMostWalkers) forward_walked_kernel(LayerNormF
     for (int u = 0; u < kAhead; ++u) run += squares_of(v[u], at + u * step, span, mean);
     squares += static_cast<double>(run);
   }
-  const T rstd = rstd_of<T>(a, reduce_team(squares, Plus(), team, slots));
+  const T rstd = rstd_of(a, static_cast<T>(reduce_team(squares, Plus(), team, slots)));
 #pragma unroll 1
   for (int64_t at = start; at < span.end; at += kAhead * step) {
     Pack<T> v[kAhead];
@@ -256,9 +253,9 @@ __global__ void __launch_bounds__(kMostWalkers) backward_walked_kernel(LayerNorm
     g_sum += static_cast<double>(sum_of<T, 1>({d}));
     gx_sum += static_cast<double>(product_of(v, d));
   }
-  const double n = static_cast<double>(a.shape.n);
-  const T g_mean = static_cast<T>(reduce_team(g_sum, Plus(), team, slots) / n);
-  const T gx_mean = static_cast<T>(reduce_team(gx_sum, Plus(), team, slots) / n);
+  const T n = static_cast<T>(a.shape.n);
+  const T g_mean = static_cast<T>(reduce_team(g_sum, Plus(), team, slots)) / n;
+  const T gx_mean = static_cast<T>(reduce_team(gx_sum, Plus(), team, slots)) / n;
 #pragma unroll 2
   for (int64_t at = start; at < span.end; at += step) {
     Pack<T> v = load_span(x, at, span), d = load_span(dy, at, span);
@@ -372,7 +369,8 @@ void layer_norm_forward(const LayerNormForwardArgs& a) {
     if (packs <= kWarp) return on(forward_kept_kernel<1>, {power_of_two(packs)});
     if (packs <= 4 * kWarp) return on(forward_kept_kernel<4>, {kWarp});
     if (packs <= 8 * kWarp) return on(forward_kept_kernel<8>, {kWarp});
-    on(forward_kept_kernel<4>, {power_of_two(ceil_div(packs, 4))});
+    if (packs <= 4 * kMostWalkers) return on(forward_kept_kernel<4>, {power_of_two(ceil_div(packs, 4))});
+    on(forward_kept_kernel<8>, {kMostWalkers});
   });
 }
 

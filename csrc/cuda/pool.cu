@@ -147,7 +147,8 @@ struct WideShared {
 
 // A block per output pixel and kWideChannels packs; threadIdx.y's share the window, each a run of its elements.
 template <class T, int V, bool Average, class I>
-__global__ void __launch_bounds__(kThreads, kBlocks<I>) wide_forward_kernel(Sizes<I> s, const T* x, T* y, I channel_blocks) {
+__global__ void __launch_bounds__(kThreads, kBlocks<I>)
+    wide_forward_kernel(Sizes<I> s, const T* x, T* y, I channel_blocks) {
   constexpr int kRuns = kThreads / kWideChannels;
   auto& part = shared<WideShared<T, V>>().part;
   const I pixel = divide(static_cast<I>(blockIdx.x), channel_blocks), row = divide(pixel, s.w.out);
@@ -186,8 +187,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<I>) wide_forward_kernel(Size
   store(y + static_cast<int64_t>(pixel) * s.c + c, total);
 }
 
-// Clears the lanes of `mine` for which an element of the window before (id, ih, iw) equals `best` too. `image` is at the
-// first channel of the lanes.
+// Clears the lanes of `mine` for which an element of the window before (id, ih, iw) equals `best` too. `image` is at
+// the first channel of the lanes.
 template <class T, int V, class I>
 __device__ __forceinline__ unsigned keep_first(const Sizes<I>& s, const T* image, Span<I> deep, Span<I> down,
                                                Span<I> across, const Pack<T, V>& best, I id, I ih, I iw,
