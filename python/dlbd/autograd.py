@@ -186,7 +186,7 @@ class GradientTape:
         given = [output_gradients] if isinstance(target, Tensor) else output_gradients
         seeds = []
         for i, t in enumerate(targets):
-            weight = None if given is None or given[i] is None else as_array(given[i], t.dtype)
+            weight = None if given is None or given[i] is None else as_array(given[i], t.dtype, t.array)
             if weight is not None and weight.shape != t.shape:
                 raise ValueError(
                     f"[gradient] output_gradients must have the target's shape {t.shape}; received {weight.shape}"

@@ -13,6 +13,7 @@
 
 #include "cuda_runtime.h"
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -86,7 +87,7 @@ constexpr int kReturnWord = 11, kFrameWords = 20;
 namespace cuda_emulation {
 namespace {
 
-constexpr size_t kStackBytes = 128 * 1024;
+constexpr size_t kStackBytes = 128 * 1024, kLastFrames = 4096;
 constexpr int kNamedBarriers = 16;
 
 enum class Waits { nothing, block, named, warp, grid, done };
@@ -240,6 +241,10 @@ void start(Block& b, const Grid& g, dim3 index, size_t first) {
                    static_cast<unsigned>(i / g.threads.x / g.threads.y));
     f.block = index, f.home = &b, f.number = static_cast<int>(i), f.waits = Waits::nothing;
     f.stack = m.stacks.get(first + i);
+#if defined(__SANITIZE_ADDRESS__)
+    // The last functions of the thread before never returned and left their marks.
+    __asan_unpoison_memory_region(f.stack + kStackBytes - kLastFrames, kLastFrames);
+#endif
     auto** top = reinterpret_cast<void**>(f.stack + kStackBytes) - kFrameWords - 2;
     std::memset(top, 0, (kFrameWords + 2) * sizeof(void*));
     top[kReturnWord] = reinterpret_cast<void*>(&fiber_main);

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 import dlbd
-from dlbd import GradientTape, Tensor
+from dlbd import GradientTape
+
+from ..arrays import tensor
 
 
 def check_layer(
@@ -106,7 +108,7 @@ def _check_copies(layer: Any, x: Any) -> None:
 
 
 def _check_gradients(layer: Any, x: Any, integers: bool) -> None:
-    t = Tensor(np.ascontiguousarray(x))
+    t = tensor(np.ascontiguousarray(x))
     with GradientTape(persistent=True) as tape:
         tape.watch(t)
         y = layer(t, training=True)

@@ -6,6 +6,8 @@ import pytest
 import dlbd
 from dlbd import losses
 
+from ..arrays import tensor
+
 rng = np.random.default_rng(0)
 T = rng.uniform(0.1, 0.9, (4, 3)).astype(np.float32)
 P = rng.uniform(0.1, 0.9, (4, 3)).astype(np.float32)
@@ -57,8 +59,8 @@ def test_the_mask_of_predictions_leaves_steps_out():
     t, p = rng.random((2, 3, 2)).astype(np.float32), rng.random((2, 3, 2)).astype(np.float32)
     mask = np.array([[True, True, False], [True, False, False]])
     p[~mask] = np.nan
-    pred = dlbd.Tensor(p)
-    pred.mask = dlbd.Tensor(mask)
+    pred = tensor(p)
+    pred.mask = tensor(mask)
     expected = ((t - p) ** 2).mean(-1)[mask].mean()
     with dlbd.GradientTape() as tape:
         tape.watch(pred)
@@ -67,7 +69,7 @@ def test_the_mask_of_predictions_leaves_steps_out():
     assert float(loss) == pytest.approx(expected, rel=1e-6)
     np.testing.assert_array_equal(gradient[~mask], 0)
     np.testing.assert_allclose(gradient[mask], ((p - t) / 3)[mask], rtol=1e-5)
-    pred.mask = dlbd.Tensor(np.zeros((2, 3), bool))
+    pred.mask = tensor(np.zeros((2, 3), bool))
     assert float(losses.MeanSquaredError()(t, pred)) == 0.0
 
 
@@ -138,7 +140,7 @@ def test_text_is_refused():
 
 
 def test_a_cross_entropy_after_softmax_is_exact_where_clipping_would_not_be():
-    logits = dlbd.Tensor(np.array([[60.0, 0.0, 0.0]], np.float32))
+    logits = tensor(np.array([[60.0, 0.0, 0.0]], np.float32))
     with dlbd.GradientTape() as tape:
         tape.watch(logits)
         loss = losses.SparseCategoricalCrossentropy()([1], dlbd.ops.softmax(logits))
@@ -189,7 +191,7 @@ def test_a_loss_of_ones_own():
     def function(y_true, y_pred):
         return losses.mae(y_true, y_pred)
 
-    pred = dlbd.Tensor(P)
+    pred = tensor(P)
     for loss, expected in ((Cubed(), ((T - P) ** 2).mean()), (losses.get(function), np.abs(T - P).mean())):
         with dlbd.GradientTape() as tape:
             tape.watch(pred)
@@ -245,7 +247,7 @@ def test_a_saturated_sigmoid_output_still_learns(last):
 
 def test_probabilities_alone_are_clipped_as_in_keras():
     x, y = np.array([[50.0], [-50.0]], np.float32), np.array([[0.0], [1.0]], np.float32)
-    probabilities = dlbd.Tensor(np.array(dlbd.ops.sigmoid(x)))
+    probabilities = tensor(np.array(dlbd.ops.sigmoid(x)))
     with dlbd.GradientTape() as tape:
         tape.watch(probabilities)
         loss = losses.BinaryCrossentropy()(y, probabilities)

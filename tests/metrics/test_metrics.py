@@ -6,8 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
-import dlbd
 from dlbd import losses, metrics
+
+from ..arrays import tensor
 
 rng = np.random.default_rng(0)
 BATCHES = [(rng.integers(0, 4, n), rng.random((n, 4)).astype(np.float32), rng.random(n)) for n in (7, 1, 12)]
@@ -105,8 +106,8 @@ def test_an_epochs_loss_is_weighted_by_batch_size():
 
 def test_the_mask_of_predictions_leaves_steps_out():
     y = np.array([[0, 1, -1], [2, -1, -1]])
-    p = dlbd.Tensor(np.eye(3, dtype=np.float32)[np.array([[0, 1, 1], [1, 0, 0]])] * 0.5 + 0.1)
-    p.mask = dlbd.Tensor(y >= 0)
+    p = tensor(np.eye(3, dtype=np.float32)[np.array([[0, 1, 1], [1, 0, 0]])] * 0.5 + 0.1)
+    p.mask = tensor(y >= 0)
     assert float(metrics.SparseCategoricalAccuracy()(y, p)) == pytest.approx(2 / 3)
     values = losses.sparse_categorical_crossentropy(np.maximum(y, 0), p.numpy()).numpy()[y >= 0]
     assert float(metrics.SparseCategoricalCrossentropy()(y, p)) == pytest.approx(values.mean(), rel=1e-6)
@@ -135,7 +136,7 @@ def test_get():
     assert metrics.get({"class_name": "BinaryAccuracy", "config": {"threshold": 0.25}}).threshold == 0.25
 
     def half(y_true, y_pred):
-        return dlbd.Tensor(np.array([0.0, 1.0], np.float32))
+        return tensor(np.array([0.0, 1.0], np.float32))
 
     assert float(metrics.get(half)([1, 2], [1, 2])) == 0.5
     assert metrics.get(half).name == "half"

@@ -19,7 +19,7 @@ def log_softmax_reference(x, axis=-1):
 
 def _rows():
     kinds = [("softmax", ops.softmax, softmax_reference), ("log_softmax", ops.log_softmax, log_softmax_reference)]
-    # around one vector of each instruction set, four of them, and the run after which sums are added in double; on a GPU
+    # around one vector of each instruction set, four of them, the run after which sums are added in double; on a GPU
     # rows in the registers of a few lanes, of a warp (4 and 8 packs each), of a block, in shared memory, and neither
     widths = [1, 3, 4, 5, 8, 15, 16, 17, 31, 33, 64, 65, 130, 1000, 4099, 17001, 30002]
     for op, run, reference in kinds:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, Variable, ops
+from dlbd import GradientTape, Variable, ops
 
+from ..arrays import tensor
 from .table_attention import attention_reference
 
 
@@ -39,7 +40,7 @@ def test_a_bias_of_minus_infinity_is_a_mask():
     bias = np.where(mask, 0, -np.inf).astype(np.float32)
     found = []
     for given in ({"mask": mask}, {"bias": bias}):
-        tensors = [Tensor(a) for a in (q, k, v)]
+        tensors = [tensor(a) for a in (q, k, v)]
         with GradientTape() as tape:
             for t in tensors:
                 tape.watch(t)
@@ -69,7 +70,7 @@ def test_nan_and_infinity_reach_the_queries_that_see_them_and_no_others(value):
 def test_the_matrix_of_scores_is_never_made():
     resource = pytest.importorskip("resource")
     t = 12000  # its scores would take 576 MB
-    q = Tensor(np.ones((1, t, 1, 4), np.float32))
+    q = tensor(np.ones((1, t, 1, 4), np.float32))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     y = ops.dot_product_attention(q, q, q, is_causal=True)
     np.testing.assert_allclose(y, 1.0, rtol=1e-5)

@@ -62,7 +62,7 @@ def test_with_a_mask_and_a_bias(precision: str, device: str, sizes: tuple[int, .
     b, tq, tk, h, _, _ = sizes
     mask = np.random.default_rng(1).random((b, 1, tq, tk)) < 0.6
     mask[0, 0, 3:6] = False  # rows that see nothing
-    _check(precision, device, sizes, bias=(h, tq, 1) if causal else (1, tk), mask=mask, is_causal=causal)
+    _check(precision, device, sizes, bias=(h, tq, tk) if causal else (1, tk), mask=mask, is_causal=causal)
 
 
 @pytest.mark.parametrize("sizes", MANY)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, backend, ops
+from dlbd import GradientTape, backend, ops
 
+from ..arrays import tensor
 from .table_dropout import numbers, philox
 
 
@@ -77,6 +78,6 @@ def test_bad_noise_shapes_and_counters_are_refused():
     for noise in [(2,), (2, 2), (2, 3, 1)]:
         with pytest.raises(ValueError, match="noise_shape must be x's shape"):
             ops.dropout(x, 0.5, counter(), noise)
-    for bad in [np.zeros(2, np.int64), Tensor(np.zeros(2, np.int32)), Tensor(np.zeros(3, np.int64)), None]:
+    for bad in [np.zeros(2, np.int64), tensor(np.zeros(2, np.int32)), tensor(np.zeros(3, np.int64)), None]:
         with pytest.raises(TypeError, match="counter must be an int64 tensor"):
             ops.dropout(x, 0.5, bad)

@@ -6,11 +6,13 @@ import pytest
 import dlbd
 from dlbd import GradientTape, Tensor, Variable, _cpu, ops
 
+from ..arrays import tensor as on_device
+
 INF, NAN = np.inf, np.nan
 
 
 def tensor(values, dtype=np.float32):
-    return Tensor(np.array(values, dtype))
+    return on_device(np.array(values, dtype))
 
 
 # --- dtypes
@@ -148,7 +150,7 @@ def test_cast_between_all_dtypes():
     for source in ("int32", "int64", "uint8", "bool"):
         for target in ("float32", "float64", "int32", "int64", "uint8", "bool"):
             values = np.array([0, 1, 7], source)
-            np.testing.assert_array_equal(ops.cast(Tensor(values), target), values.astype(target))
+            np.testing.assert_array_equal(ops.cast(on_device(values), target), values.astype(target))
 
 
 def test_sum_of_small_integers_counts():

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dlbd import Tensor, Variable, ops
+from dlbd import Variable, ops
+
+from ..arrays import tensor
 
 
 @pytest.mark.parametrize(
@@ -21,4 +23,4 @@ def test_what_is_no_index_or_no_table_is_refused():
         with pytest.raises(TypeError, match="indices must be integers"):
             ops.embedding(indices, table)
     with pytest.raises(ValueError, match=r"table must be \(V, E\)"):
-        ops.embedding([0], Tensor(np.ones(4, np.float32)))
+        ops.embedding([0], tensor(np.ones(4, np.float32)))

@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, _cpu, backend, ops
+from dlbd import GradientTape, _cpu, backend, ops
 from dlbd.backend import DTYPE, FLOAT32, FLOAT64
 
+from ..arrays import tensor
 from .table_matmul import COLUMN, PACKED, SKINNY, SMALL
 
 LINEAR, RELU = _cpu.Activation("linear"), _cpu.Activation("relu")
@@ -176,7 +177,7 @@ def test_dense_names_what_does_not_fit():
 
 
 def test_gradients_add_up_where_a_tensor_is_used_twice():
-    x = Tensor(np.arange(4, dtype=np.float32).reshape(2, 2))
+    x = tensor(np.arange(4, dtype=np.float32).reshape(2, 2))
     with GradientTape() as tape:
         tape.watch(x)
         y = ops.matmul(x, x)

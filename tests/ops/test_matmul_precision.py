@@ -1,11 +1,13 @@
-"""Products as a GPU computes them: every tile, splits of k, and the precisions of tensor cores. The CPU is always exact."""
+"""Products as a GPU computes them: every tile, splits of k, precisions of tensor cores. The CPU is always exact."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, config, ops
+from dlbd import GradientTape, config, ops
+
+from ..arrays import tensor
 
 EPS = float(np.finfo(np.float32).eps)
 # What rounding both factors costs at most, relative to sum |a b|: a unit in the last place of either.
@@ -36,12 +38,12 @@ def precision(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def _products(a: np.ndarray, b: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
     """A B, dY B^T and A^T dY: operands in all the ways that they are stored."""
-    x, w = Tensor(a), Tensor(b)
+    x, w = tensor(a), tensor(b)
     with GradientTape() as tape:
         tape.watch(x)
         tape.watch(w)
         y = ops.matmul(x, w)
-    dx, dw = tape.gradient(y, [x, w], output_gradients=Tensor(dy))
+    dx, dw = tape.gradient(y, [x, w], output_gradients=tensor(dy))
     return [np.array(y), np.array(dx), np.array(dw)]
 
 

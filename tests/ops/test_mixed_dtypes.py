@@ -5,6 +5,8 @@ import pytest
 
 from dlbd import GradientTape, Tensor, ops
 
+from ..arrays import tensor
+
 SHAPES = {
     "matmul": (ops.matmul, [(2, 3), (3, 4)]),
     "dense": (ops.dense, [(2, 3), (3, 4), (4,)]),
@@ -22,9 +24,9 @@ def test_one_float64_tensor_makes_the_result_float64(name):
     run, shapes = SHAPES[name]
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
-    wanted = np.array(run(*(Tensor(a.astype(np.float64)) for a in arrays)))
+    wanted = np.array(run(*(tensor(a.astype(np.float64)) for a in arrays)))
     for wide in range(len(arrays)):
-        operands = [Tensor(a.astype(np.float64) if i == wide else a) for i, a in enumerate(arrays)]
+        operands = [tensor(a.astype(np.float64) if i == wide else a) for i, a in enumerate(arrays)]
         with GradientTape() as tape:
             for x in operands:
                 tape.watch(x)
@@ -41,6 +43,6 @@ def test_arrays_beside_a_float64_tensor_keep_their_precision(name):
     rng = np.random.default_rng(1)
     arrays = [rng.standard_normal(shape) for shape in shapes]
     wanted = np.array(run(*map(Tensor, arrays)))
-    np.testing.assert_array_equal(run(Tensor(arrays[0]), *arrays[1:]), wanted)
+    np.testing.assert_array_equal(run(tensor(arrays[0]), *arrays[1:]), wanted)
     integers = [np.ones(shape, np.int64) for shape in shapes]
     assert run(*integers).dtype == np.float32

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, backend, ops
+from dlbd import GradientTape, backend, ops
+
+from ..arrays import tensor
 
 PATHS = [("disjoint", 2), ("generic", 2), ("generic", 1)]  # path, stride
 
 
 def pool_with_gradient(x, stride, path):
-    x = Tensor(np.ascontiguousarray(x))
+    x = tensor(np.ascontiguousarray(x))
     with backend.forced_path("pool", path), GradientTape() as tape:
         tape.watch(x)
         y = ops.max_pool(x, 2, strides=stride)

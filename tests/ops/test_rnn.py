@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, Variable, backend, ops
+from dlbd import GradientTape, Variable, backend, ops
+
+from ..arrays import tensor
 
 
 def operands(cell="lstm", batch=2, steps=3, depth=4, units=5):
@@ -49,15 +51,15 @@ def test_an_activation_without_a_kernel_is_refused():
 
 
 def test_gradients_add_up_where_one_tensor_comes_in_twice():
-    state = Tensor(np.full((2, 5), 0.5))
-    x, w, u = (Tensor(a.astype(np.float64)) for a in operands("lstm"))
+    state = tensor(np.full((2, 5), 0.5))
+    x, w, u = (tensor(a.astype(np.float64)) for a in operands("lstm"))
     with GradientTape() as tape:
         tape.watch(state)
         _, h, _ = ops.lstm(x, w, u, initial_state=(state, state))
     both = tape.gradient(h, state)
     single = []
     for i in range(2):
-        states = [Tensor(state.array.copy()), Tensor(state.array.copy())]
+        states = [tensor(state.array.copy()), tensor(state.array.copy())]
         with GradientTape() as tape:
             tape.watch(states[i])
             _, h, _ = ops.lstm(x, w, u, initial_state=states)
@@ -68,7 +70,7 @@ def test_gradients_add_up_where_one_tensor_comes_in_twice():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_one_variable_may_be_both_kernels(dtype):
     x, w, _ = operands("lstm", depth=5)
-    x, w, twin = (Tensor(a.astype(dtype)) for a in (x, w, w))
+    x, w, twin = (tensor(a.astype(dtype)) for a in (x, w, w))
     with GradientTape(persistent=True) as tape:
         for t in (w, twin):
             tape.watch(t)
@@ -80,7 +82,7 @@ def test_one_variable_may_be_both_kernels(dtype):
 
 
 def test_gradients_only_of_the_last_state_or_only_of_the_sequence():
-    x, w, u = (Tensor(a.astype(np.float64)) for a in operands("gru"))
+    x, w, u = (tensor(a.astype(np.float64)) for a in operands("gru"))
     with GradientTape(persistent=True) as tape:
         tape.watch(u)
         y, h = ops.gru(x, w, u)
@@ -97,7 +99,7 @@ def test_a_masked_step_ignores_what_is_not_a_number(path):
     x[0, 1] = np.nan
     mask = np.ones((2, 3), bool)
     mask[0, 1] = False
-    source = Tensor(u)
+    source = tensor(u)
     with backend.forced_path("rnn", path), GradientTape() as tape:
         tape.watch(source)
         y, _, _ = ops.lstm(x, w, source, mask=mask)

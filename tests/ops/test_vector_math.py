@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from dlbd import Tensor, ops
+from dlbd import ops
+
+from ..arrays import tensor
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -45,7 +47,7 @@ TINY = 1.2e-38
 )
 def test_ulp(op, reference, low, high, most):
     x = floats(low, high)
-    found = op(Tensor(x)).numpy()
+    found = op(tensor(x)).numpy()
     with np.errstate(all="ignore"):
         wanted = reference(x.astype(np.float64))
     assert units_in_the_last_place(found, wanted) <= most
@@ -55,4 +57,4 @@ def test_ulp(op, reference, low, high, most):
 def test_sine_and_cosine_are_right_to_one_part_in_ten_million(op, reference):
     for limit in (10.0, 8000.0, 1e6):  # past 8192 another reduction takes over
         x = floats(-limit, limit)
-        assert np.max(np.abs(op(Tensor(x)).numpy() - reference(x.astype(np.float64)))) <= 1.2e-7
+        assert np.max(np.abs(op(tensor(x)).numpy() - reference(x.astype(np.float64)))) <= 1.2e-7

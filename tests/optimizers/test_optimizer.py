@@ -10,6 +10,8 @@ import dlbd
 from dlbd import _cpu, losses, optimizers
 from dlbd.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 
+from ..arrays import tensor
+
 ALL = [SGD, lambda: SGD(momentum=0.9), Adam, lambda: Adam(amsgrad=True), AdamW, RMSprop, Adagrad]
 
 
@@ -160,8 +162,8 @@ class Step:
 
     def run(self):
         with dlbd.GradientTape() as tape:
-            logits = dlbd.ops.matmul(dlbd.Tensor(self.x), self.kernel)
-            total, count = self.loss.sum_and_count(dlbd.Tensor(self.y), logits)
+            logits = dlbd.ops.matmul(tensor(self.x), self.kernel)
+            total, count = self.loss.sum_and_count(tensor(self.y), logits)
         tape.backward([total], [None], [self.kernel], self.optimizer.gradient_slots)
         self.optimizer.apply(count)
 

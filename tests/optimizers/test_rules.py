@@ -7,6 +7,8 @@ import dlbd
 from dlbd import _cpu
 from dlbd.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 
+from ..arrays import tensor
+
 
 def sgd(p, g, s, t, lr, momentum=0.0, nesterov=False):
     if momentum == 0:
@@ -143,7 +145,7 @@ def test_clipping_applies_to_the_gradient_of_the_mean():
     optimizer = SGD(1.0, clipnorm=10.0)
     optimizer.build([v])
     optimizer.gradient_slots[id(v)][...] = [30.0, 40.0]  # norm 50, of the mean 5
-    optimizer.apply(dlbd.Tensor(np.array(10.0, np.float32)))
+    optimizer.apply(tensor(np.array(10.0, np.float32)))
     np.testing.assert_allclose(v, [-2.0, -3.0], rtol=1e-6)
 
 
@@ -163,9 +165,9 @@ def test_count_divides_the_gradient_and_zero_leaves_nothing_of_it():
     optimizer = SGD(1.0)
     optimizer.build([v])
     optimizer.gradient_slots[id(v)][...] = [4.0, 8.0]
-    optimizer.apply(dlbd.Tensor(np.array(4.0, np.float32)))
+    optimizer.apply(tensor(np.array(4.0, np.float32)))
     np.testing.assert_array_equal(v, [0.0, 0.0])
-    optimizer.apply(dlbd.Tensor(np.array(0.0, np.float32)))
+    optimizer.apply(tensor(np.array(0.0, np.float32)))
     np.testing.assert_array_equal(v, [0.0, 0.0])
     assert int(optimizer.iterations) == 2
 

@@ -1,0 +1,12 @@
+"""Arrays that tests hand to operations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlbd import Tensor, ops
+
+
+def tensor(x: np.ndarray) -> Tensor:
+    """``x`` on the current device, in its own dtype."""
+    return ops.convert_to_tensor(np.ascontiguousarray(x) if x.ndim else x, x.dtype)
