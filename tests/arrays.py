@@ -8,5 +8,7 @@ from dlbd import Tensor, ops
 
 
 def tensor(x: np.ndarray) -> Tensor:
-    """``x`` on the current device, in its own dtype."""
+    """``x`` on the current device, in its own dtype; an array of a GPU as it is."""
+    if not isinstance(x, np.ndarray):
+        return Tensor(x)
     return ops.convert_to_tensor(np.ascontiguousarray(x) if x.ndim else x, x.dtype)

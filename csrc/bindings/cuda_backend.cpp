@@ -6,8 +6,9 @@ namespace dlbd {
 namespace {
 
 void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess)
-    throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // told now: not an error of the next launch
+  throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
 }
 
 std::string megabytes(int64_t bytes) { return std::to_string((bytes + (int64_t{1} << 20) - 1) >> 20) + " MiB"; }
@@ -43,8 +44,9 @@ int CudaBackend::common_device(std::initializer_list<Place> places) {
   for (const Place& p : places) {
     if (!p.given) continue;
     if (device >= 0 && p.device != device)
-      throw py::value_error("the arrays of one operation must lie on one device; received cuda:" +
-                            std::to_string(device) + " and cuda:" + std::to_string(p.device));
+      throw py::value_error(
+          "the arrays of one operation must lie on one device; received cuda:" + std::to_string(device) +
+          " and cuda:" + std::to_string(p.device) + ": is the current device, dlbd.device(), theirs?");
     device = p.device;
   }
   return device < 0 ? 0 : device;
@@ -93,9 +95,7 @@ py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
 
 namespace {
 
-Status* word_of(const py::object& memory) {
-  return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>());
-}
+Status* word_of(const py::object& memory) { return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>()); }
 
 }  // namespace
 
@@ -157,10 +157,9 @@ void CudaBackend::download(In x, HostArray<true, false> y) {
   WithoutGil released;
   cudaError_t error = cudaSuccess;
   if (x.size > 0)
-    error = cudaMemcpyAsync(y.data, x.data, static_cast<size_t>(x.size * size_of(x.dtype)), cudaMemcpyDeviceToHost,
-                            stream);
-  if (error == cudaSuccess)
-    error = cudaMemcpyAsync(&found, there, sizeof(Status), cudaMemcpyDeviceToHost, stream);
+    error =
+        cudaMemcpyAsync(y.data, x.data, static_cast<size_t>(x.size * size_of(x.dtype)), cudaMemcpyDeviceToHost, stream);
+  if (error == cudaSuccess) error = cudaMemcpyAsync(&found, there, sizeof(Status), cudaMemcpyDeviceToHost, stream);
   if (error == cudaSuccess) error = cudaStreamSynchronize(stream);
   released.back();
   check(error, "copying from the device, or a kernel before");
@@ -169,7 +168,29 @@ void CudaBackend::download(In x, HostArray<true, false> y) {
   raise_fault(found);
 }
 
-CudaRecording::CudaRecording() : pool_(CuPy::get().memory_pool()) {}
+namespace {
+
+// A pool that never gives memory back: CuPy's do when the device has no more, but a graph goes on using its blocks.
+py::object pool_that_keeps_all() {
+  const py::object cupy = py::module_::import("cupy"), cuda = cupy.attr("cuda");
+  const auto take = [cupy, kept = py::list(), memory = cuda.attr("Memory").cast<py::object>(),
+                     pointer = cuda.attr("MemoryPointer").cast<py::object>()](size_t bytes) {
+    py::object taken;
+    try {
+      taken = memory(bytes);
+    } catch (py::error_already_set&) {
+      cupy.attr("get_default_memory_pool")().attr("free_all_blocks")();
+      taken = memory(bytes);
+    }
+    kept.attr("append")(taken);
+    return pointer(taken, 0);
+  };
+  return CuPy::get().memory_pool(py::cpp_function(take));
+}
+
+}  // namespace
+
+CudaRecording::CudaRecording() : pool_(pool_that_keeps_all()) {}
 
 CudaRecording::~CudaRecording() {
   if (graph_) cudaGraphExecDestroy(graph_);
@@ -182,11 +203,15 @@ CudaRecording*& CudaRecording::current() {
 
 py::object CudaRecording::allocate(int64_t bytes) {
   py::object memory = pool_.attr("malloc")(bytes);
-  if (bytes > 0) {
-    int64_t& known = blocks_[memory.attr("ptr").cast<uintptr_t>()];
-    known = std::max(known, bytes);
-  }
-  return memory;
+  if (bytes == 0) return memory;
+  const auto start = memory.attr("ptr").cast<uintptr_t>();
+  int64_t& known = blocks_[start];
+  known = std::max(known, bytes);
+  // CuPy's memory does not keep its pool alive, and a pool that goes takes the memory of all arrays along.
+  const py::object cuda = py::module_::import("cupy").attr("cuda");
+  const py::object held =
+      cuda.attr("UnownedMemory")(start, bytes, py::make_tuple(memory, pool_), memory.attr("device_id"));
+  return cuda.attr("MemoryPointer")(held, 0);
 }
 
 void CudaRecording::keep(py::handle array, const void* data) {

@@ -164,8 +164,9 @@ void attention_forward(const AttentionForwardArgs& a) {
   if (s.d > kWidestTile || s.dv > kWidestTile) return launch_rows<float>(a);
   if (tensor_attention(a)) return tensor_forward(a);
   with_width(s, [&](auto width) {
-    constexpr int W = width, R = W <= 64 ? 8 : 4;  // 8 x 8 products a thread while the registers last
-    if (large_tiles(s, s.tq, kDown * R, sizeof(ForwardShared<W, R, 8>))) return launch_tiles<W, R, 8>(a);
+    // 8 x 8 products a thread while the registers last, and two blocks a multiprocessor
+    constexpr int W = width, R = W <= 64 ? 8 : 4, C = R;
+    if (large_tiles(s, s.tq, kDown * R, sizeof(ForwardShared<W, R, C>))) return launch_tiles<W, R, C>(a);
     launch_tiles<W, 2, 4>(a);
   });
 }

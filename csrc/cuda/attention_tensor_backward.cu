@@ -221,10 +221,11 @@ __global__ void __launch_bounds__(kAttentionThreads)
     }
 }
 
-// Keys or queries of a tile: registers end at dK and dV of 16 rows of 128 numbers.
-template <int W>
+// Rows of a streamed tile: registers end at dK and dV of 16 rows of 128 numbers, the shared memory of some chips at 99
+// KB.
+template <class P, int W>
 struct BackwardTiles {
-  static constexpr int kM = 1, kN = W > 64 ? 4 : 8;
+  static constexpr int kM = 1, kN = W > 64 || sizeof(typename P::Stored) == 4 ? 4 : 8;
 };
 
 template <class P, int W, int M, int N>
@@ -236,7 +237,7 @@ size_t shared_bytes(const AttentionBackwardArgs& a) {
 template <class P, int W>
 void launch_tensor_backward(const AttentionBackwardArgs& a, const float* delta, void* scratch) {
   using Stored = typename P::Stored;
-  constexpr int M = BackwardTiles<W>::kM, N = BackwardTiles<W>::kN;
+  constexpr int M = BackwardTiles<P, W>::kM, N = BackwardTiles<P, W>::kN;
   const AttentionShape& s = a.shape;
   const int64_t heads = s.batch * s.heads;
   auto* q = static_cast<Stored*>(scratch);
@@ -267,7 +268,7 @@ bool tensor_attention(const AttentionBackwardArgs& a) {
     with_tensor_width(a.shape, [&](auto width) {
       using P = decltype(operands);
       constexpr int W = width;
-      fits = fits_shared(shared_bytes<P, W, BackwardTiles<W>::kM, BackwardTiles<W>::kN>(a));
+      fits = fits_shared(shared_bytes<P, W, BackwardTiles<P, W>::kM, BackwardTiles<P, W>::kN>(a));
     });
   });
   return fits;

@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(kSumThreads)
   using P = Pack<float, V>;
   for (int64_t i = global_thread() * V; i < size; i += global_threads() * V) {
     P sum = *reinterpret_cast<const P*>(partial + i), before{}, bias{};
-#pragma unroll 4
+#pragma unroll 8
     for (int64_t s = 1; s < splits; ++s) {
       const P x = *reinterpret_cast<const P*>(partial + s * size + i);
 #pragma unroll

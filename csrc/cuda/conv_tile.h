@@ -12,7 +12,6 @@ namespace dlbd::cuda {
 
 constexpr int kSlab = 8;  // steps of the depth that are loaded together, and rows of shared memory
 constexpr int kQuad = 4;  // neighbours that a thread loads and stores together
-constexpr int kPad = 4;   // floats after each row of shared memory: numbers stored along the depth meet different banks
 
 // What becomes of the sums: act(sum [+ before] [+ bias of the column]).
 struct TileOutput {
@@ -57,10 +56,11 @@ __device__ __forceinline__ void store_some(const TileOutput& out, float* to, con
   }
 }
 
+// kPad: floats after each row.
 template <class Tile>
 struct TileShared {
-  using A = float[Tile::kRows][Tile::M + kPad];
-  using B = float[Tile::kRows][Tile::N + kPad];
+  using A = float[Tile::kRows][Tile::M + Tile::kPad];
+  using B = float[Tile::kRows][Tile::N + Tile::kPad];
   A a[2];
   B b[2];
   int64_t place[Tile::M];  // where each row of the tile is written, or -1
@@ -74,6 +74,7 @@ struct SimtTile {
   static constexpr int M = TM * kLanesM * WarpsM, N = TN * kLanesN * WarpsN;
   static constexpr int kThreads = 32 * WarpsM * WarpsN, kBlocks = Blocks;
   static constexpr int kSlabs = 1, kParts = 1, kRows = kSlab;  // of a step: slabs of the depth, parts of a number, rows
+  static constexpr int kPad = 4;  // numbers stored along the depth, 4 apart, then meet different banks
   using Shared = TileShared<SimtTile>;
 
   // What shared memory holds of the numbers of a step's slabs.
@@ -146,6 +147,7 @@ struct TensorTile {
   static constexpr bool kHalf = Precision == MatmulPrecision::bf16 || Precision == MatmulPrecision::fp16;
   static constexpr bool kExact = Precision == MatmulPrecision::tf32x3;
   static constexpr int kSlabs = kHalf ? 2 : 1, kParts = kExact ? 2 : 1, kRows = kSlab * kParts;
+  static constexpr int kPad = 8;  // the 4 rows of a fragment's register then meet all banks once
   using Shared = TileShared<TensorTile>;
 
   // Part 1 is what part 0 lacks.

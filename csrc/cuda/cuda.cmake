@@ -12,6 +12,9 @@ endif()
 # Sets CMAKE_CUDA_COMPILER, or leaves it unset: an nvcc that the user names, the machine's, or that of PyPI's packages
 # (extra `cuda-build`), whose libraries lie where nvcc does not look.
 macro(dlbd_find_nvcc)
+  if(NOT CMAKE_CUDA_COMPILER AND DEFINED ENV{CUDACXX})
+    set(CMAKE_CUDA_COMPILER $ENV{CUDACXX})
+  endif()
   if(NOT CMAKE_CUDA_COMPILER)
     find_package(CUDAToolkit QUIET) # an nvcc without its headers and libraries is none
     if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE)

@@ -51,7 +51,7 @@ Plan cheapest(const TileCost (&tiles)[N], int64_t batch, int64_t m, int64_t n, i
         whole(static_cast<double>(m) / t.m) * whole(static_cast<double>(n) / t.n) * static_cast<double>(batch);
     for (const int wanted : kSplits) {
       const int64_t chunk = wanted == 1 ? k : ceil_div(ceil_div(k, wanted), kChunkUnit) * kChunkUnit;
-      if (wanted > 1 && (chunk < kLeastChunk || batch * m * n > kMostSplitC)) break;
+      if (wanted > 1 && (chunk < kLeastChunk || batch > kMostAlongGrid || batch * m * n > kMostSplitC)) break;
       const int64_t splits = wanted == 1 ? 1 : ceil_div(k, chunk);
       const double cost =
           cycles(t, count, static_cast<double>(splits), static_cast<double>(chunk), static_cast<double>(batch * m * n));

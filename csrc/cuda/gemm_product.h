@@ -29,11 +29,11 @@ struct Product {
 // hundredth of the time.
 constexpr int64_t kRun = 512;
 
-constexpr int64_t kMostAlongZ = 65535;
+constexpr int64_t kMostAlongGrid = 65535;  // blocks along y and along z
 inline Grid tile_grid(const Product& p, int tile_m, int tile_n, int threads, size_t shared_bytes) {
   const int64_t splits = p.chunk > 0 ? ceil_div(p.k, p.chunk) : 1;
   return {dim3(static_cast<unsigned>(ceil_div(p.m, tile_m) * ceil_div(p.n, tile_n)), static_cast<unsigned>(splits),
-               static_cast<unsigned>(p.batch < kMostAlongZ ? p.batch : kMostAlongZ)),
+               static_cast<unsigned>(p.batch < kMostAlongGrid ? p.batch : kMostAlongGrid)),
           static_cast<unsigned>(threads), shared_bytes};
 }
 

@@ -16,7 +16,7 @@ __global__ void __launch_bounds__(kThreads) gemm_add_splits_kernel(Product p, co
   const float* from = partial + blockIdx.y * int64_t{size} + position;
   const int64_t stride = p.batch * size;
   P sum = *reinterpret_cast<const P*>(from);
-#pragma unroll 4
+#pragma unroll 8
   for (int s = 1; s < splits; ++s) {
     const P x = *reinterpret_cast<const P*>(from + s * stride);
 #pragma unroll

@@ -17,7 +17,16 @@ struct Grid {
 
 inline cudaStream_t stream_of(const LaunchArgs& args) { return static_cast<cudaStream_t>(args.stream); }
 
+// What launchers need to know of the current device; asked once per device.
+struct Device {
+  int multiprocessors;
+  int shared_bytes;  // that a block may ask for
+  int capability;    // 75, 90, ...
+};
+const Device& device();  // device.cu
+
 // More shared memory than this must be asked for (CUDA programming guide, "Shared Memory", since compute capability 7.0).
+// That holds for a kernel, not for a launch: asking for all there is, threads do not take it from each other.
 inline constexpr size_t kSharedBytesWithoutAsking = 48 * 1024;
 
 // Queues kernel(given...) on the stream. Errors show in cudaGetLastError(), which the binding asks.
@@ -26,7 +35,7 @@ void launch(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
   if (grid.shared_bytes > kSharedBytesWithoutAsking)
     cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                         static_cast<int>(grid.shared_bytes));
+                         device().shared_bytes);
 #if defined(DLBD_CUDA_EMULATION)
   cuda_emulation::launch({grid.blocks, grid.threads, grid.shared_bytes, grid.cooperative}, stream,
                          [kernel, given...] { kernel(static_cast<Parameters>(given)...); });
@@ -51,14 +60,6 @@ __device__ __forceinline__ T& shared() {
   return *reinterpret_cast<T*>(dlbd_shared);
 #endif
 }
-
-// What launchers need to know of the current device; asked once per device.
-struct Device {
-  int multiprocessors;
-  int shared_bytes;  // that a block may ask for
-  int capability;    // 75, 90, ...
-};
-const Device& device();  // device.cu
 
 // Blocks for `work` pieces, capped at `waves` rounds of the whole device: kernels stride over the rest.
 inline unsigned blocks_for(int64_t work, int64_t waves = 32) {

@@ -32,6 +32,7 @@ EXTENSION = _extension()  # the kernels of a GPU; None in a build without CUDA
 
 class _Thread(threading.local):
     chosen: str | None = None  # by `with device(...)`
+    current: str = CPU  # the process's device as CUDA was told for this thread, which begins with the first GPU
 
 
 _thread = _Thread()
@@ -69,7 +70,19 @@ def current_device() -> str:
         ...     dlbd.config.current_device()
         'cpu'
     """
-    return _thread.chosen or _process or _found()
+    if _thread.chosen:
+        return _thread.chosen
+    name = _process or _found()
+    if _thread.current != name:
+        _make_current(name)
+    return name
+
+
+def _make_current(name: str) -> None:
+    """Tell CUDA, which keeps a current device per thread."""
+    if name != CPU:
+        cupy().cuda.Device(number_of(name)).use()
+    _thread.current = name
 
 
 def _found() -> str:
@@ -86,8 +99,6 @@ def _found() -> str:
                 name = "cuda:0"
             except ImportError as error:
                 warnings.warn(f"there is a GPU, but {error}; the CPU is used", RuntimeWarning, stacklevel=4)
-    if name != CPU:
-        cupy().cuda.Device(number_of(name)).use()
     _process = name
     return name
 
@@ -132,8 +143,7 @@ def set_device(name: str) -> None:
     """
     global _process
     _process = _checked(name, "set_device")
-    if _process != CPU:
-        cupy().cuda.Device(number_of(_process)).use()
+    _make_current(_process)
 
 
 @contextmanager

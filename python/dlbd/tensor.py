@@ -280,8 +280,12 @@ def _from_gpu(x: Any, dtype: Any) -> Array:
         a = cupy.from_dlpack(x)
     else:
         a = cupy.asarray(x)
-    wanted = _wanted(a.dtype, dtype, type(x).__name__, lambda: int(a.max()))
-    return cupy.ascontiguousarray(a, wanted)  # type: ignore[no-any-return]
+    wanted = _wanted(a.dtype, dtype, type(x).__name__, lambda: int(a.max()) if a.size else 0)
+    if not a.flags.c_contiguous or a.data.ptr % a.itemsize:
+        a = a.copy()  # not ascontiguousarray, which gives a number a dimension
+    if a.dtype == wanted:
+        return a  # type: ignore[no-any-return]
+    return _cast(a, wanted) if a.dtype in _KEPT else a.astype(wanted)  # CuPy compiles its casts when first used
 
 
 def _cast(a: Array, dtype: np.dtype[Any]) -> Array:

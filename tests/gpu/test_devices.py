@@ -122,7 +122,9 @@ def test_variables():
 
 
 def test_out_of_memory_says_how_much_was_asked_for_and_is_free():
-    with pytest.raises(MemoryError, match=r"\[cuda:0\] out of memory: \d+ MiB were asked for, \d+ of \d+ MiB are free"):
+    with pytest.raises(
+        MemoryError, match=r"\[cuda:0\] out of memory: \d+ MiB were asked for, \d+ MiB of \d+ MiB are free"
+    ):
         ops.zeros((1 << 46,))
     np.testing.assert_array_equal(ops.zeros(2).numpy(), np.zeros(2))
 
@@ -151,6 +153,7 @@ def test_a_second_gpu():
         assert x.device == "cuda:1"
         layer = layers.Dense(2, kernel_initializer="ones")
         np.testing.assert_array_equal(layer(np.ones((1, 3))).numpy(), [[3, 3]])
-    np.testing.assert_array_equal((x + 1).numpy(), [2, 2, 2])
+        np.testing.assert_array_equal((x + 1).numpy(), [2, 2, 2])
+    np.testing.assert_array_equal(x.numpy(), [1, 1, 1])
     with pytest.raises(ValueError, match="cuda:0 and cuda:1"):
         ops.add(ops.ones(3), x)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlbd import GradientTape, Tensor, ops
+from dlbd import GradientTape, ops
 
 from ..arrays import tensor
 
@@ -42,7 +42,7 @@ def test_arrays_beside_a_float64_tensor_keep_their_precision(name):
     run, shapes = SHAPES[name]
     rng = np.random.default_rng(1)
     arrays = [rng.standard_normal(shape) for shape in shapes]
-    wanted = np.array(run(*map(Tensor, arrays)))
+    wanted = np.array(run(*map(tensor, arrays)))
     np.testing.assert_array_equal(run(tensor(arrays[0]), *arrays[1:]), wanted)
     integers = [np.ones(shape, np.int64) for shape in shapes]
     assert run(*integers).dtype == np.float32

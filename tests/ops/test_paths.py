@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlbd import _cpu
+from dlbd import backend
 
 from . import row as rows
 from . import table_shape
@@ -38,11 +38,12 @@ def naming_rows() -> list[rows.Row]:
 
 
 @pytest.fixture
-def launches(monkeypatch) -> list[tuple[str, str, str]]:
+def launches(device, monkeypatch) -> list[tuple[str, str, str]]:
     """(kernel, family, path) of each launch, by the shape object that the kernel got."""
     seen = []
-    for name in dir(_cpu):
-        kernel = getattr(_cpu, name)
+    twin = backend.current_twin()
+    for name in dir(twin):
+        kernel = getattr(twin, name)
         if name.startswith("_") or isinstance(kernel, type) or not callable(kernel):
             continue
 
@@ -51,7 +52,7 @@ def launches(monkeypatch) -> list[tuple[str, str, str]]:
                 seen.append((_name, type(args[0]).__name__.removesuffix("Shape"), args[0].path))
             return _kernel(*args, **kwargs)
 
-        monkeypatch.setattr(_cpu, name, spy)
+        monkeypatch.setattr(twin, name, spy)
     return seen
 
 

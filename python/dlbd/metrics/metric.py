@@ -108,6 +108,12 @@ class MeanState(Metric):
         super().__init__(dtype=dtype, name=name)
         self.state: Array = backend.zeros((2,), FLOAT64)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "state": backend.copied(self.state)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, state=backend.place(state["state"]))
+
     def reset_state(self) -> None:
         super().reset_state()
         backend.write(self.state, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlbd import losses, metrics
-from dlbd.backend import FLOAT64, on_host, twin, write, zeros
+from dlbd.backend import FLOAT64, copied, on_host, place, twin, write, zeros
 from dlbd.losses.crossentropy import resolve_crossentropy
 from dlbd.models.batches import restore
 from dlbd.structure import map_structure
@@ -17,6 +17,12 @@ class MeanLoss:
 
     def __init__(self) -> None:
         self.state = zeros((2,), FLOAT64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"state": copied(self.state)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.state = place(state["state"])
 
     def reset_state(self) -> None:
         write(self.state, 0.0)

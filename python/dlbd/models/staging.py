@@ -26,21 +26,25 @@ class Staging:
     def __init__(self, buffers: Sequence[Array]) -> None:
         self._buffers = buffers
         cuda = devices.cupy().cuda
-        self._sets = [[_pinned(b) for b in buffers] for _ in range(_SETS)]
         self._copied = [cuda.Event(disable_timing=True) for _ in range(_SETS)]
+        self._sets = [[_pinned(b) for b in buffers] for _ in range(_SETS)]
         self._next = 0
 
     def write(self, batch: Batch) -> None:
         """Queue the copy of the batch; waits only until the copy of two batches before is done."""
-        if not all(isinstance(a, np.ndarray) for a in batch.arrays):
-            batch.write(self._buffers)
-            return
         at, self._next = self._next, (self._next + 1) % _SETS
         self._copied[at].synchronize()
-        batch.write(self._sets[at])
-        for host, buffer in zip(self._sets[at], self._buffers, strict=True):
-            backend.twin(buffer).upload(host, buffer)
+        from_host = [isinstance(a, np.ndarray) for a in batch.arrays]
+        targets = [s if h else b for h, s, b in zip(from_host, self._sets[at], self._buffers, strict=True)]
+        batch.write(targets)  # what lies on a GPU already goes straight into the step's buffers
+        for host, target, buffer in zip(from_host, targets, self._buffers, strict=True):
+            if host:
+                backend.twin(buffer).upload(target, buffer)
         self._copied[at].record()
+
+    def __del__(self) -> None:
+        for copied in self._copied:  # CuPy hands pinned memory on at once, also while a copy still reads it
+            copied.synchronize()
 
 
 def _pinned(like: Any) -> Array:

@@ -38,7 +38,7 @@ def _comparison(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Any
 
 def _of_booleans(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Any]:
     def operator(self: Tensor, other: Any) -> Any:
-        both = self, as_tensor(other)
+        both = self, as_tensor(other, like=self.array)
         return op(*both) if all(t.dtype == BOOL for t in both) else NotImplemented
 
     return operator

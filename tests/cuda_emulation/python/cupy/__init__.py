@@ -104,6 +104,14 @@ class ndarray:
         made._host[...] = self._host.astype(dtype)
         return made
 
+    def __deepcopy__(self, memo: Any) -> ndarray:
+        return self.copy()
+
+    __copy__ = copy
+
+    def __reduce__(self) -> Any:
+        return array, (self.get(),)
+
     def fill(self, value: Any) -> None:
         self._host.fill(value)
 
@@ -158,6 +166,8 @@ array = asarray
 
 def ascontiguousarray(a: Any, dtype: Any = None) -> ndarray:
     found = asarray(a, dtype)
+    if not found.ndim:  # as CuPy's and NumPy's
+        return found.reshape(1)
     return found if found._c_contiguous else found.copy()
 
 
@@ -173,3 +183,10 @@ def zeros(shape: Any, dtype: Any = float) -> ndarray:
     made = ndarray(shape, dtype)
     made._host[...] = 0
     return made
+
+
+_default_pool = cuda.MemoryPool()
+
+
+def get_default_memory_pool() -> cuda.MemoryPool:
+    return _default_pool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,11 +37,11 @@ class _Memory:
     """A block of exactly the bytes asked for, so that AddressSanitizer sees what is beyond it."""
 
     def __init__(self, size: int, device_id: int) -> None:
+        self.ptr = 0
         limit = int(os.environ.get("DLBD_EMULATION_MEMORY", 1 << 34))
         if size > limit:
             raise OutOfMemoryError(f"Out of memory allocating {size:,} bytes")
         self.size, self.device_id = size, device_id
-        self.ptr = 0
         if size:
             found = ctypes.c_void_p()
             if _libc.posix_memalign(ctypes.byref(found), _ALIGNMENT, size):
@@ -69,19 +70,37 @@ class MemoryPointer:
         return MemoryPointer(self.mem, self._offset + offset)
 
 
-class MemoryPool:
-    """Hands out blocks; a free one is used again by this pool alone, as CuPy's does."""
+class Memory(_Memory):
+    def __init__(self, size: int) -> None:
+        super().__init__(size, _local.device)
 
-    def __init__(self) -> None:
-        self._free: dict[int, list[_Memory]] = {}
+
+class UnownedMemory:
+    def __init__(self, ptr: int, size: int, owner: Any, device_id: int) -> None:
+        self.ptr, self.size, self.device_id, self._owner = ptr, size, device_id, owner
+
+
+class MemoryPool:
+    """Hands out blocks; a free one is used again by this pool alone. As CuPy's, it does not outlive its last user:
+    blocks that are in use then go with it."""
+
+    def __init__(self, allocator: Any = None) -> None:
+        self._allocator = allocator or (lambda size: MemoryPointer(Memory(size), 0))
+        self._free: dict[int, list[Any]] = {}
+        self._in_use: dict[int, Any] = {}
         self._bytes = 0
 
     def malloc(self, size: int) -> MemoryPointer:
-        blocks = self._free.get(size)
-        if blocks:
-            return MemoryPointer(_Lent(blocks.pop(), self), 0)
-        self._bytes += size
-        return MemoryPointer(_Lent(_Memory(size, _local.device), self), 0)
+        if size == 0:
+            return MemoryPointer(Memory(0), 0)
+        free = self._free.get(size)
+        if free:
+            block = free.pop()
+        else:
+            block = self._allocator(size).mem
+            self._bytes += size
+        self._in_use[block.ptr] = block
+        return MemoryPointer(_Lent(block, weakref.ref(self)), 0)
 
     def total_bytes(self) -> int:
         return self._bytes
@@ -91,12 +110,14 @@ class MemoryPool:
 
 
 class _Lent:
-    def __init__(self, block: _Memory, pool: MemoryPool) -> None:
-        self._block, self._pool = block, pool
+    def __init__(self, block: Any, pool: Any) -> None:
+        self._pool = pool
         self.ptr, self.device_id, self.size = block.ptr, block.device_id, block.size
 
     def __del__(self) -> None:
-        self._pool._free.setdefault(self.size, []).append(self._block)
+        pool = self._pool()
+        if pool is not None:
+            pool._free.setdefault(self.size, []).append(pool._in_use.pop(self.ptr))
 
 
 def alloc(size: int) -> MemoryPointer:
