@@ -113,10 +113,11 @@ void tiled_forward(const ConvForwardArgs& a) {
 }
 
 constexpr int kSumThreads = 256;
+constexpr int kSumBlocks = 4;  // of a multiprocessor: for more, nvcc would not keep 8 packs in flight
 
 // V elements per thread.
 template <int V>
-__global__ void __launch_bounds__(kSumThreads)
+__global__ void __launch_bounds__(kSumThreads, kSumBlocks)
     sum_splits_kernel(const float* partial, int64_t splits, int64_t size, int64_t columns, TileOutput out) {
   using P = Pack<float, V>;
   for (int64_t i = global_thread() * V; i < size; i += global_threads() * V) {

@@ -5,10 +5,12 @@ namespace dlbd::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kBlocks = 4;  // of a multiprocessor: for more, nvcc would not keep 8 packs in flight
 
 // N numbers of a row per thread. A product is split only where C is small: 32-bit positions.
 template <int N>
-__global__ void __launch_bounds__(kThreads) gemm_add_splits_kernel(Product p, const float* partial, int splits) {
+__global__ void __launch_bounds__(kThreads, kBlocks)
+    gemm_add_splits_kernel(Product p, const float* partial, int splits) {
   using P = Pack<float, N>;
   const auto position = static_cast<unsigned>(global_thread()) * N, columns = static_cast<unsigned>(p.n);
   const auto size = static_cast<unsigned>(p.m) * columns;

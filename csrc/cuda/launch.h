@@ -1,5 +1,5 @@
-// The one way a kernel of the GPU twin is queued, and the only file that knows how: nvcc builds it for a GPU, an ordinary
-// compiler builds the same sources on the host emulation of tests/cuda_emulation.
+// The one way a kernel of the GPU twin is queued, and the only file that knows how: nvcc builds it for a GPU, an
+// ordinary compiler builds the same sources on the host emulation of tests/cuda_emulation.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -25,21 +25,22 @@ struct Device {
 };
 const Device& device();  // device.cu
 
-// More shared memory than this must be asked for (CUDA programming guide, "Shared Memory", since compute capability 7.0).
-// That holds for a kernel, not for a launch: asking for all there is, threads do not take it from each other.
+// More shared memory than this must be asked for (CUDA programming guide, "Shared Memory", since compute
+// capability 7.0). That holds for a kernel, not for a launch: asking for all there is, threads do not take it from each
+// other.
 inline constexpr size_t kSharedBytesWithoutAsking = 48 * 1024;
 
 // Queues kernel(given...) on the stream. Errors show in cudaGetLastError(), which the binding asks.
 template <class... Parameters, class... Given>
 void launch(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream, const Given&... given) {
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
-  if (grid.shared_bytes > kSharedBytesWithoutAsking)
-    cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                         device().shared_bytes);
 #if defined(DLBD_CUDA_EMULATION)
   cuda_emulation::launch({grid.blocks, grid.threads, grid.shared_bytes, grid.cooperative}, stream,
                          [kernel, given...] { kernel(static_cast<Parameters>(given)...); });
 #else
+  if (grid.shared_bytes > kSharedBytesWithoutAsking)
+    cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                         device().shared_bytes);
   cudaLaunchConfig_t config{};
   config.gridDim = grid.blocks, config.blockDim = grid.threads;
   config.dynamicSmemBytes = grid.shared_bytes, config.stream = stream;
