@@ -12,6 +12,7 @@ import dlbd
 from dlbd import config, layers, ops
 
 cupy = pytest.importorskip("cupy", reason="no GPU")
+_cuda = pytest.importorskip("dlbd._cuda", reason="built without CUDA")
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +84,10 @@ def test_cupy_arrays_follow_the_dtype_rule(dtype):
     np.testing.assert_array_equal(found.numpy(), wanted.numpy())
 
 
+def test_a_cupy_number_keeps_its_shape():
+    assert ops.convert_to_tensor(cupy.asarray(np.float32(3))).shape == ()
+
+
 def test_strided_cupy_arrays():
     x = cupy.asarray(np.arange(12, dtype=np.float32).reshape(3, 4))
     np.testing.assert_array_equal(ops.add(x.T, 0).numpy(), x.get().T)
@@ -143,6 +148,30 @@ def test_launches_go_to_the_current_stream():
     with stream:
         x = ops.add(np.ones(1000, np.float32), 1)
         np.testing.assert_array_equal(x.numpy(), np.full(1000, 2.0))
+
+
+def test_an_array_outlives_the_recording_that_made_it():
+    recording = _cuda.Recording()
+    recording.begin()
+    try:
+        x = ops.add(np.ones(1000, np.float32), 1)
+    finally:
+        recording.end()
+    del recording
+    others = [ops.zeros(1000) for _ in range(4)]
+    np.testing.assert_array_equal(x.numpy(), np.full(1000, 2.0))
+    del others
+
+
+def test_threads_follow_the_device_of_the_process():
+    if config.gpu_count() < 2:
+        pytest.skip("fewer GPUs than two")
+    config.set_device("cuda:1")
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(ops.ones(3).device))
+    thread.start()
+    thread.join()
+    assert seen == ["cuda:1"]
 
 
 def test_a_second_gpu():

@@ -127,6 +127,7 @@ def test_data_that_lies_on_the_gpu_is_read_there():
     found, same_outputs = losses(cupy.asarray(x.astype(np.float32)), cupy.asarray(y))
     assert found == wanted
     np.testing.assert_array_equal(same_outputs, outputs)
+    assert losses(cupy.asarray(x.astype(np.float32)), y)[0] == wanted  # one here, the other there
 
 
 def test_a_bad_label_ends_fit_and_its_update_did_not_happen():
