@@ -1,6 +1,8 @@
 """Compile every kernel of csrc/cuda for an old and a new GPU and fail on a hot kernel that spills or has a stack frame.
 
-Usage: check_cuda.py [--nvcc PATH | --site SITE_PACKAGES] [--arch 75,90a] [--jobs N] [--only gemm,conv]
+Usage: check_cuda.py [--log BUILD_LOG | --nvcc PATH | --site SITE_PACKAGES] [--arch 75,90a] [--jobs N] [--only gemm,..]
+
+With --log nothing is compiled: it is what ninja printed of a build with DLBD_CUDA_REPORT=ON.
 
 nvcc is found by --nvcc, in SITE_PACKAGES/nvidia/cu13 (PyPI's nvidia-cuda-nvcc), by CUDACXX, on PATH, or in this
 Python's packages. Every kernel is hot unless .ci/allowed_spills.txt excuses it. What ptxas said is kept in
@@ -192,14 +194,40 @@ def judge(found: list[Kernel], whole: bool) -> tuple[list[Kernel], list[str]]:
     return hot, wrong
 
 
+def logged(log: str) -> Iterator[Kernel]:
+    """The kernels of a build's log: ninja names a file and prints what its compiler said, chip by chip."""
+    file = ""
+    for part in re.split(r"^\[\d+/\d+\] ", log, flags=re.MULTILINE):
+        if built := re.match(r"Building CUDA object \S*csrc/cuda/(\S+\.cu)\.o", part):
+            file = built[1]
+            for chip in re.split(r"(?=^ptxas info\s+: Compiling entry function)", part, flags=re.MULTILINE)[1:]:
+                architecture = re.search(r"for 'sm_(\w+)'", chip)
+                yield from kernels(chip, file, architecture[1] if architecture else "")
+
+
+def report(found: list[Kernel], whole: bool) -> bool:
+    """Print the table and what is wrong; whether anything is."""
+    if not found:
+        print("no kernels: was the module built with DLBD_CUDA_REPORT=ON, and anew?")
+        return True
+    demangle(found)
+    hot, wrong = judge(found, whole)
+    print("\n".join([*table(hot), *wrong]))
+    print(f"{len(found)} kernels, {len(hot)} hot, {len(wrong)} faults")
+    return bool(wrong)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--log", type=pathlib.Path)
     parser.add_argument("--nvcc")
     parser.add_argument("--site", help="a site-packages folder that holds nvidia/cu13")
     parser.add_argument("--arch", default=",".join(ARCHITECTURES))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="files without their ending, comma-separated")
     chosen = parser.parse_args()
+    if chosen.log:
+        return report(list(logged(chosen.log.read_text())), whole=True)
     nvcc = find_nvcc(chosen.nvcc, chosen.site)
     version = subprocess.run([str(nvcc), "--version"], capture_output=True, text=True, check=True).stdout
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -216,17 +244,14 @@ def main() -> int:
         found += kernels(text, file, architecture)
         for warning in dict.fromkeys(line for line in text.splitlines() if "warning" in line):
             print(f"{file} (sm_{architecture}): {warning}")
-    demangle(found)
-    hot, wrong = judge(found, whole=not chosen.only and chosen.arch == ",".join(ARCHITECTURES))
-    print("\n".join([*table(hot), *wrong]))
+    failed = report(found, whole=not chosen.only and chosen.arch == ",".join(ARCHITECTURES))
     took = sorted(((s, f"{job[0].name} sm_{job[1]}") for job, (_, s) in zip(jobs, said, strict=True)), reverse=True)
     unchanged = sum(seconds == 0 for seconds, _ in took)
     print(
-        f"{len(jobs)} compilations, {unchanged} known, {len(found)} kernels, {len(hot)} hot, {len(wrong)} faults;",
-        end=" ",
+        f"{len(jobs)} compilations, {unchanged} known, {time.monotonic() - started:.0f} s, "
+        f"longest {took[0][1]} {took[0][0]:.0f} s"
     )
-    print(f"{time.monotonic() - started:.0f} s, longest {took[0][1]} {took[0][0]:.0f} s")
-    return bool(wrong)
+    return failed
 
 
 if __name__ == "__main__":

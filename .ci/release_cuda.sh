@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Machine code for each generation since Turing, and PTX of the newest for what comes later. Sources of csrc/cuda/hopper
+# Machine code for each generation since Turing; PTX of 90 for 10.x, and of the newest for what comes later. Sources of csrc/cuda/hopper
 # are built for 90a by csrc/cuda/cuda.cmake, whatever stands here.
-architectures="75-real;80-real;86-real;89-real;90-real;120"
+architectures="75-real;80-real;86-real;89-real;90;120"
 cuda=13.0 # PTX of a newer minor does not load on the drivers of CUDA 13.0
 
 venv=build/cuda-release

@@ -1,9 +1,9 @@
 // What the shared binding templates need to know of the CPU: its array types, its kernels, how to launch one.
 #pragma once
 
-#include "../shapes/kernels.h"
 #include "../cpu/memory.h"
 #include "../cpu/parallel.h"
+#include "../shapes/kernels.h"
 #include "host_array.h"
 #include "recording.h"
 

@@ -24,7 +24,8 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   m.attr("build") = DLBD_CUDA_BUILD_DESCRIPTION;
   m.def("set_device", &Backend::set_device, pybind11::arg("device"));
   m.def(
-      "set_matmul_precision", [](int precision) { Backend::precision() = static_cast<dlbd::MatmulPrecision>(precision); },
+      "set_matmul_precision",
+      [](int precision) { Backend::precision() = static_cast<dlbd::MatmulPrecision>(precision); },
       pybind11::arg("precision"));
   m.def("device_count", &Backend::device_count, "How many GPUs there are; 0 without a driver.");
   m.def("from_host", &Backend::from_host, pybind11::arg("x"),

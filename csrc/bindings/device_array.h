@@ -36,15 +36,15 @@ struct DeviceArray {
   static DeviceArray from(py::handle source) {
     if (Nullable && source.is_none()) return {};
     if (!py::isinstance(source, CuPy::get().ndarray))
-      throw py::type_error(std::string("the arrays of one operation must lie on one device; received one of the GPU and ") +
-                           Py_TYPE(source.ptr())->tp_name);
+      throw py::type_error(
+          std::string("the arrays of one operation must lie on one device; received one of the GPU and ") +
+          Py_TYPE(source.ptr())->tp_name);
     const py::dtype given = py::reinterpret_borrow<py::dtype>(source.attr("dtype"));
     const auto dtype = dtype_from_number(given.num());
     if (!dtype || given.byteorder() == '>')
       throw py::type_error("a kernel takes native float32, float64, int32, int64, uint8 or bool; received " +
                            std::string(py::str(given)));
-    if (!py::cast<bool>(source.attr("_c_contiguous")))
-      throw py::type_error("a kernel takes C-contiguous arrays only");
+    if (!py::cast<bool>(source.attr("_c_contiguous"))) throw py::type_error("a kernel takes C-contiguous arrays only");
     DeviceArray a;
     const py::tuple sizes = py::reinterpret_borrow<py::tuple>(source.attr("shape"));
     a.ndim = static_cast<int>(sizes.size());

@@ -29,9 +29,7 @@ class LaunchList {
   size_t size() const { return launches_.size(); }
   void run(size_t i) const { launches_[i].invoke(launches_[i].run, arguments_.data() + launches_[i].arguments); }
   // LaunchArgs is the first base of every Args.
-  LaunchArgs& arguments(size_t i) {
-    return *reinterpret_cast<LaunchArgs*>(arguments_.data() + launches_[i].arguments);
-  }
+  LaunchArgs& arguments(size_t i) { return *reinterpret_cast<LaunchArgs*>(arguments_.data() + launches_[i].arguments); }
 
  private:
   struct Launch {

@@ -1,13 +1,46 @@
 # The GPU twin: the module _cuda from csrc/cuda, by nvcc, or by the C++ compiler for the host emulation.
 
-# DEVELOPMENT
-file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/csrc/cuda/*.cu)
-if(DLBD_CUDA_SOURCES)
-  set(cuda_sources)
-  foreach(f IN LISTS DLBD_CUDA_SOURCES)
-    list(APPEND cuda_sources ${CMAKE_SOURCE_DIR}/csrc/cuda/${f}.cu)
-  endforeach()
-endif()
+set(cuda_sources
+    attention
+    attention_backward
+    attention_tensor
+    attention_tensor_backward
+    batch_norm
+    binary
+    conv
+    conv_backward_data
+    conv_backward_weights
+    conv_depthwise
+    conv_generic
+    copy
+    device
+    dropout
+    elementwise
+    embedding
+    epilogue
+    gather
+    gemm
+    gemm_mma
+    gemm_prepare
+    gemm_simt
+    gemm_split
+    layer_norm
+    losses
+    measure
+    metrics
+    optimizer
+    pool
+    reduce
+    reduce_backward
+    rnn
+    rnn_backward
+    rnn_rows
+    rnn_steps
+    rnn_team
+    softmax
+    unary)
+list(TRANSFORM cuda_sources PREPEND ${CMAKE_SOURCE_DIR}/csrc/cuda/)
+list(TRANSFORM cuda_sources APPEND .cu)
 
 # Sets CMAKE_CUDA_COMPILER, or leaves it unset: an nvcc that the user names, the machine's, or that of PyPI's packages
 # (extra `cuda-build`), whose libraries lie where nvcc does not look.
@@ -69,7 +102,7 @@ elseif(NOT DLBD_CUDA STREQUAL "OFF")
       if(EXISTS /dev/nvidia0)
         set(DLBD_CUDA_ARCHITECTURES native)
       else()
-        set(DLBD_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 120)
+        set(DLBD_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90 120)
       endif()
     endif()
     set(CMAKE_CUDA_ARCHITECTURES ${DLBD_CUDA_ARCHITECTURES})

@@ -16,6 +16,22 @@ int attribute(cudaDeviceAttr what, int id) {
   return value;
 }
 
+__global__ void probe_kernel() {}
+
+// That of the device, or of the code that runs there if that was built for an older one: its PTX, compiled by the
+// driver, lacks what was left out for the older one.
+int capability(int id) {
+  const int device =
+      10 * attribute(cudaDevAttrComputeCapabilityMajor, id) + attribute(cudaDevAttrComputeCapabilityMinor, id);
+#if defined(DLBD_CUDA_EMULATION)
+  return device;
+#else
+  cudaFuncAttributes code{};
+  if (cudaFuncGetAttributes(&code, probe_kernel) != cudaSuccess) return device;  // the launch itself will say why
+  return code.ptxVersion < device ? code.ptxVersion : device;
+#endif
+}
+
 }  // namespace
 
 const Device& device() {
@@ -24,19 +40,11 @@ const Device& device() {
   int id = 0;
   cudaGetDevice(&id);
   std::call_once(asked[id], [id] {
-    known[id] = {attribute(cudaDevAttrMultiProcessorCount, id),
-                 attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, id),
-                 10 * attribute(cudaDevAttrComputeCapabilityMajor, id) + attribute(cudaDevAttrComputeCapabilityMinor, id)};
+    known[id] = {attribute(cudaDevAttrMultiProcessorCount, id), attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, id),
+                 capability(id)};
   });
   return known[id];
 }
-
-// DEVELOPMENT: weak while kernels are being written
-#define DLBD_WEAK_Y(name, Args) __attribute__((weak)) void name(const Args&);
-#define DLBD_WEAK_X(name, Args)                       \
-  __attribute__((weak)) void name(const Args&);       \
-  __attribute__((weak)) int64_t name##_scratch(const Args&);
-DLBD_KERNELS(DLBD_WEAK_X, DLBD_WEAK_Y)
 
 #define DLBD_ROW_X(name, Args) {name, name##_scratch},
 #define DLBD_ROW_Y(name, Args) {name, nullptr},

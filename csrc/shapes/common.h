@@ -18,8 +18,9 @@ struct Status {
   int64_t where;  // its flat position in the array it came from
 };
 
-// How products of float32 arrays are computed on a GPU that has tensor cores: exactly; with each factor as the sum of two
-// tf32 numbers (close to exact: Ootomo and Yokota 2022); or with factors rounded to tf32, bf16, fp16. Sums are float32.
+// How products of float32 arrays are computed on a GPU that has tensor cores: exactly; with each factor as the sum of
+// two tf32 numbers (close to exact: Ootomo and Yokota 2022); or with factors rounded to tf32, bf16, fp16. Sums are
+// float32.
 enum class MatmulPrecision : int32_t { f32, tf32x3, tf32, bf16, fp16 };
 
 // First member (as base) of every kernel's Args. The launcher fills it.

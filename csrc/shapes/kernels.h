@@ -20,8 +20,8 @@
 #include "rnn.h"
 #include "softmax.h"
 
-// X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace and in dlbd::cuda.
-// Y(name, Args): the kernel needs no scratch memory.
+// X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace and
+// in dlbd::cuda. Y(name, Args): the kernel needs no scratch memory.
 // clang-format off
 #define DLBD_KERNELS(X, Y) \
   Y(assign, AssignArgs) \

@@ -322,7 +322,8 @@ void warp_barrier(unsigned mask) {
   self.mask = mask;
   for (int i = 0; i < 32; ++i) {
     if (!(mask >> i & 1)) continue;
-    if (first + i >= static_cast<int>(b.fibers.size())) fail("the mask of a warp barrier names a thread that does not exist");
+    if (first + i >= static_cast<int>(b.fibers.size()))
+      fail("the mask of a warp barrier names a thread that does not exist");
     const Fiber& f = b.fibers[static_cast<size_t>(first + i)];
     if (f.waits == Waits::done) fail("the mask of a warp barrier names a thread that has returned");
     if (&f != &self && (f.waits != Waits::warp || f.mask != mask)) return wait(Waits::warp);

@@ -1,9 +1,9 @@
 // The part of CUDA that our kernels use, on the host: each thread of a block is a fiber that runs until it meets a
 // barrier. It is found in place of CUDA's own header when the .cu sources are built by an ordinary compiler.
 //
-// A thread runs as far ahead as it can, in an order that DLBD_EMULATION_ORDER chooses (forward, reverse, or a seed), and
-// shared memory starts as 0xFF bytes (NaN): so a missing barrier shows as a wrong result, and a barrier or a shuffle
-// that not every thread reaches ends the process with a message.
+// A thread runs as far ahead as it can, in an order that DLBD_EMULATION_ORDER chooses (forward, reverse, or a seed),
+// and shared memory starts as 0xFF bytes (NaN): so a missing barrier shows as a wrong result, and a barrier or a
+// shuffle that not every thread reaches ends the process with a message.
 #pragma once
 
 #include <math.h>  // the global functions of floats, which <cmath> alone lacks
@@ -29,14 +29,14 @@ struct dim3 {
   constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
-#define DLBD_EMULATED_VECTORS(type, base, bytes)         \
-  struct alignas(bytes < 8 ? bytes : 8) type##2 {        \
-    base x, y;                                           \
-  };                                                     \
+#define DLBD_EMULATED_VECTORS(type, base, bytes)                           \
+  struct alignas(bytes < 8 ? bytes : 8) type##2 {                          \
+    base x, y;                                                             \
+  };                                                                       \
   struct alignas(4 * sizeof(base) <= 16 ? 4 * sizeof(base) : 16) type##4 { \
-    base x, y, z, w;                                     \
-  };                                                     \
-  inline type##2 make_##type##2(base x, base y) { return {x, y}; } \
+    base x, y, z, w;                                                       \
+  };                                                                       \
+  inline type##2 make_##type##2(base x, base y) { return {x, y}; }         \
   inline type##4 make_##type##4(base x, base y, base z, base w) { return {x, y, z, w}; }
 DLBD_EMULATED_VECTORS(float, float, 8)
 DLBD_EMULATED_VECTORS(int, int, 8)
