@@ -154,6 +154,7 @@ def test_multi_head_attention_without_value():
         layers.MultiHeadAttention(2, 3)(np.ones((2, 3, 4), np.float32))
 
 
+@pytest.mark.large
 def test_attention_model_of_polarity_shape():
     """The parts of an attention classifier train together."""
     model = dlbd.Sequential(

@@ -1,10 +1,13 @@
 """Rows of attention."""
 
 import numpy as np
+import pytest
 
 from dlbd import ops
 
 from .row import Row
+
+LARGE = 40_000  # products of a query and a key that the host emulation of a GPU computes in a second
 
 
 def attention_reference(q, k, v, bias=None, mask=None, scale=None, is_causal=False):
@@ -43,6 +46,7 @@ def _attention(b, tq, tk, h, d, dv=None, bias=None, mask=None, spread=1.0, **opt
         "atol": 1e-5,
         "gradient_rtol": 1e-5,
         "gradient_atol": 5e-5,
+        "marks": (pytest.mark.large,) if b * h * tq * tk > LARGE else (),
     }
 
 
@@ -79,6 +83,9 @@ def _rows():
     for causal in (False, True):  # the least heads whose keys are one chunk of several blocks on the way back
         name = f"attention-one-chunk-300x480{'-causal' if causal else ''}"
         yield Row(name=name, **_attention(17, 300, 480, 1, 2, is_causal=causal))
+    # the large tiles of a GPU, for 64 and 128 columns
+    yield Row(name="attention-many-heads-66x70-d64", **_attention(17, 66, 70, 6, 64))
+    yield Row(name="attention-many-heads-35x70-d128", **_attention(49, 35, 70, 2, 128))
     yield Row(name="attention-scale", **_attention(2, 9, 11, 2, 6, scale=0.7))
     yield Row(name="attention-scale-negative", **_attention(2, 9, 11, 2, 6, scale=-0.3))
     yield Row(
