@@ -1,6 +1,6 @@
 // Softmax attention, forward: block by block of the keys with a running maximum (FlashAttention, Dao et al. 2022).
-#include "attention_blocks.h"
 #include "../shapes/kernels.h"
+#include "attention_blocks.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

@@ -2,8 +2,8 @@
 //   P = exp(S - lse)   dV = P^T dY   dP = dY V^T   dS = P (dP - rowsum(dY Y))   dQ = scale dS K   dK = scale dS^T Q
 // A task owns a chunk of the keys of one head, so dK and dV are its own; its share of dQ goes into a buffer of its own,
 // and the shares are added in order afterwards.
-#include "attention_blocks.h"
 #include "../shapes/kernels.h"
+#include "attention_blocks.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

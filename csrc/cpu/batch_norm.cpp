@@ -1,6 +1,6 @@
 // Batch normalization: every channel by the mean and variance of the batch (training) or by the moving ones.
-#include "../shapes/norm.h"
 #include "../shapes/kernels.h"
+#include "../shapes/norm.h"
 #include "parallel.h"
 #include "rows.h"
 

@@ -1,8 +1,8 @@
 // Operations of two operands with broadcasting: arithmetic, its gradients, comparisons, selection.
 #include <type_traits>
 
-#include "broadcast.h"
 #include "../shapes/kernels.h"
+#include "broadcast.h"
 #include "vector_math.h"
 
 namespace dlbd::DLBD_ISA {

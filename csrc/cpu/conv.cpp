@@ -1,9 +1,9 @@
 // Convolution: which path a shape takes, and the generic one, which serves every dtype and shape.
 #include "../shapes/conv.h"
 
+#include "../shapes/kernels.h"
 #include "activation.h"
 #include "conv_paths.h"
-#include "../shapes/kernels.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

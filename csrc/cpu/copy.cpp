@@ -1,8 +1,8 @@
 // One strided copy for transpose, slice, concatenate, pad, flip and tile.
 #include "../shapes/copy.h"
 
-#include "broadcast.h"
 #include "../shapes/kernels.h"
+#include "broadcast.h"
 #include "transpose.h"
 
 namespace dlbd::DLBD_ISA {

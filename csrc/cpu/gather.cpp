@@ -1,7 +1,7 @@
 // Elements chosen by an index along one axis, and the deterministic sum that is its gradient.
 #include "../shapes/copy.h"
-#include "broadcast.h"
 #include "../shapes/kernels.h"
+#include "broadcast.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {

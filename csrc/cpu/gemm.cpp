@@ -1,9 +1,9 @@
 // C = act(op(A) op(B) + bias).
 #include "../shapes/gemm.h"
 
+#include "../shapes/kernels.h"
 #include "activation.h"
 #include "gemm_core.h"
-#include "../shapes/kernels.h"
 #include "parallel.h"
 
 namespace dlbd::DLBD_ISA {

@@ -1,6 +1,6 @@
 // Layer normalization: every row by its own mean and variance.
-#include "../shapes/norm.h"
 #include "../shapes/kernels.h"
+#include "../shapes/norm.h"
 #include "parallel.h"
 #include "rows.h"
 

@@ -1,7 +1,7 @@
 // Recurrent layers, backward: one loop back through time for the gradients of the gates, then the gradients of inputs
 // and kernels as products over all steps at once.
-#include "../shapes/rnn.h"
 #include "../shapes/kernels.h"
+#include "../shapes/rnn.h"
 #include "parallel.h"
 #include "rnn_cells_backward.h"
 

@@ -1,6 +1,6 @@
 // Operations of one operand and their gradients.
-#include "broadcast.h"
 #include "../shapes/kernels.h"
+#include "broadcast.h"
 #include "vector_math.h"
 
 namespace dlbd::DLBD_ISA {

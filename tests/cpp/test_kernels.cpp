@@ -3,8 +3,8 @@
 #include <random>
 #include <vector>
 
-#include "../../csrc/shapes/kernels.h"
 #include "../../csrc/cpu/vector_math.h"
+#include "../../csrc/shapes/kernels.h"
 #include "check.h"
 
 using namespace dlbd;
