@@ -67,6 +67,7 @@ def test_nan_and_infinity_reach_the_queries_that_see_them_and_no_others(value):
     assert np.isnan(found).any()
 
 
+@pytest.mark.large
 def test_the_matrix_of_scores_is_never_made():
     resource = pytest.importorskip("resource")
     t = 12000  # its scores would take 576 MB

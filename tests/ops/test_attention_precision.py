@@ -65,6 +65,7 @@ def test_with_a_mask_and_a_bias(precision: str, device: str, sizes: tuple[int, .
     _check(precision, device, sizes, bias=(h, tq, tk) if causal else (1, tk), mask=mask, is_causal=causal)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("sizes", MANY)
 def test_large_tiles(precision: str, device: str, sizes: tuple[int, ...]):
     b, tq, tk, h, d, _ = sizes

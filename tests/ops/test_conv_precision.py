@@ -18,7 +18,7 @@ BOUNDS = {"float32": 8 * EPS, "tf32x3": 8 * EPS, "tf32": 2.0**-10, "bfloat16": 2
 
 # x, kernel, arguments, transposed: tiles of 64 and of 128, their edges, phases of a stride, groups, one axis, 1 x 1.
 CASES = [
-    ((3, 12, 13, 16), (3, 3, 16, 136), {"padding": "same"}, False),
+    pytest.param((3, 12, 13, 16), (3, 3, 16, 136), {"padding": "same"}, False, marks=pytest.mark.large),
     ((2, 11, 10, 12), (3, 2, 12, 40), {"padding": "same", "strides": 2}, False),
     ((2, 9, 9, 24), (3, 3, 12, 32), {"groups": 2, "dilation_rate": 2}, False),
     ((1, 40, 72), (1, 72, 68), {}, False),
