@@ -123,7 +123,12 @@ struct Block {
 struct Stacks {
   std::vector<char*> all;
   ~Stacks() {
-    for (char* s : all) munmap(s, kStackBytes);
+    for (char* s : all) {
+#if defined(__SANITIZE_ADDRESS__)
+      __asan_unpoison_memory_region(s, kStackBytes);  // somebody else's memory will lie there
+#endif
+      munmap(s, kStackBytes);
+    }
   }
   char* get(size_t i) {
     while (all.size() <= i) {
