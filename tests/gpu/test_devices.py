@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,3 +188,16 @@ def test_a_second_gpu():
     np.testing.assert_array_equal(x.numpy(), [1, 1, 1])
     with pytest.raises(ValueError, match="cuda:0 and cuda:1"):
         ops.add(ops.ones(3), x)
+
+
+def test_the_twins_have_the_same_names():
+    from dlbd import _cpu, _cuda
+
+    def names(module):
+        return {name for name in dir(module) if not name.startswith("__")}
+
+    only_cpu = {"default_num_threads", "isa", "num_threads", "set_num_threads"}
+    stub = Path(dlbd.__file__).with_name("_cuda.pyi").read_text(encoding="utf-8")
+    only_gpu = set(re.findall(r"^def (\w+)", stub, re.MULTILINE))
+    assert names(_cpu) - {"plant"} - only_cpu == names(_cuda) - only_gpu
+    assert only_gpu <= names(_cuda)
