@@ -110,7 +110,9 @@ elseif(NOT DLBD_CUDA STREQUAL "OFF")
     enable_language(CUDA)
     add_library(dlbd_cuda_kernels OBJECT ${cuda_sources})
     target_include_directories(dlbd_cuda_kernels PUBLIC ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
-    # -std: CMake 3.25 does not know that nvcc takes C++20
+    # CMake 3.25 does not know that nvcc takes C++20
+    set_property(TARGET dlbd_cuda_kernels PROPERTY CXX_STANDARD)
+    set_property(TARGET dlbd_cuda_kernels PROPERTY CUDA_STANDARD)
     target_compile_options(dlbd_cuda_kernels PRIVATE -std=c++20 -Xcompiler=-Wall -Xfatbin=-compress-all $<$<BOOL:${DLBD_CUDA_REPORT}>:-Xptxas=-v>)
     find_library(cudart_static cudart_static PATHS ${cuda_root}/lib ${cuda_root}/lib64 ${cuda_root}/targets/x86_64-linux/lib REQUIRED)
     list(JOIN DLBD_CUDA_ARCHITECTURES "," cuda_architectures)
