@@ -176,3 +176,15 @@ def test_threads_that_the_system_refuses_are_done_without():
         """
     )
     assert run("import os\n" + program, OPENBLAS_NUM_THREADS="1") == "True 1"
+
+
+@pytest.mark.parametrize(("name", "message"), [("cuda:77", "'cuda:77' is not there"), ("tpu", "received 'tpu'")])
+def test_a_device_that_is_not_there_is_an_error(name, message):
+    program = "import dlbd; dlbd.ops.ones(2)"
+    environment = {**os.environ, "DLBD_DEVICE": name}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert result.returncode != 0
+    assert "[DLBD_DEVICE]" in result.stderr.splitlines()[-1]
+    assert message in result.stderr.splitlines()[-1]

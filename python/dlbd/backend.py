@@ -23,6 +23,8 @@ except ImportError as error:
 from dlbd import devices
 
 _cuda: Any = devices.EXTENSION
+if _cuda is None:
+    devices.current_device()  # a DLBD_DEVICE that names a GPU is an error here, as DLBD_ISA's is: nothing asks again
 
 # NumPy's on the CPU; a cupy.ndarray on a GPU offers what is used of it here.
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]

@@ -23,7 +23,10 @@ CPU = "cpu"
 def _extension() -> ModuleType | None:
     try:
         return import_module("dlbd._cuda")
-    except ImportError:
+    except ModuleNotFoundError:
+        return None
+    except ImportError as error:
+        warnings.warn(f"the GPU module cannot be loaded ({error}); the CPU is used", RuntimeWarning, stacklevel=2)
         return None
 
 
