@@ -1,5 +1,4 @@
 import math
-import re
 import sys
 
 import numpy as np
@@ -120,31 +119,6 @@ def test_early_stopping_without_its_value_warns():
     x, y = blobs()
     with pytest.warns(UserWarning, match="'val_loss', which is not among"):
         mlp().fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
-
-
-def test_lines_in_a_log(capsys):
-    x, y = blobs()
-    model = mlp()
-    model.fit(x, y, epochs=2)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Epoch 1/2"
-    assert re.fullmatch(r"7/7 ━{20} \d+s \d+[mu]s/step - accuracy: \d\.\d{4} - loss: \d\.\d{4}", lines[1])
-    assert len(lines) == 4
-    model.evaluate(x, y)
-    assert re.match(r"7/7 ━{20}", capsys.readouterr().out)
-    model.fit(x, y, verbose=0)
-    assert capsys.readouterr().out == ""
-
-
-def test_bar_in_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("dlbd.callbacks.progress.REFRESH", 0.0)
-    x, y = blobs()
-    mlp().fit(x, y, validation_split=0.2)
-    text = capsys.readouterr().out
-    assert text.count("\r") >= 5
-    assert "1/5 ━━━━────────────────" in text
-    assert text.splitlines()[-1].count("val_loss") == 1
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, OSError(28, "No space left on device"), ValueError("closed file")])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-Logs = dict[str, float]
+# Floats, or arrays of metrics that are vectors or matrices.
+Logs = dict[str, Any]
 
 
 class Callback:
@@ -14,8 +15,11 @@ class Callback:
     Stages are ``on_train_begin(logs)`` and ``_end``, ``on_epoch_begin(epoch, logs)`` and ``_end``,
     ``on_train_batch_begin(batch, logs)`` and ``_end``, and the same with ``test`` and ``predict``. Epochs and batches
     count from 0. ``logs`` is a dict of floats: at the end of a batch the loss and metrics of the epoch so far, at the
-    end of an epoch those of the epoch, the validation's as ``val_...``. A callback without batch stages costs
-    nothing per batch.
+    end of an epoch those of the epoch, the validation's as ``val_...``.
+
+    A callback without batch stages costs nothing per batch. ``on_train_batch_end`` and ``on_test_batch_end`` cost the
+    reading of the logs, for which a GPU must come to a halt; ``after_train_batch`` and ``after_test_batch``, which are
+    not Keras's, read them only when they ask.
 
     Attributes:
         model: the model. ``self.model.stop_training = True`` ends training after the batch, and its epoch with it.
@@ -67,6 +71,9 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a training step; logs are the means over the epoch so far."""
 
+    def after_train_batch(self, batch: int, read: Callable[[], Logs]) -> None:
+        """After a training step, like ``on_train_batch_end``; ``read()`` gives the logs."""
+
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """The old name of ``on_train_batch_begin``."""
 
@@ -84,6 +91,9 @@ class Callback:
 
     def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch of an evaluation; logs are the means so far."""
+
+    def after_test_batch(self, batch: int, read: Callable[[], Logs]) -> None:
+        """After a batch of an evaluation; ``read()`` gives the logs."""
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Before the first batch of ``predict``."""

@@ -1,120 +1,108 @@
-"""What a person sees while a model trains: a bar in a terminal, plain lines in a log."""
+"""The line that a person sees while a model trains: what it says. Where it is written: :mod:`dlbd.callbacks.screen`."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from dlbd.callbacks.screen import Screen, encodable, is_live, screen
+
 # Seconds between two looks at the numbers: reading them more often would slow small models down.
-REFRESH = 0.05
+REFRESH = 0.1
 BAR_WIDTH = 20
+SHOWN_ELEMENTS = 4  # of a metric that is a vector; a longer one is shown by its mean
 
 
 class Bar:
-    """The line that shows one epoch (or evaluation) as it goes.
+    """The line that shows one epoch (or evaluation, or prediction) as it goes.
 
     Args:
         total: steps; None if unknown.
-        live: whether the line may be rewritten (a terminal) or is written once, at the end (a log).
+        onto: where it is written.
+        title: what it is about: "Epoch 1/5".
     """
 
-    def __init__(self, total: int | None, live: bool) -> None:
+    def __init__(self, total: int | None, onto: Screen, title: str = "") -> None:
         self.total = total
-        self.live = live
+        self._screen = onto
+        self._title = onto.begin(title)
         self._start = time.perf_counter()
         self._next = self._start
-        self._width = 0
 
     def due(self) -> bool:
         """Whether it is time to call :meth:`show` again."""
-        return self.live and time.perf_counter() >= self._next
+        return self._screen.live and time.perf_counter() >= self._next
 
-    def show(self, step: int, logs: dict[str, float]) -> None:
-        self._next = time.perf_counter() + REFRESH
-        self._write("\r" + self._line(step, logs, self._estimate(step)))
+    def show(self, step: int, logs: Mapping[str, Any]) -> None:
+        seconds = time.perf_counter() - self._start
+        self._next = self._start + seconds + REFRESH
+        left = seconds if self.total is None or not step else seconds / step * max(self.total - step, 0)
+        self._screen.show(self._parts(step, left, seconds, logs))
 
-    def finish(self, steps: int, logs: dict[str, float]) -> None:
+    def finish(self, steps: int, logs: Mapping[str, Any]) -> None:
         self.total = steps
         seconds = time.perf_counter() - self._start
-        line = self._line(steps, logs, f"{_duration(seconds)} {_per_step(seconds, steps)}")
-        self._write(("\r" if self.live else "") + line, end="\n")
+        self._screen.finish(self._parts(steps, seconds, seconds, logs))
 
     def abandon(self) -> None:
         """The epoch was cut short: leave the line as it is."""
-        if self.live and self._width:
-            self._write("", end="\n")
+        self._screen.abandon()
 
-    def _estimate(self, step: int) -> str:
-        seconds = time.perf_counter() - self._start
-        per_step = _per_step(seconds, step)
-        if self.total is None or not step:
-            return f"{_duration(seconds)} {per_step}"
-        return f"{_duration(seconds / step * max(self.total - step, 0))} {per_step}"
+    def _parts(self, step: int, shown: float, seconds: float, logs: Mapping[str, Any]) -> list[str]:
+        """The line, cut where it may be broken."""
+        times = duration(shown), per_step(seconds, step)
+        values = [f"{name}: {value_text(value)}" for name, value in logs.items()]
+        if self._screen.live:
+            return [" ".join(filter(None, (self._title, self._progress(step), *times))), *values]
+        return [*filter(None, (self._title, f"{step}/{self.total}", *times)), *values]
 
-    def _line(self, step: int, logs: dict[str, float], timing: str) -> str:
+    def _progress(self, step: int) -> str:
         if self.total is None:
-            bar = f"{step}/?"
-        else:
-            filled = BAR_WIDTH * min(step, self.total) // max(self.total, 1)
-            bar = f"{step:>{len(str(self.total))}}/{self.total} {'━' * filled}{'─' * (BAR_WIDTH - filled)}"
-        return f"{bar} {timing}{values_text(logs)}"
-
-    def _write(self, text: str, end: str = "") -> None:
-        visible = len(text.lstrip("\r"))
-        padding = " " * max(self._width - visible, 0) if self.live else ""
-        self._width = visible
-        if not write(text + padding + end):
-            self.live = False
+            return f"{step}/?"
+        done, ahead = ("━", "─") if encodable("━─") else ("=", ".")
+        filled = BAR_WIDTH * min(step, self.total) // max(self.total, 1)
+        return f"{step:>{len(str(self.total))}}/{self.total} {done * filled}{ahead * (BAR_WIDTH - filled)}"
 
 
-def write(text: str) -> bool:
-    """To stdout; a closed or broken one must not end a training run of hours."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        return False
-    return True
+def value_text(value: Any) -> str:
+    """'0.9812'; '[0.9100 0.8800]'; of a longer vector its mean, of a matrix its shape."""
+    if isinstance(value, str):
+        return value
+    array = np.asarray(value)
+    if array.ndim == 0:
+        size = abs(float(array))
+        return f"{float(array):.4e}" if 0 < size < 1e-3 or 1e6 <= size < np.inf else f"{float(array):.4f}"
+    if array.ndim == 1 and array.size <= SHOWN_ELEMENTS:
+        return f"[{' '.join(value_text(v) for v in array)}]"
+    if array.ndim == 1:
+        return f"mean {value_text(array.mean())} of {array.size}"
+    return f"({'x'.join(map(str, array.shape))})"
 
 
-def values_text(logs: dict[str, float]) -> str:
-    """' - accuracy: 0.9812 - loss: 0.0633'."""
-    text = ""
-    for name, value in logs.items():
-        small = value != 0 and abs(value) < 1e-3
-        text += f" - {name}: {value:.4e}" if small else f" - {name}: {value:.4f}"
-    return text
+def duration(seconds: float) -> str:
+    """'7s', '2:05' or '1:02:05'."""
+    hours, rest = divmod(int(seconds), 3600)
+    if hours:
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+    return f"{rest // 60}:{rest % 60:02d}" if rest >= 60 else f"{rest}s"
 
 
-def _duration(seconds: float) -> str:
-    if seconds >= 3600:
-        return f"{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02d}:{int(seconds) % 60:02d}"
-    if seconds >= 60:
-        return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-    return f"{int(seconds)}s"
-
-
-def _per_step(seconds: float, steps: int) -> str:
+def per_step(seconds: float, steps: int) -> str:
+    """'3ms/step'."""
     each = seconds / max(steps, 1)
     if each >= 1:
         return f"{each:.0f}s/step"
     return f"{each * 1e3:.0f}ms/step" if each >= 1e-3 else f"{each * 1e6:.0f}us/step"
 
 
-def in_terminal() -> bool:
-    try:
-        return sys.stdout.isatty()
-    except (AttributeError, ValueError):
-        return False
-
-
 def verbosity(verbose: Any) -> int:
     """0 silent, 1 bar, 2 one line per epoch."""
     if verbose == "auto":
-        return 1 if in_terminal() else 2
+        return 1 if is_live() else 2
     if verbose not in (0, 1, 2, True, False):
         raise ValueError(f'verbose must be 0, 1, 2 or "auto"; received {verbose!r}')
     return int(verbose)
@@ -122,11 +110,11 @@ def verbosity(verbose: Any) -> int:
 
 @contextmanager
 def predicting(verbose: int, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Progress of ``predict``: live only in a terminal."""
+    """Progress of ``predict``."""
     if not verbose:
         yield lambda steps: None
         return
-    bar = Bar(total, live=in_terminal())
+    bar = Bar(total, screen(verbose))
     done = 0
 
     def progress(steps: int) -> None:
@@ -135,5 +123,9 @@ def predicting(verbose: int, total: int | None) -> Iterator[Callable[[int], None
         if bar.due():
             bar.show(steps, {})
 
-    yield progress
+    try:
+        yield progress
+    except BaseException:
+        bar.abandon()
+        raise
     bar.finish(done, {})

@@ -312,7 +312,8 @@ class Model(Layer):
             y: targets, if ``x`` does not give them.
             batch_size: 32 by default; the last batch of an epoch may be smaller.
             epochs: the number of the last epoch; 1 by default. ``epochs - initial_epoch`` of them are run.
-            verbose: 0 silent, 1 progress bar, 2 one line per epoch; "auto" is 1 in a terminal and 2 elsewhere.
+            verbose: 0 silent, 1 progress bar, 2 one line per epoch; "auto" (the default) is 1 in a
+                terminal or a notebook and 2 elsewhere.
             callbacks: list of callbacks.
             validation_split: this last fraction of the rows (before shuffling) is kept for validation.
             validation_data: (x, y) or (x, y, sample_weight), or an iterable of batches.
@@ -377,7 +378,8 @@ class Model(Layer):
         Args:
             x, y, sample_weight: as for :meth:`fit`.
             batch_size: 32 by default.
-            verbose: 0 silent, 1 progress bar, 2 one line; "auto" is 1 in a terminal and 2 elsewhere.
+            verbose: 0 silent, 1 progress bar, 2 one line; "auto" (the default) is 1 in a terminal or a notebook and
+                2 elsewhere.
             steps: only so many batches.
             callbacks: list of callbacks.
             return_dict: give a dict by name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -245,7 +245,7 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             model.reset_metrics()
             list_of_callbacks.tell("on_epoch_begin", epoch, {})
-            done = _run_epoch(model, source, batches.next(), list_of_callbacks, bar)
+            done = _run_epoch(model, source, batches.next(), list_of_callbacks)
             if done == 0 and epoch == initial_epoch:
                 raise ValueError(f"[{model.name}] fit() received no batches: the data is empty")
             if done < (steps_per_epoch or 1) and not model.stop_training:
@@ -261,16 +261,17 @@ def fit(
             if validation is not None and _validates(epoch, validation_freq):
                 model.reset_metrics()
                 list_of_callbacks.tell("on_test_begin", {})
-                _run_test(model, validation, validation_steps, list_of_callbacks, None)
+                _run_test(model, validation, validation_steps, list_of_callbacks)
                 found = results(model)
                 list_of_callbacks.tell("on_test_end", found)
                 logs = logs | {f"val_{name}": value for name, value in found.items()}
             list_of_callbacks.tell("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
-    finally:
+    except BaseException:
         if bar is not None:
-            bar.on_train_end()
+            bar.abandon()
+        raise
     list_of_callbacks.tell("on_train_end", logs)
     return history
 
@@ -308,48 +309,52 @@ class _Epochs:
             yield batch
 
 
-def _run_epoch(model: Any, source: Source, batches: Iterator[Batch], callbacks: CallbackList, bar: Any) -> int:
+def _after_batch(model: Any, callbacks: CallbackList, kind: str) -> Callable[[int], None]:
+    """Tells who wants to know that a batch is done; reads the results only if somebody looks at them."""
+    named = callbacks.listeners(f"on_{kind}_batch_end", *(["on_batch_end"] if kind == "train" else []))
+    readers = callbacks.listeners(f"after_{kind}_batch")
+
+    def read() -> Logs:
+        return results(model)
+
+    def tell(batch: int) -> None:
+        if named:
+            logs = read()
+            for listener in named:
+                listener(batch, logs)
+        for listener in readers:
+            listener(batch, read)
+
+    return tell
+
+
+def _run_epoch(model: Any, source: Source, batches: Iterator[Batch], callbacks: CallbackList) -> int:
     """How many batches there were."""
     runner = _runner(model, train=True)
     before = callbacks.listeners("on_train_batch_begin", "on_batch_begin")
-    after = callbacks.listeners("on_train_batch_end", "on_batch_end")
-    shows = bar is not None
+    after = _after_batch(model, callbacks, "train")
     done = 0
-
-    def logs() -> Logs:
-        return results(model)
-
     for batch in batches:
         for listener in before:
             listener(done, {})
         runner(batch, source.structure)
-        if after:
-            now = logs()
-            for listener in after:
-                listener(done, now)
-        if shows:
-            bar.after_batch(logs)
+        after(done)
         done += 1
         if model.stop_training:
             break
     return done
 
 
-def _run_test(model: Any, source: Source, steps: int | None, callbacks: CallbackList | None, after_batch: Any) -> int:
+def _run_test(model: Any, source: Source, steps: int | None, callbacks: CallbackList) -> int:
     runner = _runner(model, train=False)
-    before = callbacks.listeners("on_test_batch_begin") if callbacks else []
-    after = callbacks.listeners("on_test_batch_end") if callbacks else []
+    before = callbacks.listeners("on_test_batch_begin")
+    after = _after_batch(model, callbacks, "test")
     done = 0
     for batch in source.epoch():
         for listener in before:
             listener(done, {})
         runner(batch, source.structure)
-        if after:
-            now = results(model)
-            for listener in after:
-                listener(done, now)
-        if after_batch is not None:
-            after_batch(lambda: results(model))
+        after(done)
         done += 1
         if done == steps:
             break
@@ -371,17 +376,18 @@ def evaluate(
     _require_positive({"steps": steps})
     source = make_source(model, x, y, sample_weight, batch_size, steps=steps)
     shown = verbosity(verbose)
-    told = CallbackList(as_list(callbacks), model, {"verbose": shown, "steps": source.steps})
-    bar = ProgbarLogger(shown) if shown else None
-    if bar is not None:
-        bar.open_test(source.steps)
+    bar = [ProgbarLogger(shown)] if shown else []
+    told = CallbackList([*bar, *as_list(callbacks)], model, {"verbose": shown, "steps": steps or source.steps})
     model.reset_metrics()
     told.tell("on_test_begin", {})
-    _run_test(model, source, steps, told, bar.after_batch if bar else None)
+    try:
+        _run_test(model, source, steps, told)
+    except BaseException:
+        for b in bar:
+            b.abandon()
+        raise
     logs = results(model)
     told.tell("on_test_end", logs)
-    if bar is not None:
-        bar.close_test(logs)
     return logs
 
 
