@@ -202,8 +202,7 @@ def test_training_that_is_cut_short_ends_its_line(terminal):
     for run in (model.fit, model.evaluate):
         with pytest.raises(KeyboardInterrupt):
             run(*blobs(), callbacks=stopper)
-        assert re.search(r"3/7 .*
-$", out.getvalue())
+        assert re.search(r"3/7 .*\n$", out.getvalue())
 
 
 @pytest.mark.parametrize(
