@@ -4,6 +4,7 @@ import io
 import math
 import re
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -188,6 +189,46 @@ def test_a_terminal_that_cannot_rewrite_lines(terminal, monkeypatch):
 def test_no_stdout_at_all(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     assert mlp().fit(*blobs(), verbose=1).epoch == [0]
+
+
+class Notebook(io.StringIO):
+    """What ipykernel puts in place of stdout; ``outputs`` are those of the cell."""
+
+    def __init__(self):
+        super().__init__()
+        self.outputs = []
+
+    def write(self, text):
+        self.outputs.append(text)
+
+    def display(self, content, raw, display_id):
+        assert raw
+        assert display_id
+        self.outputs.append(content)
+        return types.SimpleNamespace(update=lambda new, raw: content.update(new))
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    monkeypatch.setattr(Notebook, "__module__", "ipykernel.iostream")
+    made = Notebook()
+    monkeypatch.setattr(sys, "stdout", made)
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=made.display))
+    return made
+
+
+def test_a_notebook_keeps_one_output_per_epoch(notebook, monkeypatch):
+    monkeypatch.setattr(progress, "REFRESH", 0.0)
+    mlp().fit(*blobs(), epochs=2)
+    assert [list(output) for output in notebook.outputs] == [["text/plain"]] * 2
+    assert re.match(r"Epoch 2/2 7/7 ━{20} 0s .* - loss: \d\.\d+$", notebook.outputs[1]["text/plain"])
+
+
+def test_quick_epochs_are_plain_lines_in_a_notebook(notebook, monkeypatch):
+    monkeypatch.setattr(progress, "REFRESH", 60.0)
+    mlp().fit(*blobs(), epochs=3)
+    assert [re.match(r"Epoch \d/3 7/7 .*\n$", text) is not None for text in notebook.outputs] == [True] * 3
 
 
 def test_training_that_is_cut_short_ends_its_line(terminal):

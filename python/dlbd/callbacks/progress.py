@@ -31,7 +31,7 @@ class Bar:
         self._screen = onto
         self._title = onto.begin(title)
         self._start = time.perf_counter()
-        self._next = self._start
+        self._next = self._start + REFRESH
 
     def due(self) -> bool:
         """Whether it is time to call :meth:`show` again."""
