@@ -208,25 +208,25 @@ class Notebook(io.StringIO):
         return types.SimpleNamespace(update=lambda new, raw: content.update(new))
 
 
-@pytest.fixture
-def notebook(monkeypatch):
-    monkeypatch.setattr(Notebook, "__module__", "ipykernel.iostream")
+def open_notebook(monkeypatch, refresh):
     made = Notebook()
+    monkeypatch.setattr(Notebook, "__module__", "ipykernel.iostream")
     monkeypatch.setattr(sys, "stdout", made)
     monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
     monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=made.display))
+    monkeypatch.setattr(progress, "REFRESH", refresh)
     return made
 
 
-def test_a_notebook_keeps_one_output_per_epoch(notebook, monkeypatch):
-    monkeypatch.setattr(progress, "REFRESH", 0.0)
+def test_a_notebook_keeps_one_output_per_epoch(monkeypatch):
+    notebook = open_notebook(monkeypatch, refresh=0.0)
     mlp().fit(*blobs(), epochs=2)
     assert [list(output) for output in notebook.outputs] == [["text/plain"]] * 2
     assert re.match(r"Epoch 2/2 7/7 ━{20} 0s .* - loss: \d\.\d+$", notebook.outputs[1]["text/plain"])
 
 
-def test_quick_epochs_are_plain_lines_in_a_notebook(notebook, monkeypatch):
-    monkeypatch.setattr(progress, "REFRESH", 60.0)
+def test_quick_epochs_are_plain_lines_in_a_notebook(monkeypatch):
+    notebook = open_notebook(monkeypatch, refresh=60.0)
     mlp().fit(*blobs(), epochs=3)
     assert [re.match(r"Epoch \d/3 7/7 .*\n$", text) is not None for text in notebook.outputs] == [True] * 3
 
