@@ -14,6 +14,7 @@ PUBLIC = [
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "initializers",
     "layers",
@@ -23,6 +24,7 @@ PUBLIC = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "utils",
 ]
 MODULES = sorted(

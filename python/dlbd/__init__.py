@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         activations,
         callbacks,
         config,
+        constraints,
         datasets,
         initializers,
         layers,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         models,
         optimizers,
         random,
+        regularizers,
         utils,
     )
     from dlbd.layers import Input, Layer
@@ -37,6 +39,7 @@ _SUBMODULES = frozenset(
         "activations",
         "callbacks",
         "config",
+        "constraints",
         "datasets",
         "initializers",
         "layers",
@@ -45,6 +48,7 @@ _SUBMODULES = frozenset(
         "models",
         "optimizers",
         "random",
+        "regularizers",
         "utils",
     )
 )
@@ -79,6 +83,7 @@ __all__ = [
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "device",
     "initializers",
@@ -90,5 +95,6 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "utils",
 ]
