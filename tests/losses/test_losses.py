@@ -5,23 +5,25 @@ import pytest
 
 import dlbd
 from dlbd import losses
+from dlbd.naming import snake_case
 
 from ..arrays import tensor
 
 rng = np.random.default_rng(0)
 T = rng.uniform(0.1, 0.9, (4, 3)).astype(np.float32)
 P = rng.uniform(0.1, 0.9, (4, 3)).astype(np.float32)
-NAMES = [n for n in losses._CLASS_OF if n != "sparse_categorical_crossentropy"]
+NAMES = [snake_case(c.__name__) for c in losses._CLASSES if c is not losses.SparseCategoricalCrossentropy]
+WHOLE_BATCH = ("dice", "tversky")  # one value for all samples
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_class_function_and_name_agree(name):
     function, loss = getattr(losses, name), losses.get(name)
     each = np.array(function(T, P))
-    assert each.shape == (4,)
+    assert each.shape == (() if name in WHOLE_BATCH else (4,))
     assert float(loss(T, P)) == pytest.approx(each.mean(), rel=1e-6)
     total, count = loss.sum_and_count(T, P)
-    assert (float(total), float(count)) == (pytest.approx(each.sum(), rel=1e-6), 4.0)
+    assert (float(total), float(count)) == (pytest.approx(each.sum(), rel=1e-6), each.size)
     cls = type(loss)
     np.testing.assert_array_equal(cls(reduction=None)(T, P), each)
     assert float(cls(reduction="sum")(T, P)) == pytest.approx(each.sum(), rel=1e-6)
@@ -202,11 +204,13 @@ def test_a_loss_of_ones_own():
 
 
 def test_names():
-    for short, name in losses._SHORT.items():
-        assert type(losses.get(short)) is losses._CLASS_OF[name]
-        assert type(losses.get(short.upper())) is losses._CLASS_OF[name]
+    for short, cls in losses._SHORT.items():
+        assert type(losses.get(short)) is cls
+        assert type(losses.get(short.upper())) is cls
+        assert type(losses.get(getattr(losses, short))) is cls
     assert losses.get(None) is None
     assert losses.get({"class_name": "Huber", "config": {"delta": 2.0}}).delta == 2.0
+    assert losses.deserialize(losses.serialize(losses.Huber(3.0))).delta == 3.0
     with pytest.raises(ValueError, match="nothing is named 'mes'; expected one of"):
         losses.get("mes")
     with pytest.raises(ValueError, match="expected a name, a function or a Loss"):

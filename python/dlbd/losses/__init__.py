@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlbd import lookup as _lookup
 from dlbd.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -14,7 +15,7 @@ from dlbd.losses.crossentropy import (
 )
 from dlbd.losses.elementwise import (
     CosineSimilarity,
-    Hinge,
+    HalfSquaredError,
     Huber,
     KLDivergence,
     LogCosh,
@@ -23,9 +24,8 @@ from dlbd.losses.elementwise import (
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
-    SquaredHinge,
     cosine_similarity,
-    hinge,
+    half_squared_error,
     huber,
     kl_divergence,
     log_cosh,
@@ -34,10 +34,24 @@ from dlbd.losses.elementwise import (
     mean_squared_error,
     mean_squared_logarithmic_error,
     poisson,
+)
+from dlbd.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
+from dlbd.losses.hinge import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
     squared_hinge,
 )
 from dlbd.losses.loss import FunctionLoss as _FunctionLoss
 from dlbd.losses.loss import Loss
+from dlbd.losses.overlap import Dice, Tversky, dice, tversky
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -47,32 +61,38 @@ bce = BCE = binary_crossentropy
 kld = KLD = kl_divergence
 logcosh = log_cosh
 
-_CLASS_OF: dict[str, type[Loss]] = {
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "cosine_similarity": CosineSimilarity,
-    "hinge": Hinge,
-    "huber": Huber,
-    "kl_divergence": KLDivergence,
-    "log_cosh": LogCosh,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
-    "mean_squared_error": MeanSquaredError,
-    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
-    "poisson": Poisson,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "squared_hinge": SquaredHinge,
-}
+_CLASSES: tuple[type[Loss], ...] = (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Dice,
+    HalfSquaredError,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    Tversky,
+)
 _SHORT = {
-    "bce": "binary_crossentropy",
-    "kld": "kl_divergence",
-    "logcosh": "log_cosh",
-    "mae": "mean_absolute_error",
-    "mape": "mean_absolute_percentage_error",
-    "mse": "mean_squared_error",
-    "msle": "mean_squared_logarithmic_error",
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
+    "logcosh": LogCosh,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
 }
-_BY_CLASS_NAME = {cls.__name__: cls for cls in _CLASS_OF.values()}
+_BY_NAME = _lookup.by_name(_CLASSES) | _SHORT | {name.upper(): cls for name, cls in _SHORT.items()}
 
 
 def get(identifier: Any) -> Loss | None:
@@ -90,27 +110,26 @@ def get(identifier: Any) -> Loss | None:
         >>> dlbd.losses.get("mse").name
         'mean_squared_error'
     """
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, dict):
-        cls = _BY_CLASS_NAME.get(identifier.get("class_name", ""))
-        if cls is not None:
-            return cls.from_config(identifier.get("config", {}))
-    elif isinstance(identifier, str):
-        name = _SHORT.get(identifier.lower() if identifier.isupper() else identifier, identifier)
-        cls = _CLASS_OF.get(name) or _BY_CLASS_NAME.get(name)
-        if cls is not None:
-            return cls()
-        raise ValueError(f"[loss] nothing is named {identifier!r}; expected one of {sorted([*_CLASS_OF, *_SHORT])}")
-    elif isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
-    elif callable(identifier):
-        cls = _CLASS_OF.get(getattr(identifier, "__name__", ""))
-        if cls is not None and identifier is globals().get(identifier.__name__):
-            return cls()
-        return _FunctionLoss(identifier)
-    raise ValueError(f"[loss] expected a name, a function or a Loss; received {identifier!r}")
+    found = _lookup.find("loss", Loss, _BY_NAME, identifier)
+    if found is None or isinstance(found, Loss):
+        return found
+    name = getattr(found, "__name__", "")
+    if name in _BY_NAME and found is globals().get(name):  # one of this module's functions
+        return _BY_NAME[name]()  # type: ignore[no-any-return]
+    return _FunctionLoss(found)
 
+
+def serialize(loss: Any) -> Any:
+    """A loss as plain data, which :func:`deserialize` understands; a function becomes its name.
+
+    Example:
+        >>> dlbd.losses.serialize(dlbd.losses.Dice(axis=-1))
+        {'class_name': 'Dice', 'config': {'name': 'dice', 'reduction': 'sum_over_batch_size', 'axis': -1}}
+    """
+    return _lookup.serialize(loss)
+
+
+deserialize = get
 
 __all__ = [
     "BCE",
@@ -120,8 +139,13 @@ __all__ = [
     "MSE",
     "MSLE",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
     "CosineSimilarity",
+    "Dice",
+    "HalfSquaredError",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -134,11 +158,18 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "bce",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
     "cosine_similarity",
+    "deserialize",
+    "dice",
     "get",
+    "half_squared_error",
     "hinge",
     "huber",
     "kl_divergence",
@@ -154,6 +185,8 @@ __all__ = [
     "mse",
     "msle",
     "poisson",
+    "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlbd import ops
 from dlbd.losses.loss import Loss
+from dlbd.losses.operands import last_axis, logits_of
 from dlbd.ops import losses as launches
-from dlbd.tensor import Tensor, as_float, as_tensor
+from dlbd.tensor import Tensor, as_float
 
 
 def _binary_terms(
     y_true: Any, y_pred: Any, from_logits: bool, label_smoothing: float, axis: int
 ) -> tuple[str, Any, Any, dict[str, Any]]:
     pred = as_float(y_pred)
-    if from_logits:
-        kind = "sigmoid_cross_entropy"
-    elif pred.logits is not None and not pred.logits_over_classes and pred.logits.shape == pred.shape:
-        kind, pred = "sigmoid_cross_entropy", pred.logits
-    else:
-        kind = "binary_cross_entropy"
-    true, pred = _last_axis(y_true, pred, axis, sparse=False)
+    logits = logits_of(pred, from_logits, classes=False)
+    kind = "binary_cross_entropy" if logits is None else "sigmoid_cross_entropy"
+    true, pred = last_axis("crossentropy", y_true, pred if logits is None else logits, axis)
     return kind, true, pred, {"smoothing": label_smoothing}
 
 
@@ -29,31 +25,10 @@ def _categorical_terms(
     y_true: Any, y_pred: Any, from_logits: bool, axis: int, sparse: bool
 ) -> tuple[str, Any, Any, dict[str, Any]]:
     pred = as_float(y_pred)
-    last = axis in (-1, pred.ndim - 1)
-    if from_logits:
-        kind = "softmax_cross_entropy"
-    elif last and pred.logits is not None and pred.logits_over_classes and pred.logits.shape == pred.shape:
-        kind, pred = "softmax_cross_entropy", pred.logits
-    else:
-        kind = "categorical_cross_entropy"
-    true, pred = _last_axis(y_true, pred, axis, sparse)
+    logits = logits_of(pred, from_logits, classes=True, axis=axis)
+    kind = "categorical_cross_entropy" if logits is None else "softmax_cross_entropy"
+    true, pred = last_axis("crossentropy", y_true, pred if logits is None else logits, axis)
     return kind, true, pred, {"sparse": sparse}
-
-
-def _last_axis(y_true: Any, pred: Tensor, axis: int, sparse: bool) -> tuple[Any, Tensor]:
-    """Operands with ``axis`` moved to the end."""
-    if axis == -1:
-        return y_true, pred
-    if not isinstance(axis, int) or isinstance(axis, bool):
-        raise TypeError(f"[crossentropy] axis must be an int; received {axis!r}")
-    if not -max(pred.ndim, 1) <= axis < max(pred.ndim, 1):
-        raise ValueError(f"[crossentropy] axis {axis} does not exist in y_pred of shape {pred.shape}")
-    if axis in (-1, pred.ndim - 1) or pred.ndim < 2:
-        return y_true, pred
-    true = as_tensor(y_true)
-    if true.ndim == pred.ndim:  # class numbers may keep the axis, with length 1
-        true = ops.moveaxis(true, axis, -1)
-    return true, ops.moveaxis(pred, axis, -1)
 
 
 class BinaryCrossentropy(Loss):
@@ -93,7 +68,7 @@ class BinaryCrossentropy(Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.from_logits, self.axis = from_logits, axis
-        self.label_smoothing = _checked_smoothing(label_smoothing)
+        self.label_smoothing = checked_smoothing(label_smoothing)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
@@ -139,7 +114,7 @@ class CategoricalCrossentropy(Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.from_logits, self.axis = from_logits, axis
-        self.label_smoothing = _checked_smoothing(label_smoothing)
+        self.label_smoothing = checked_smoothing(label_smoothing)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
@@ -211,7 +186,7 @@ def binary_crossentropy(
         >>> dlbd.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).shape
         (1,)
     """
-    kind, true, pred, options = _binary_terms(y_true, y_pred, from_logits, _checked_smoothing(label_smoothing), axis)
+    kind, true, pred, options = _binary_terms(y_true, y_pred, from_logits, checked_smoothing(label_smoothing), axis)
     return launches.each(kind, true, pred, **options)
 
 
@@ -231,7 +206,7 @@ def categorical_crossentropy(
         (1,)
     """
     kind, true, pred, options = _categorical_terms(y_true, y_pred, from_logits, axis, sparse=False)
-    return launches.each(kind, true, pred, smoothing=_checked_smoothing(label_smoothing), **options)
+    return launches.each(kind, true, pred, smoothing=checked_smoothing(label_smoothing), **options)
 
 
 def sparse_categorical_crossentropy(
@@ -253,7 +228,7 @@ def sparse_categorical_crossentropy(
     return launches.each(kind, true, pred, ignore_class=ignore_class, **options)
 
 
-def _checked_smoothing(label_smoothing: float) -> float:
+def checked_smoothing(label_smoothing: float) -> float:
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"[crossentropy] label_smoothing must be in [0, 1]; received {label_smoothing}")
     return float(label_smoothing)
