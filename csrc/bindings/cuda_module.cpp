@@ -14,6 +14,7 @@
 #include "norm.h"
 #include "optimizer.h"
 #include "pool.h"
+#include "random.h"
 #include "reduce.h"
 #include "rnn.h"
 #include "softmax.h"
@@ -49,6 +50,7 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_norm<Backend>(m);
   dlbd::bind_optimizer<Backend>(m);
   dlbd::bind_pool<Backend>(m);
+  dlbd::bind_random<Backend>(m);
   dlbd::bind_reduce<Backend>(m);
   dlbd::bind_rnn<Backend>(m);
   dlbd::bind_softmax<Backend>(m);

@@ -3,34 +3,10 @@
 
 #include "../shapes/kernels.h"
 #include "parallel.h"
-#include "simd.h"
+#include "philox.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {
-
-constexpr int64_t kTaskElements = 16384;  // whole groups
-
-// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC 2011), sixteen blocks
-// side by side: plain loops that the compiler vectorises.
-void philox_group(uint64_t seed, uint64_t first_block, uint32_t* numbers) {
-  uint32_t c[4][kDropoutBlocks];
-  for (int b = 0; b < kDropoutBlocks; ++b) {
-    const uint64_t block = first_block + static_cast<uint64_t>(b);
-    c[0][b] = static_cast<uint32_t>(block), c[1][b] = static_cast<uint32_t>(block >> 32);
-    c[2][b] = c[3][b] = 0;
-  }
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (int b = 0; b < kDropoutBlocks; ++b) {
-      const uint64_t p0 = uint64_t{0xD2511F53} * c[0][b], p1 = uint64_t{0xCD9E8D57} * c[2][b];
-      c[0][b] = static_cast<uint32_t>(p1 >> 32) ^ c[1][b] ^ key0;
-      c[2][b] = static_cast<uint32_t>(p0 >> 32) ^ c[3][b] ^ key1;
-      c[1][b] = static_cast<uint32_t>(p1), c[3][b] = static_cast<uint32_t>(p0);
-    }
-    key0 += 0x9E3779B9, key1 += 0xBB67AE85;
-  }
-  __builtin_memcpy(numbers, c, sizeof(c));
-}
 
 struct Mask {
   uint64_t seed, block;
@@ -45,7 +21,7 @@ struct Mask {
   }
   // The random numbers of group g.
   DLBD_INLINE void draw(int64_t g, uint32_t* numbers) const {
-    philox_group(seed, block + static_cast<uint64_t>(g * kDropoutBlocks), numbers);
+    philox_group(seed, block + static_cast<uint64_t>(g * kRandomBlocks), numbers);
   }
   DLBD_INLINE bool keeps(uint32_t number) const { return number >= threshold && !nothing; }
 };
@@ -66,11 +42,11 @@ struct Scale {
 
 template <class T>
 void drop_each(int threads, const DropoutShape& s, const Mask& mask, const Scale<T>& scale) {
-  parallel_for(threads, s.size, kTaskElements, [&](int64_t begin, int64_t end, int) {
-    uint32_t numbers[kDropoutGroup];
-    for (int64_t i = begin; i < end; i += kDropoutGroup) {
-      mask.draw(i / kDropoutGroup, numbers);
-      const int64_t n = min_of(end - i, kDropoutGroup);
+  parallel_for(threads, s.size, kRandomTask, [&](int64_t begin, int64_t end, int) {
+    uint32_t numbers[kRandomGroup];
+    for (int64_t i = begin; i < end; i += kRandomGroup) {
+      mask.draw(i / kRandomGroup, numbers);
+      const int64_t n = min_of(end - i, kRandomGroup);
       for (int64_t j = 0; j < n; ++j) scale.apply(i + j, mask.keeps(numbers[j]));
     }
   });
@@ -79,33 +55,32 @@ void drop_each(int threads, const DropoutShape& s, const Mask& mask, const Scale
 // The mask as bytes first, then spread over x.
 template <class T>
 void drop_broadcast(int threads, const DropoutShape& s, const Mask& mask, const Scale<T>& scale, uint8_t* kept) {
-  parallel_for(threads, s.noise, kTaskElements, [&](int64_t begin, int64_t end, int) {
-    uint32_t numbers[kDropoutGroup];
-    for (int64_t i = begin; i < end; i += kDropoutGroup) {
-      mask.draw(i / kDropoutGroup, numbers);
-      const int64_t n = min_of(end - i, kDropoutGroup);
+  parallel_for(threads, s.noise, kRandomTask, [&](int64_t begin, int64_t end, int) {
+    uint32_t numbers[kRandomGroup];
+    for (int64_t i = begin; i < end; i += kRandomGroup) {
+      mask.draw(i / kRandomGroup, numbers);
+      const int64_t n = min_of(end - i, kRandomGroup);
       for (int64_t j = 0; j < n; ++j) kept[i + j] = mask.keeps(numbers[j]);
     }
   });
   const int64_t inner = s.sizes[s.dims - 1], stride = s.strides[s.dims - 1];
   if (inner == 0) return;
-  parallel_for(threads, s.size / inner, max_of<int64_t>(1, kTaskElements / inner),
-               [&](int64_t begin, int64_t end, int) {
-                 for (int64_t row = begin; row < end; ++row) {
-                   int64_t rest = row;
-                   const uint8_t* from = kept;
-                   for (int d = s.dims - 2; d >= 0; --d) {
-                     from += rest % s.sizes[d] * s.strides[d];
-                     rest /= s.sizes[d];
-                   }
-                   if (stride == 0) {
-                     const bool keep = *from;
-                     for (int64_t j = 0; j < inner; ++j) scale.apply(row * inner + j, keep);
-                   } else {
-                     for (int64_t j = 0; j < inner; ++j) scale.apply(row * inner + j, from[j]);
-                   }
-                 }
-               });
+  parallel_for(threads, s.size / inner, max_of<int64_t>(1, kRandomTask / inner), [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      int64_t rest = row;
+      const uint8_t* from = kept;
+      for (int d = s.dims - 2; d >= 0; --d) {
+        from += rest % s.sizes[d] * s.strides[d];
+        rest /= s.sizes[d];
+      }
+      if (stride == 0) {
+        const bool keep = *from;
+        for (int64_t j = 0; j < inner; ++j) scale.apply(row * inner + j, keep);
+      } else {
+        for (int64_t j = 0; j < inner; ++j) scale.apply(row * inner + j, from[j]);
+      }
+    }
+  });
 }
 
 template <class T>
@@ -128,7 +103,7 @@ int64_t dropout_backward_scratch(const DropoutBackwardArgs& a) { return mask_byt
 void dropout_forward(const DropoutForwardArgs& a) {
   const DropoutShape& s = a.shape;
   a.used[0] = a.counter[0], a.used[1] = a.counter[1];
-  a.counter[1] += ceil_div(s.noise, kDropoutGroup) * kDropoutBlocks;
+  a.counter[1] += ceil_div(s.noise, kRandomGroup) * kRandomBlocks;
   if (s.dtype == DType::f64) return drop<double>(a, s, a.rate, a.used, a.x, a.y, false);
   drop<float>(a, s, a.rate, a.used, a.x, a.y, false);
 }

@@ -30,6 +30,7 @@ set(cuda_sources
     metrics
     optimizer
     pool
+    random
     reduce
     reduce_backward
     rnn

@@ -1,76 +1,26 @@
 // Dropout with a counter-based generator: forward and backward draw the same mask, the CPU twin's bit for bit.
 #include "../shapes/dropout.h"
 #include "../shapes/kernels.h"
-#include "vector.h"
-#include "walk.h"
+#include "philox.h"
 
 namespace dlbd::cuda {
 namespace {
-
-constexpr int kThreads = 256;
-
-struct Words {
-  uint32_t v[4];
-};
-
-// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC 2011).
-__device__ __forceinline__ Words philox(uint64_t seed, uint64_t block) {
-  constexpr uint32_t kFactor0 = 0xD2511F53, kFactor1 = 0xCD9E8D57, kKey0 = 0x9E3779B9, kKey1 = 0xBB67AE85;
-  uint32_t c0 = static_cast<uint32_t>(block), c1 = static_cast<uint32_t>(block >> 32), c2 = 0, c3 = 0;
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-#pragma unroll
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t p0 = uint64_t{kFactor0} * c0, p1 = uint64_t{kFactor1} * c2;
-    c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ key0, c1 = static_cast<uint32_t>(p1);
-    c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ key1, c3 = static_cast<uint32_t>(p0);
-    key0 += kKey0, key1 += kKey1;
-  }
-  return {{c0, c1, c2, c3}};
-}
 
 struct Mask {
   const int64_t* used;  // seed and number of the first block
   uint32_t threshold;
   bool nothing;  // rate 1 keeps nothing
 
-  __device__ __forceinline__ bool keeps(uint32_t number) const { return number >= threshold && !nothing; }
+  __device__ __forceinline__ bool operator()(uint32_t number) const { return number >= threshold && !nothing; }
 };
+__device__ __forceinline__ Drawn<bool> draw(const Mask& mask, int64_t place) {
+  return draw<bool>(mask.used, place, mask);
+}
 
 Mask mask_of(double rate, const int64_t* used) {
   const double scaled = rate * 4294967296.0;
   const bool nothing = scaled >= 4294967295.0;
   return {used, nothing ? 0xFFFFFFFFu : static_cast<uint32_t>(scaled), nothing};
-}
-
-// A thread draws so many neighbouring blocks: the same word of each is for as many neighbouring elements, so that it
-// has 4 runs of them.
-constexpr int kBlocks = 4, kRuns = 4;
-static_assert(kDropoutBlocks % kBlocks == 0 && kBlocks * kRuns * (kDropoutBlocks / kBlocks) == kDropoutGroup);
-
-struct Drawn {
-  bool keep[kRuns][kBlocks];
-};
-
-// What thread number `place` draws; its run r starts at element first_of(place, r).
-__device__ __forceinline__ Drawn draw(const Mask& mask, int64_t place) {
-  const uint64_t seed = static_cast<uint64_t>(mask.used[0]);
-  const uint64_t block = static_cast<uint64_t>(mask.used[1]) + static_cast<uint64_t>(place * kBlocks);
-  Drawn drawn;
-#pragma unroll
-  for (int b = 0; b < kBlocks; ++b) {
-    const Words words = philox(seed, block + static_cast<uint64_t>(b));
-#pragma unroll
-    for (int r = 0; r < kRuns; ++r) drawn.keep[r][b] = mask.keeps(words.v[r]);
-  }
-  return drawn;
-}
-__device__ __forceinline__ int64_t first_of(int64_t place, int run) {
-  constexpr int64_t kPlaces = kDropoutBlocks / kBlocks;  // in a group
-  return place / kPlaces * kDropoutGroup + run * kDropoutBlocks + place % kPlaces * kBlocks;
-}
-Grid draw_grid(int64_t n) {
-  const int64_t places = ceil_div(n, kDropoutGroup) * (kDropoutBlocks / kBlocks);
-  return {static_cast<unsigned>(ceil_div(places, kThreads)), kThreads};
 }
 
 // y = x scaled where the mask keeps it, or y += that.
@@ -88,8 +38,6 @@ struct Scale {
 };
 
 template <class T>
-using Run = Pack<T, kBlocks>;
-template <class T>
 __device__ __forceinline__ Run<T> load_run(const T* p) {
   Run<T> run;
   if constexpr (sizeof(run) == 16) {
@@ -99,22 +47,6 @@ __device__ __forceinline__ Run<T> load_run(const T* p) {
     for (int i = 0; i < kBlocks; ++i) run.v[i] = p[i];
   }
   return run;
-}
-
-template <class T>
-__device__ __forceinline__ void store_run(T* p, const Run<T>& run) {
-  if constexpr (sizeof(run) == 16) {
-    *reinterpret_cast<Run<T>*>(p) = run;
-  } else {
-#pragma unroll
-    for (int i = 0; i < kBlocks; ++i) p[i] = run.v[i];
-  }
-}
-
-// One thread: the launches before it have read the counter, those after it find it advanced.
-__global__ void advance_kernel(int64_t* counter, int64_t* used, int64_t blocks) {
-  used[0] = counter[0], used[1] = counter[1];
-  counter[1] += blocks;
 }
 
 template <class T>
@@ -128,22 +60,22 @@ __global__ void drop_kernel(int64_t n, Mask mask, Scale<T> s, bool packed) {
       x[r] = load_run(s.x + first_of(place, r));
       if (s.accumulate) y[r] = load_run(s.y + first_of(place, r));
     }
-    const Drawn drawn = draw(mask, place);
+    const Drawn<bool> drawn = draw(mask, place);
 #pragma unroll
     for (int r = 0; r < kRuns; ++r) {
 #pragma unroll
-      for (int b = 0; b < kBlocks; ++b) y[r].v[b] = s.value(drawn.keep[r][b], x[r].v[b], y[r].v[b]);
+      for (int b = 0; b < kBlocks; ++b) y[r].v[b] = s.value(drawn.of[r][b], x[r].v[b], y[r].v[b]);
       store_run(s.y + first_of(place, r), y[r]);
     }
     return;
   }
-  const Drawn drawn = draw(mask, place);
+  const Drawn<bool> drawn = draw(mask, place);
 #pragma unroll
   for (int r = 0; r < kRuns; ++r)
 #pragma unroll
     for (int b = 0; b < kBlocks; ++b) {
       const int64_t i = first_of(place, r) + b;
-      if (i < n) s.y[i] = s.value(drawn.keep[r][b], s.x[i], s.accumulate ? s.y[i] : T(0));
+      if (i < n) s.y[i] = s.value(drawn.of[r][b], s.x[i], s.accumulate ? s.y[i] : T(0));
     }
 }
 
@@ -151,12 +83,12 @@ __global__ void drop_kernel(int64_t n, Mask mask, Scale<T> s, bool packed) {
 __global__ void mask_kernel(int64_t n, Mask mask, uint8_t* kept) {
   const int64_t place = global_thread();
   if (first_of(place, 0) >= n) return;
-  const Drawn drawn = draw(mask, place);
+  const Drawn<bool> drawn = draw(mask, place);
 #pragma unroll
   for (int r = 0; r < kRuns; ++r)
 #pragma unroll
     for (int b = 0; b < kBlocks; ++b)
-      if (first_of(place, r) + b < n) kept[first_of(place, r) + b] = drawn.keep[r][b];
+      if (first_of(place, r) + b < n) kept[first_of(place, r) + b] = drawn.of[r][b];
 }
 
 // Places that a thread of the next kernel has in flight.
@@ -234,8 +166,7 @@ int64_t dropout_forward_scratch(const DropoutForwardArgs& a) { return mask_bytes
 int64_t dropout_backward_scratch(const DropoutBackwardArgs& a) { return mask_bytes(a.shape); }
 
 void dropout_forward(const DropoutForwardArgs& a) {
-  const int64_t blocks = ceil_div(a.shape.noise, kDropoutGroup) * kDropoutBlocks;
-  launch(advance_kernel, {1, 1}, stream_of(a), a.counter, a.used, blocks);
+  launch(advance_kernel, {1, 1}, stream_of(a), a.counter, a.used, a.shape.noise);
   drop(a, a.shape, a.rate, a.used, a.x, a.y, false);
 }
 

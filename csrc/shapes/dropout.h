@@ -1,15 +1,11 @@
 // Dropout: y = x / (1 - rate) where a random number is at least `rate`, otherwise 0.
 #pragma once
 
-#include "common.h"
+#include "random.h"
 
 namespace dlbd {
 
 inline constexpr int kDropoutMaxDims = 8;
-
-// Groups of 64 random numbers: word w of the 16 Philox blocks b is number 16 w + b of a group, on every device.
-inline constexpr int64_t kDropoutGroup = 64;
-inline constexpr int64_t kDropoutBlocks = 16;
 
 struct DropoutShape {
   int64_t size;   // elements of x

@@ -16,6 +16,7 @@
 #include "norm.h"
 #include "optimizer.h"
 #include "pool.h"
+#include "random.h"
 #include "reduce.h"
 #include "rnn.h"
 #include "softmax.h"
@@ -59,6 +60,7 @@
   Y(pool_backward, PoolBackwardArgs) \
   Y(pool_forward, PoolForwardArgs) \
   Y(predicate_forward, PredicateArgs) \
+  X(random_uniform, RandomUniformArgs) \
   X(reduce_backward, ReduceBackwardArgs) \
   X(reduce_forward, ReduceArgs) \
   X(rnn_backward, RnnBackwardArgs) \

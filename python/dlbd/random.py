@@ -1,4 +1,4 @@
-"""The source of all randomness: initial weights, shuffling, and the seeds of the kernels' counter-based generators.
+"""The source of all randomness: initial weights, shuffling, and the kernels' counter-based generators.
 
 One generator serves the process. :func:`dlbd.utils.set_random_seed` seeds it, and a run then repeats bit for bit.
 """
@@ -6,11 +6,12 @@ One generator serves the process. :func:`dlbd.utils.set_random_seed` seeds it, a
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlbd import backend
+from dlbd import backend, devices, ops
 from dlbd.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _generator: Generator | None = None
+_counters: dict[str, Tensor] = {}  # by device: where the stream of numbers stands that are drawn without a seed
 
 
 def generator() -> Generator:
@@ -53,6 +55,12 @@ def seed(value: int) -> None:
     global _generator
     with _lock:
         _generator = np.random.default_rng(value)
+    for counter in _counters.values():  # in place: recorded steps hold it
+        backend.write(counter.array, _start(next_seed()))
+
+
+def _start(seed: int) -> backend.Array:
+    return np.array([seed, 0], np.int64)
 
 
 def next_seed() -> int:
@@ -88,7 +96,65 @@ class SeedGenerator:
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = next_seed() if seed is None else int(seed)
-        self.state = Tensor(backend.place(np.array([self.seed, 0], np.int64)))
+        self.state = Tensor(backend.place(_start(self.seed)))
 
 
-__all__ = ["SeedGenerator", "generator", "next_seed", "seed"]
+def _counter(seed: int | SeedGenerator | None) -> Tensor:
+    """Where to draw from; for an integer a new one, set by a launch, so that a replayed step begins at it again."""
+    if isinstance(seed, SeedGenerator):
+        return seed.state
+    if seed is not None:
+        return ops.add(SeedGenerator(seed).state, 0)
+    device = devices.current_device()
+    if device not in _counters:
+        _counters[device] = SeedGenerator().state
+    return _counters[device]
+
+
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> Tensor:
+    """Numbers drawn evenly from [``minval``, ``maxval``).
+
+    Args:
+        shape: the sizes.
+        minval, maxval: the bounds, 0 and 1 by default.
+        dtype: float32 unless given, or float64.
+        seed: an integer gives the same numbers each time; a :class:`SeedGenerator` others each time. By default the
+            process's own stream, which :func:`seed` starts anew.
+
+    Returns:
+        A new tensor on the current device, or on that of the seed generator.
+
+    Raises:
+        TypeError: another dtype.
+
+    Example:
+        >>> y = dlbd.random.uniform((2, 3), seed=1).numpy()
+        >>> y.shape, bool((y >= 0).all() and (y < 1).all())
+        ((2, 3), True)
+    """
+    return ops.random_uniform(shape, _counter(seed), minval, maxval, dtype)
+
+
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> Tensor:
+    """Numbers of a normal distribution; ``shape``, ``dtype`` and ``seed`` are as in :func:`uniform`.
+
+    Example:
+        >>> np.array_equal(dlbd.random.normal((4, 2), seed=1), dlbd.random.normal((4, 2), seed=1))
+        True
+    """
+    return ops.random_normal(shape, _counter(seed), mean, stddev, dtype)
+
+
+__all__ = ["SeedGenerator", "generator", "next_seed", "normal", "seed", "uniform"]

@@ -136,6 +136,7 @@ from dlbd.ops.losses import (
 from dlbd.ops.matmul import dense, matmul
 from dlbd.ops.normalization import batch_normalization, layer_normalization
 from dlbd.ops.pool import average_pool, max_pool
+from dlbd.ops.random_numbers import random_normal, random_uniform
 from dlbd.ops.reduce import (
     all,
     amax,
@@ -253,6 +254,8 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "random_normal",
+    "random_uniform",
     "ravel",
     "reciprocal",
     "relu",

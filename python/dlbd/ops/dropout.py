@@ -9,6 +9,7 @@ from typing import Any
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import INT64, Array
+from dlbd.ops.random_numbers import require_counter
 from dlbd.tensor import Tensor, as_float
 
 
@@ -43,8 +44,7 @@ def dropout(x: Any, rate: float, counter: Tensor, noise_shape: Sequence[int | No
     x = as_float(x)
     if not 0 <= rate <= 1:
         raise ValueError(f"[dropout] rate must lie between 0 and 1; received {rate}")
-    if not isinstance(counter, Tensor) or counter.dtype != INT64 or counter.shape != (2,):
-        raise TypeError("[dropout] counter must be an int64 tensor of shape (2,): seed and position")
+    require_counter("dropout", counter)
     noise = x.shape if noise_shape is None else tuple(noise_shape)
     if len(noise) != x.ndim or any(n not in (None, 1, size) for n, size in zip(noise, x.shape, strict=True)):
         raise ValueError(f"[dropout] noise_shape must be x's shape {x.shape} with 1 for some sizes; received {noise}")
