@@ -50,7 +50,7 @@ def test_has_an_example(thing):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
-    """Examples may use ``dlbd`` and ``np`` without importing them."""
+    """Examples use ``dlbd`` and ``np`` without importing them, and nothing else that they do not import."""
     module = importlib.import_module(name)
-    result = doctest.testmod(module, extraglobs={"dlbd": dlbd, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    result = doctest.testmod(module, globs={"dlbd": dlbd, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0

@@ -160,6 +160,10 @@ class Variable(Tensor):
             float64 must be asked for.
         name: shown in errors and in the names of an optimizer's state.
 
+    Attributes:
+        regularizer: what adds to the loss of the model that trains it: a function of the variable; None for nothing.
+        constraint: a function of the variable whose result replaces its value after each update; None for none.
+
     Raises:
         TypeError: ``value`` is not numeric, or ``dtype`` is none of a tensor's.
 
@@ -169,7 +173,7 @@ class Variable(Tensor):
         [1.5, 2.5]
     """
 
-    __slots__ = ("can_train", "name", "path", "trainable")
+    __slots__ = ("can_train", "constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(self, value: Any, trainable: bool = True, dtype: Any = None, name: str = "variable") -> None:
         source = as_array(value, dtype)
@@ -180,11 +184,13 @@ class Variable(Tensor):
         self.trainable = trainable
         self.name = name
         self.path = name
+        self.regularizer: Any = None
+        self.constraint: Any = None
         backend.poison("a variable was created inside the step")
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name == "array" or name == "trainable":
+        if name in _READ_BY_STEPS:
             backend.structure_changed()
 
     def assign(self, value: Any) -> Variable:
@@ -223,7 +229,11 @@ class Variable(Tensor):
         return self
 
     def __reduce__(self) -> Any:
-        return _restored, (type(self), backend.copied(self.array), self.can_train, self.trainable, self.name, self.path)
+        own = {name: getattr(self, name) for name in Variable.__slots__}
+        return _restored, (type(self), backend.copied(self.array), own)
+
+
+_READ_BY_STEPS = frozenset(("array", "constraint", "regularizer", "trainable"))
 
 
 def _tensor_restored(kind: type[Tensor], value: Array) -> Tensor:
@@ -231,10 +241,10 @@ def _tensor_restored(kind: type[Tensor], value: Array) -> Tensor:
     return kind(backend.place(value))
 
 
-def _restored(kind: type[Variable], value: Array, can_train: bool, trainable: bool, name: str, path: str) -> Variable:
-    variable = kind(value, can_train, value.dtype, name)
-    variable.trainable = trainable
-    variable.path = path
+def _restored(kind: type[Variable], value: Array, own: dict[str, Any]) -> Variable:
+    variable = kind(value, own["can_train"], value.dtype, own["name"])
+    for name, given in own.items():
+        setattr(variable, name, given)
     return variable
 
 

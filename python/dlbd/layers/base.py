@@ -15,19 +15,26 @@ from dlbd.layers.configuration import plain
 from dlbd.layers.input_spec import InputSpec
 from dlbd.naming import automatic_name, snake_case
 from dlbd.structure import flatten, map_structure
+from dlbd.symbolic import KerasTensor, Node, has_symbols, infer
 from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 Shape = tuple[int | None, ...]
 
+_NO_WEIGHTS_INSIDE = frozenset(("_weights", "_nodes", "_added_losses"))
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
 class _Context(threading.local):
     training = False  # of the enclosing call: what a layer gets that was not told
+    depth = 0  # how many calls of layers are running
 
 
 _context = _Context()
+_losses_added = False  # whether any layer has ever called add_loss
+
+# Options of a call that leave the output's shape to the input's.
+_WITHOUT_EFFECT_ON_SHAPES = frozenset(("training", "mask", "initial_state"))
 
 
 def _layers_and_variables(value: Any) -> Iterator[Any]:
@@ -62,12 +69,12 @@ class Layer(backend.Versioned):
             the generic kernels.
         input_shape: shape of one sample, for the first layer of a Sequential model.
         batch_shape: the same with the batch size in front.
-        kwargs: ``<weight>_regularizer`` and ``<weight>_constraint`` of the weights in ``regularizable``, and
-            ``activity_regularizer``; all must be None for now.
+        kwargs: ``<weight>_regularizer`` (see :mod:`dlbd.regularizers`) and ``<weight>_constraint`` (see
+            :mod:`dlbd.constraints`) of the weights in ``regularizable``, such as ``kernel_regularizer``, and
+            ``activity_regularizer`` of the outputs; None by default.
 
     Raises:
         TypeError: an argument is unknown, or ``dtype`` is neither float32 nor float64.
-        NotImplementedError: a regularizer or constraint is given.
 
     Example:
         >>> class Scale(dlbd.layers.Layer):
@@ -138,16 +145,18 @@ class Layer(backend.Versioned):
         self._weights: list[Variable] = []
 
     def _take_weight_options(self, kwargs: dict[str, Any]) -> None:
-        """``kernel_regularizer=None`` and the like; anything else unknown is an error."""
-        known = {f"{w}_{kind}" for w in self.regularizable for kind in ("regularizer", "constraint")}
-        known.add("activity_regularizer")
+        """``kernel_regularizer`` and the like become attributes; anything else unknown is an error."""
+        known = self._weight_options()
+        for key in known:
+            self.__dict__[key] = None
         for key, value in kwargs.items():
             if key not in known:
                 raise TypeError(f"{type(self).__name__} takes no argument {key!r}")
-            if value is not None:
-                raise NotImplementedError(
-                    f"[{self.name}] {key} is not supported yet; received {value!r}. Leave it out or pass None"
-                )
+            self.__dict__[key] = _option(key, value)
+
+    def _weight_options(self) -> list[str]:
+        kinds = [f"{w}_{kind}" for w in self.regularizable for kind in ("regularizer", "constraint")]
+        return [*kinds, "activity_regularizer"]
 
     def __getattr__(self, name: str) -> Any:
         if "_weights" not in self.__dict__ and not name.startswith("__"):
@@ -202,6 +211,8 @@ class Layer(backend.Versioned):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         single = isinstance(inputs, Tensor)
         if not single or inputs.dtype != self.dtype:
+            if has_symbols(inputs, args, kwargs):
+                return self._symbolic_call(inputs, *args, **kwargs)
             if isinstance(inputs, (list, tuple)) and all(isinstance(v, _NUMBERS) for v in flatten(inputs)):
                 inputs = np.asarray(inputs)  # data, not several inputs
             inputs = map_structure(self._tensor, inputs)
@@ -210,7 +221,8 @@ class Layer(backend.Versioned):
             self._build_for(map_structure(lambda t: t.shape, inputs))
         if self.input_spec is not None:
             self.input_spec.check(inputs, self)
-        before = _context.training
+        context = _context
+        before = context.training
         training = kwargs.get("training")
         if training is None:
             training = before
@@ -226,17 +238,84 @@ class Layer(backend.Versioned):
                 kwargs["mask"] = mask
         elif not self._call_takes_mask:
             del kwargs["mask"]
-        _context.training = bool(training)
+        if context.depth == 0 and _losses_added:
+            self._forget_losses()
+        context.training = bool(training)
+        context.depth += 1
         try:
             outputs = self.call(inputs, *args, **kwargs)
         except (ValueError, TypeError) as error:
             self._name_in(error, map_structure(lambda t: t.shape, inputs))
             raise
         finally:
-            _context.training = before
+            context.training = before
+            context.depth -= 1
+        if self.activity_regularizer is not None:
+            for y in flatten(outputs):
+                self.add_loss(self.activity_regularizer(y))
         if mask is not None or type(self).compute_mask is not Layer.compute_mask:
             self._carry_mask(inputs, mask, outputs)
         return outputs
+
+    def _symbolic_call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """KerasTensors for the outputs; the call is noted, for a model to be made of."""
+        if not self.built:
+            self._build_for(map_structure(_shape_of, inputs))
+        if self.input_spec is not None:
+            self.input_spec.check(inputs, self)
+        kwargs = {key: value for key, value in kwargs.items() if value is not None}
+        outputs = self._infer_outputs(inputs, *args, **kwargs)
+        self.__dict__.setdefault("_nodes", []).append(Node(self, (inputs, *args), kwargs, outputs))
+        return outputs
+
+    def _infer_outputs(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """KerasTensors like what the call gives: by compute_output_shape where that says it, by a trial otherwise."""
+        if not args and kwargs.keys() <= _WITHOUT_EFFECT_ON_SHAPES:
+            try:
+                shapes = self.compute_output_shape(map_structure(_shape_of, inputs))
+            except NotImplementedError:
+                pass
+            except (ValueError, TypeError) as error:
+                self._name_in(error, map_structure(_shape_of, inputs))
+                raise
+            else:
+                return _map_shapes(lambda shape: KerasTensor(shape, self.output_dtype), shapes)
+        return infer(self, (inputs, *args), kwargs)
+
+    @property
+    def output_dtype(self) -> np.dtype[Any]:
+        """What the output's elements are: the layer's own dtype, unless a subclass says otherwise."""
+        return self.dtype
+
+    @property
+    def input(self) -> Any:
+        """The KerasTensors that the layer was first called with, to make a model from: ``Model(a.input, b.output)``.
+
+        Raises:
+            AttributeError: the layer is in no model that is made of KerasTensors, or has not been built.
+        """
+        node = self._first_node()
+        return node.args[0]
+
+    @property
+    def output(self) -> Any:
+        """The KerasTensors that the first call with KerasTensors gave; errors as for :attr:`input`.
+
+        Example:
+            >>> model = dlbd.Sequential([dlbd.Input((3,)), dlbd.layers.Dense(4), dlbd.layers.Dense(1)])
+            >>> features = dlbd.Model(model.input, model.layers[0].output)
+            >>> features.predict(np.ones((2, 3))).shape
+            (2, 4)
+        """
+        return self._first_node().outputs
+
+    def _first_node(self) -> Node:
+        nodes = self.__dict__.get("_nodes")
+        if not nodes:
+            raise AttributeError(
+                f"layer {self.name!r} has not been called with an Input, so it has no input and output of its own"
+            )
+        return nodes[0]  # type: ignore[no-any-return]
 
     def _tensor(self, x: Any) -> Tensor:
         """``x`` as a tensor; floats in the layer's dtype."""
@@ -246,6 +325,8 @@ class Layer(backend.Versioned):
             cast = ops.cast(x, self.dtype)
             cast.mask = x.mask
             return cast
+        if isinstance(x, KerasTensor):
+            return x  # type: ignore[return-value]
         try:
             if isinstance(x, np.ndarray) and x.dtype.kind == "f":
                 return as_tensor(x, self.dtype)
@@ -284,6 +365,55 @@ class Layer(backend.Versioned):
             if not self._trainable:
                 self.trainable = False
 
+    # Losses beside that of compile
+
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss of the step that this call belongs to; for ``call``.
+
+        Args:
+            loss: a scalar tensor, or a list of them.
+
+        Raises:
+            ValueError: it is no scalar.
+
+        Example:
+            >>> class Small(dlbd.layers.Layer):
+            ...     def call(self, inputs):
+            ...         self.add_loss(dlbd.ops.mean(inputs * inputs))
+            ...         return inputs
+            >>> layer = Small()
+            >>> y = layer(np.full((1, 2), 3.0))
+            >>> [float(loss) for loss in layer.losses]
+            [9.0]
+        """
+        global _losses_added
+        _losses_added = True
+        for term in flatten(loss):
+            value = as_tensor(term)
+            if value.size != 1:
+                raise ValueError(f"[{self.name}] add_loss() takes scalars; received shape {value.shape}")
+            self.__dict__.setdefault("_added_losses", []).append(value)
+
+    def _forget_losses(self) -> None:
+        for layer in self.walk():
+            layer.__dict__.pop("_added_losses", None)
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """What the last call added by :meth:`add_loss`, and the regularizers' terms of all trainable weights as of now.
+
+        ``fit`` adds them to the loss; in a loop of one's own, read them inside the tape.
+
+        Example:
+            >>> layer = dlbd.layers.Dense(1, kernel_initializer="ones", kernel_regularizer=dlbd.regularizers.L2(0.1))
+            >>> y = layer(np.ones((1, 2)))
+            >>> [round(float(loss), 4) for loss in layer.losses]
+            [0.2]
+        """
+        added = [loss for layer in self.walk() for loss in layer.__dict__.get("_added_losses", ())]
+        of_weights = [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
+        return added + of_weights
+
     # Weights
 
     def add_weight(
@@ -304,15 +434,15 @@ class Layer(backend.Versioned):
             dtype: the layer's by default.
             trainable: False for what is updated otherwise than by gradients.
             name: shown in errors; "variable" by default.
-            regularizer: must be None for now.
-            constraint: must be None for now.
+            regularizer: name, :class:`dlbd.regularizers.Regularizer` or function of the weight: adds to the loss.
+            constraint: name, :class:`dlbd.constraints.Constraint` or function: gives the value after an update. Of
+                both, the layer's own option for a weight of this name is the default.
 
         Returns:
             The variable, one of :attr:`weights` from now on; its path is "<layer>/<name>".
 
         Raises:
             ValueError: a size is not known, or the initializer gives another shape.
-            NotImplementedError: a regularizer or constraint is given.
 
         Example:
             >>> layer = dlbd.layers.Layer(name="own")
@@ -320,8 +450,6 @@ class Layer(backend.Versioned):
             >>> w.numpy().tolist(), w.path
             ([1.0, 1.0], 'own/w')
         """
-        if regularizer is not None or constraint is not None:
-            raise NotImplementedError(f"[{self.name}] regularizers and constraints are not supported yet")
         sizes = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         for n in sizes:
             if n is None or n < 0:
@@ -334,12 +462,17 @@ class Layer(backend.Versioned):
         if variable.shape != sizes:
             raise ValueError(f"the initializer of weight {name!r} gave shape {variable.shape}; expected {sizes}")
         variable.path = f"{self.name}/{variable.name}"
+        option = variable.name.rpartition("/")[2].removesuffix("_kernel")  # recurrent_kernel: recurrent_regularizer
+        for kind, given in (("regularizer", regularizer), ("constraint", constraint)):
+            found = _option(kind, given) or self.__dict__.get(f"{option}_{kind}")
+            if found is not None:
+                setattr(variable, kind, found)
         self._weights.append(variable)
         return variable
 
     def _own(self) -> Iterator[Any]:
         for key, value in vars(self).items():
-            if key != "_weights":
+            if key not in _NO_WEIGHTS_INSIDE:
                 yield from _layers_and_variables(value)
 
     @property
@@ -491,22 +624,60 @@ class Layer(backend.Versioned):
         if self.batch_shape is not None:
             config["batch_shape"] = self.batch_shape
         for parameter in inspect.signature(type(self).__init__).parameters.values():
-            if parameter.name in ("self", *config) or parameter.kind in _STARRED:
+            if parameter.name in ("self", "input_shape", "batch_shape", *config) or parameter.kind in _STARRED:
                 continue
             if not hasattr(self, parameter.name):
                 raise NotImplementedError(
                     f"{type(self).__name__} keeps no attribute {parameter.name!r}: it must define get_config() itself"
                 )
             config[parameter.name] = plain(getattr(self, parameter.name))
-        return config
+        options = {key: plain(getattr(self, key)) for key in self._weight_options()}
+        return config | {key: value for key, value in options.items() if value is not None}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """A new layer from what :meth:`get_config` gave."""
         return cls(**config)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in _NOT_COPIED}
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _option(kind: str, value: Any) -> Any:
+    """A regularizer or a constraint from what a user gave; their modules are loaded when first used."""
+    if value is None:
+        return None
+    if kind.endswith("constraint"):
+        from dlbd import constraints
+
+        return constraints.get(value)
+    from dlbd import regularizers
+
+    return regularizers.get(value)
+
+
+# Of the calls that a layer was part of, not of the layer.
+_NOT_COPIED = frozenset(("_nodes", "_added_losses", "_chain"))
+
+
+def _shape_of(x: Any) -> Any:
+    return getattr(x, "shape", None)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether it is one shape, not a nest of shapes."""
+    return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, (int, np.integer)) for n in value)
+
+
+def _map_shapes(function: Any, shapes: Any) -> Any:
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {key: _map_shapes(function, value) for key, value in shapes.items()}
+    return type(shapes)(_map_shapes(function, value) for value in shapes)
 
 
 def _masks(inputs: Any) -> Any:

@@ -9,28 +9,7 @@ import numpy as np
 
 from dlbd.layers.base import Layer, Shape
 from dlbd.naming import automatic_name
-
-
-class KerasTensor:
-    """A shape and a dtype without numbers, as :func:`Input` gives it. None stands for an unknown size."""
-
-    def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None) -> None:
-        self.shape: Shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
-        self.name = name if name is not None else automatic_name("keras_tensor")
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise NotImplementedError(
-            "an Input has no numbers, and layers cannot be called with it yet: begin a Sequential with it, or subclass "
-            "Model"
-        )
-
-    def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+from dlbd.symbolic import KerasTensor, Node
 
 
 def Input(
@@ -50,24 +29,26 @@ def Input(
         name: made up by default.
 
     Returns:
-        A shape and a dtype without numbers, to begin a :class:`dlbd.Sequential` with; layers cannot be called with it
-        yet.
+        A :class:`KerasTensor`: a shape and a dtype without numbers, to call layers with and make a
+        :class:`dlbd.Model` of, or to begin a :class:`dlbd.Sequential` with.
 
     Raises:
         ValueError: both or neither of ``shape`` and ``batch_shape`` are given, or a size is no size.
         TypeError: ``shape`` is a number: ``Input((4,))``, not ``Input(4)``.
 
     Example:
-        >>> model = dlbd.Sequential([dlbd.Input((4,)), dlbd.layers.Dense(2)])
+        >>> x = dlbd.Input((4,))
+        >>> model = dlbd.Model(x, dlbd.layers.Dense(2)(x))
         >>> model.output_shape
         (None, 2)
     """
     layer = InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, batch_shape=batch_shape, name=name)
-    return layer.output
+    given: KerasTensor = layer.output
+    return given
 
 
 class InputLayer(Layer):
-    """The layer form of :func:`Input`, for a Sequential model. It has no weights and gives its input.
+    """The layer form of :func:`Input`. It has no weights and gives its input.
 
     Args:
         shape, batch_size, dtype, batch_shape, name: see :func:`Input`; ``input_shape`` is the old name of ``shape``.
@@ -103,8 +84,20 @@ class InputLayer(Layer):
         kind = np.dtype("float32" if dtype is None else dtype)
         super().__init__(name=name or automatic_name("input_layer"), batch_shape=full, **kwargs)
         self.input_dtype = kind
-        self.output = KerasTensor(full, kind, self.name)
         self.built = True
+        self._note()
+
+    def _note(self) -> None:
+        given = KerasTensor(self.batch_shape or (), self.input_dtype, self.name)
+        self.__dict__["_nodes"] = [Node(self, (), {}, given)]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._note()
+
+    @property
+    def output_dtype(self) -> np.dtype[Any]:
+        return self.input_dtype
 
     def call(self, inputs: Any) -> Any:
         return inputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from dlbd.symbolic import KerasTensor
 from dlbd.tensor import Tensor
 
 
@@ -39,7 +40,7 @@ class InputSpec:
         first = inputs
         while isinstance(first, (list, tuple)) and first:
             first = first[0]
-        if isinstance(first, Tensor):
+        if isinstance(first, (Tensor, KerasTensor)):
             self.check_shape(first.shape, layer)
 
     def check_shape(self, shape: tuple[int | None, ...], layer: Any) -> None:

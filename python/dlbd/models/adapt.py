@@ -27,16 +27,28 @@ def is_stream(x: Any) -> bool:
 
 
 def adapt_inputs(model: Any, x: Any) -> Any:
-    """Inputs as arrays; (N, 28, 28) becomes (N, 28, 28, 1) for a model that takes that, and the other way round."""
+    """Inputs as arrays; for a model made of Inputs one for each, in their order.
+
+    (N, 28, 28) becomes (N, 28, 28, 1) for an input that takes that, and the other way round.
+    """
+    if x is None:
+        raise ValueError(f"[{model.name}] there is no data: x is None")
+    graph = model._graph
+    if graph is not None and isinstance(x, Mapping):
+        leaves = graph.arrange(x, model.name)
+        x = leaves if len(leaves) > 1 else leaves[0]
+    elif graph is not None and len(graph.input_layers) > 1:
+        x = graph.arrange({name: x[name] for name in x.columns} if hasattr(x, "columns") else x, model.name)
     if isinstance(x, (list, tuple)):
         # a list of one array is that array; a list of numbers, or of rows, is data
         if len(x) == 1 and not np.isscalar(x[0]) and is_array(x[0]):
             x = x[0]
-        elif not any(is_array(v) for v in x):
+        elif not any(is_array(v) for v in x) and (graph is None or len(graph.input_layers) == 1):
             x = np.asarray(x)
-    if x is None:
-        raise ValueError(f"[{model.name}] there is no data: x is None")
     adapted = map_structure(host_array, x)
+    if graph is not None and len(graph.input_layers) > 1:
+        given = zip(adapted, graph.input_layers, strict=True)
+        return [_fitted(model, a, layer.batch_shape, f"its input {layer.name!r} takes") for a, layer in given]
     wanted = model.built_input_shape()
     if wanted is None:
         return adapted
@@ -45,23 +57,31 @@ def adapt_inputs(model: Any, x: Any) -> Any:
             f"model {model.name!r} takes one array of shape {wanted}; received a {type(x).__name__} of {len(x)}, "
             "each for an input of its own. If they are the rows of one array, pass np.stack(x)"
         )
-    if adapted.ndim == len(wanted) - 1 and wanted[-1] == 1:
-        return adapted[..., None]
-    if adapted.ndim == len(wanted) + 1 and adapted.shape[-1] == 1:
-        return adapted[..., 0]
-    if model.input_spec is not None:
-        check_inputs(model, adapted, wanted)
-    return adapted
+    if graph is None and model.input_spec is None:  # the shape is that of the first data: another may do as well
+        return _with_channels(adapted, wanted)
+    first = next((layer for layer in model.layers if layer.weights), model)
+    return _fitted(
+        model, adapted, wanted, f"which its first layer {first.name!r} ({type(first).__name__}) was built for"
+    )
 
 
-def check_inputs(model: Any, x: Array, wanted: tuple[int | None, ...]) -> None:
+def _with_channels(x: Array, wanted: tuple[int | None, ...]) -> Array:
+    if x.ndim == len(wanted) - 1 and wanted[-1] == 1:
+        return x[..., None]
+    if x.ndim == len(wanted) + 1 and x.shape[-1] == 1:
+        return x[..., 0]
+    return x
+
+
+def _fitted(model: Any, x: Array, wanted: tuple[int | None, ...], why: str) -> Array:
+    x = _with_channels(x, wanted)
     fits = x.ndim == len(wanted) and all(w is None or w == n for w, n in zip(wanted[1:], x.shape[1:], strict=True))
     if not fits:
-        first = model.layers[0] if model.layers else model
         raise ValueError(
-            f"model {model.name!r} takes inputs of shape {wanted} (batch size first; None: any), which its first layer "
-            f"{first.name!r} ({type(first).__name__}) was built for; received shape {x.shape}"
+            f"model {model.name!r} takes inputs of shape {wanted} (batch size first; None: any), {why}; "
+            f"received shape {x.shape}"
         )
+    return x
 
 
 def weights_of_classes(y: Any, class_weight: Mapping[Any, float]) -> Array:

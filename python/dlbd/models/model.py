@@ -7,31 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from dlbd import backend, optimizers
-from dlbd.layers.base import Layer, Shape
-from dlbd.models import inference, training
+from dlbd import backend, ops, optimizers
+from dlbd.backend import Versioned
+from dlbd.layers.base import Layer, Shape, is_shape
+from dlbd.layers.input import InputLayer
+from dlbd.layers.input_spec import InputSpec
+from dlbd.metrics import Metric
+from dlbd.models import inference, step_functions, training
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.batches import Batch, restore
 from dlbd.models.compiled import CompiledLoss, CompiledMetrics
+from dlbd.models.graph import Graph, symbols_from_config
 from dlbd.models.steps import Steps
 from dlbd.models.summary import summarize
-from dlbd.structure import flatten
-from dlbd.tensor import Tensor
+from dlbd.structure import flatten, map_structure
+from dlbd.symbolic import KerasTensor, has_symbols
+from dlbd.tensor import Tensor, Variable
 
 # Made anew where they are missing; never pickled or copied.
-_RECORDED = ("_train_steps", "_test_steps", "_predict_steps", "_runners")
-
-# Methods that Keras's fit, evaluate and predict would call.
-_KERAS_STEPS = ("train_step", "test_step", "predict_step", "make_train_function", "compute_loss")
+_RECORDED = ("_train_steps", "_test_steps", "_predict_steps", "_runners", "_step_logs")
 
 
 class Model(Layer):
-    """The base of models. A subclass defines its layers in ``__init__`` and uses them in ``call``.
+    """The base of models: layers between inputs and outputs, or a subclass with a ``call`` of its own.
+
+    ``Model(inputs, outputs)`` is what lies between an :func:`dlbd.Input`, or several, and what layers made of them. A
+    subclass defines its layers in ``__init__`` and uses them in ``call``.
 
     ``fit``, ``evaluate`` and ``predict`` record the launches of a step once per shape of batch and replay them, so
     ``call`` runs again only when something has changed: it must not read the values of tensors on the host.
 
     Args:
+        inputs: an Input, or a list or dict of them.
+        outputs: what layers gave for them, in any nest.
         name: made up from the class name by default.
         trainable: whether training changes the weights; True by default.
         kwargs: see :class:`dlbd.layers.Layer`.
@@ -42,9 +50,16 @@ class Model(Layer):
         stop_training: set to True by a callback, it ends ``fit``.
 
     Raises:
-        NotImplementedError: for ``Model(inputs, outputs)``, which is not supported yet.
+        TypeError: the inputs or outputs are no KerasTensors.
+        ValueError: the outputs depend on an Input that is not among the inputs, or two layers have the same name.
 
     Example:
+        >>> image, place = dlbd.Input((8, 8, 1), name="image"), dlbd.Input((2,), name="place")
+        >>> seen = dlbd.layers.Flatten()(dlbd.layers.Conv2D(4, 3, activation="relu")(image))
+        >>> both = dlbd.ops.concatenate([seen, place], axis=-1)
+        >>> model = dlbd.Model([image, place], dlbd.layers.Dense(1)(both))
+        >>> model.predict({"image": np.ones((3, 8, 8)), "place": np.ones((3, 2))}).shape
+        (3, 1)
         >>> class Net(dlbd.Model):
         ...     def __init__(self):
         ...         super().__init__()
@@ -59,12 +74,13 @@ class Model(Layer):
         ((2, 1), 2)
     """
 
-    _unrecorded = Layer._unrecorded | {"stop_training", "history"}
+    _unrecorded = Layer._unrecorded | {"stop_training", "history", "_step_logs"}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if args or "inputs" in kwargs:
-            raise NotImplementedError("Model(inputs, outputs) is not supported yet; use Sequential, or subclass Model")
+    def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
+        if (inputs is None) != (outputs is None):
+            raise TypeError("Model takes both inputs and outputs, or neither of them in a subclass with a call()")
         super().__init__(**kwargs)
+        self._graph = None if inputs is None else Graph(inputs, outputs)
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
@@ -72,13 +88,125 @@ class Model(Layer):
         self.run_eagerly = False
         self._compiled_loss: CompiledLoss | None = None
         self._compiled_metrics: CompiledMetrics | None = None
+        self._trained: list[Variable] | None = None  # compile(variables=): the others stay as they are
+        if self._graph is not None:
+            floats = [layer.dtype for layer in self._graph.layers if not isinstance(layer, InputLayer)]
+            if floats:
+                self.dtype = floats[0]
+            self.built = True
+
+    # The layers between inputs and outputs
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """The outputs; a subclass without ``Model(inputs, outputs)`` defines its own."""
+        if self._graph is None:
+            raise NotImplementedError(f"{type(self).__name__} must define call()")
+        tensors = self._graph.arrange(inputs, self.name)
+        for tensor, one in zip(tensors, flatten(mask) if mask is not None else [], strict=False):
+            if one is not None:
+                tensor.mask = one
+        fitting = [_as_declared(t, layer) for t, layer in zip(tensors, self._graph.input_layers, strict=True)]
+        return self._graph.run(fitting)
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._graph is not None and not isinstance(inputs, Tensor) and not has_symbols(inputs):
+            inputs = adapt_inputs(self, inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return None  # the layers have put it on the outputs already
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._graph is None:
+            return super().compute_output_shape(input_shape)
+        shapes = [input_shape] if is_shape(input_shape) else _shapes_in(input_shape, self._graph)
+        given = zip(shapes, self._graph.input_layers, strict=True)
+        outputs = self._graph.infer([KerasTensor(shape, layer.input_dtype) for shape, layer in given])
+        return map_structure(lambda x: x.shape, outputs)
+
+    def _infer_outputs(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._graph is None or args:
+            return super()._infer_outputs(inputs, *args, **kwargs)
+        tensors = self._graph.arrange(inputs, self.name)
+        for tensor, layer in zip(tensors, self._graph.input_layers, strict=True):
+            InputSpec(shape=layer.batch_shape).check_shape(tensor.shape, self)
+        return map_structure(lambda x: KerasTensor(x.shape, x.dtype), self._graph.infer(tensors))
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The KerasTensors that the model is made from, in a list; see also :attr:`input`.
+
+        Raises:
+            AttributeError: the model is a subclass with a ``call`` of its own, or not built.
+        """
+        graph = self._made_graph()
+        return flatten(graph.symbols(graph.inputs))
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The KerasTensors that the model gives, in a list; errors as for :attr:`inputs`."""
+        graph = self._made_graph()
+        return flatten(graph.symbols(graph.outputs))
+
+    @property
+    def input(self) -> Any:
+        graph = self._made_graph()
+        return graph.symbols(graph.inputs)
+
+    @property
+    def output(self) -> Any:
+        graph = self._made_graph()
+        return graph.symbols(graph.outputs)
+
+    def _made_graph(self) -> Graph:
+        if self._graph is None:
+            raise AttributeError(f"model {self.name!r} is not made of Inputs, or not built: its inputs are not known")
+        return self._graph
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, batch size first; a nest of them for several."""
+        return map_structure(lambda x: x.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, batch size first; a nest of them for several."""
+        return map_structure(lambda x: x.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str] | None:
+        """The names of the inputs, which a dict of arrays is read by; None if they are not known."""
+        return None if self._graph is None else self._graph.input_names
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs, which losses and metrics are given by; None if they are not known."""
+        return None if self._graph is None else self._graph.output_names
+
+    def get_config(self) -> dict[str, Any]:
+        if self._graph is None:
+            return super().get_config()
+        return {"name": self.name, "trainable": self.trainable, **self._graph.get_config()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if "input_layers" not in config:
+            return super().from_config(config)
+        inputs, outputs = symbols_from_config(config)
+        return cls(inputs, outputs, name=config["name"], trainable=config.get("trainable", True))
 
     # Layers
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers that the model owns directly."""
+        """The layers that the model owns directly, with those of its Inputs."""
         return self.sublayers
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """The layers that the model owns directly."""
+        made = [] if self._graph is None else self._graph.layers
+        return list({id(layer): layer for layer in (*made, *super().sublayers)}.values())
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place.
@@ -104,6 +232,9 @@ class Model(Layer):
 
     def built_input_shape(self) -> Shape | None:
         """Shape of what the model takes, batch size first, as far as it is known; otherwise None."""
+        if self._graph is not None:
+            layers = self._graph.input_layers
+            return layers[0].batch_shape if len(layers) == 1 else None
         shape = self.built_shape
         is_shape = isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape)
         return (None, *shape[1:]) if is_shape and shape else None
@@ -164,25 +295,28 @@ class Model(Layer):
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        variables: Sequence[Any] | None = None,
     ) -> None:
         """Say how to train.
 
         Args:
             optimizer: name or optimizer; "rmsprop" by default.
-            loss: name, loss or function of (y_true, y_pred) that gives one value per sample. None (the default) will
-                do for ``evaluate`` with metrics. "crossentropy" is binary, sparse or categorical by the rule of
-                "accuracy" below.
-            loss_weights: must be None for now.
-            metrics: list of names, metrics or functions of (y_true, y_pred). "accuracy" is binary where the output's
-                last size is 1, sparse where the targets have fewer axes or a last size of 1, categorical otherwise.
+            loss: name, loss or function of (y_true, y_pred) that gives one value per sample; for several outputs one
+                for all, or a list or dict by output names, None for an output without. None (the default) will do for
+                ``evaluate`` with metrics, and where layers add the loss. "crossentropy" is binary, sparse or
+                categorical by the rule of "accuracy" below.
+            loss_weights: what the losses of several outputs are multiplied with, as a list or dict; 1 by default.
+            metrics: list of names, metrics or functions of (y_true, y_pred); for several outputs a dict by their names,
+                or a list with an entry for each. "accuracy" is binary where the output's last size is 1, sparse where
+                the targets have fewer axes or a last size of 1, categorical otherwise.
             weighted_metrics: the same, taking sample weights into account.
             run_eagerly: call every layer at every step instead of replaying a recorded step (to look inside).
             steps_per_execution, jit_compile, auto_scale_loss: accepted; change nothing.
+            variables: the weights, or layers, that training changes, where not all trainable ones are meant: the
+                generator of a GAN, the new top of a network. Whether they are trainable is read at every step.
 
         Raises:
-            ValueError: nothing has the name of the optimizer or the loss.
-            NotImplementedError: ``loss_weights`` or a loss per output is given, or the class defines a step that only
-                Keras's ``fit`` would call, ``train_step`` for one.
+            ValueError: nothing has the name of the optimizer or the loss, or of ``variables`` one is not the model's.
 
         Example:
             >>> model = dlbd.Sequential([dlbd.layers.Dense(10, activation="softmax")])
@@ -190,52 +324,145 @@ class Model(Layer):
             >>> model.optimizer
             <Adam learning_rate=0.001>
         """
-        own = [name for name in _KERAS_STEPS if hasattr(type(self), name)]
-        if own:
+        if self.has_own("make_train_function"):
             raise NotImplementedError(
-                f"[{self.name}] fit() runs steps of its own and would not call {type(self).__name__}.{own[0]}(); "
-                "give it another name and write the loop with dlbd.GradientTape"
+                f"[{self.name}] fit() would not call {type(self).__name__}.make_train_function(); define train_step()"
             )
-        if loss_weights is not None:
-            raise NotImplementedError("loss_weights is not supported yet; leave it out or pass None")
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
-        self._compiled_loss = None if loss is None else CompiledLoss(loss)
-        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
+        self._trained = None if variables is None else self._chosen(variables)
+        self._compiled_loss = CompiledLoss(loss, loss_weights, self.output_names)
+        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, self.output_names)
         self.run_eagerly = bool(run_eagerly)
         self.stop_training = False
         self._forget_steps()
 
-    def _require_compiled(self, method: str, with_optimizer: bool = False) -> None:
+    def _chosen(self, variables: Sequence[Any]) -> list[Variable]:
+        listed = [v for part in variables for v in (part.weights if isinstance(part, Layer) else [part])]
+        own = {id(v) for v in self.weights}
+        for v in listed:
+            if id(v) not in own:
+                raise ValueError(f"[{self.name}] compile(variables=...): {v!r} is not among the model's weights")
+        return listed
+
+    def variables_to_train(self) -> list[Variable]:
+        """What a step changes, as of now: the trainable weights, or those that ``compile(variables=)`` names."""
+        if self._trained is None:
+            return self.trainable_variables
+        chosen = {id(v) for v in self._trained}
+        return [v for v in self.trainable_variables if id(v) in chosen]
+
+    def optimizers_in_use(self) -> list[Any]:
+        """The optimizer of ``compile``, and those that a model with a step of its own keeps."""
+        own = [v for v in vars(self).values() if isinstance(v, optimizers.Optimizer)]
+        return list({id(v): v for v in own}.values())
+
+    def has_own(self, method: str) -> bool:
+        """Whether the class defines ``method`` anew."""
+        return getattr(type(self), method, None) is not getattr(Model, method, None)
+
+    def _require_compiled(self, method: str) -> None:
         if self._compiled_metrics is None:
             raise ValueError(f"[{self.name}] call compile(optimizer=..., loss=...) before {method}()")
-        if with_optimizer and self._compiled_loss is None:
-            raise ValueError(f"[{self.name}] {method}() needs a loss: compile(loss=...)")
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics of ``compile``, without the loss."""
-        return [] if self._compiled_metrics is None else self._compiled_metrics.metrics
+        """The metrics of ``compile``, and those that the model and its layers keep as attributes; without the loss."""
+        compiled = [] if self._compiled_metrics is None else self._compiled_metrics.metrics
+        own = [v for layer in self.walk() for v in vars(layer).values() if isinstance(v, Metric)]
+        return list({id(m): m for m in (*compiled, *own)}.values())
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of what ``evaluate`` returns, in order: "loss", then the metrics'."""
-        return ["loss", *(m.name for m in self.metrics)]
+        """The names of what ``evaluate`` returns, in order: "loss", those of the outputs' losses, then the metrics'."""
+        parts = [] if self._compiled_loss is None else self._compiled_loss.parts
+        return ["loss", *parts, *(m.name for m in self.metrics)]
 
     def reset_metrics(self) -> None:
         """Start all metrics, and the mean loss, anew."""
         if self._compiled_loss is not None:
-            self._compiled_loss.mean.reset_state()
+            self._compiled_loss.reset_state()
         for metric in self.metrics:
             metric.reset_state()
+        self.__dict__.pop("_step_logs", None)
+
+    def get_metrics_result(self) -> dict[str, Tensor]:
+        """The mean loss and the metrics so far, as tensors by name: what a step of one's own returns."""
+        return step_functions.tensor_results(self)
 
     # Steps: what is recorded. Nothing in them reads an array on the host.
 
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """What ``fit`` does with a batch. A subclass may define its own.
+
+        It is called once as it is, then recorded and replayed like every step: Python code in it runs again only when
+        something has changed. A step that reads numbers on the host is called each time.
+
+        Args:
+            data: x, or (x, y), or (x, y, sample_weight); tensors, or nests of them.
+
+        Returns:
+            What is logged, by name.
+
+        Example:
+            >>> class Own(dlbd.Model):
+            ...     def __init__(self):
+            ...         super().__init__()
+            ...         self.top = dlbd.layers.Dense(1, kernel_initializer="zeros")
+            ...     def call(self, inputs):
+            ...         return self.top(inputs)
+            ...     def train_step(self, data):
+            ...         x, y = data
+            ...         with dlbd.GradientTape() as tape:
+            ...             loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            ...         gradients = tape.gradient(loss, self.trainable_variables)
+            ...         self.optimizer.apply(gradients, self.trainable_variables)
+            ...         return {"loss": loss}
+            >>> model = Own()
+            >>> model.compile(dlbd.optimizers.SGD(0.25), "mse")
+            >>> model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, verbose=0).history
+            {'loss': [1.0, 0.0]}
+        """
+        step_functions.train_step(self, *step_functions.unpacked(data))
+        return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """What ``evaluate`` does with a batch; see :meth:`train_step`."""
+        step_functions.test_step(self, *step_functions.unpacked(data))
+        return self.get_metrics_result()
+
+    def predict_step(self, data: Any) -> Any:
+        """What ``predict`` does with a batch: gives the outputs for x."""
+        return self(step_functions.unpacked(data)[0], training=False)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Tensor:
+        """The loss of ``compile`` for a batch, with what layers and regularizers add: a scalar tensor.
+
+        A subclass may define its own, which ``fit`` and ``evaluate`` then use.
+        """
+        return step_functions.mean_loss(self, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Tensor]:
+        """Update the metrics of ``compile`` with a batch, and give :meth:`get_metrics_result`."""
+        assert self._compiled_metrics is not None
+        self._compiled_metrics.update(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
     def _train_step(self, structure: Any, tensors: Sequence[Tensor]) -> Any:
-        return training.train_step(self, *(restore(part, tensors) for part in structure))
+        parts = [restore(part, tensors) for part in structure]
+        if self.has_own("train_step"):
+            return self.train_step(step_functions.packed(*parts))
+        step_functions.train_step(self, *parts)
+        return None
 
     def _test_step(self, structure: Any, tensors: Sequence[Tensor]) -> Any:
-        return training.test_step(self, *(restore(part, tensors) for part in structure))
+        parts = [restore(part, tensors) for part in structure]
+        if self.has_own("test_step"):
+            return self.test_step(step_functions.packed(*parts))
+        step_functions.test_step(self, *parts)
+        return None
 
     def _steps(self, kind: str, function: Callable[..., Any], structure: Any) -> Steps:
         """The recordings of one kind of step for one structure of batches."""
@@ -243,20 +470,23 @@ class Model(Layer):
         key = repr(structure)
         steps = by_structure.get(key)
         if steps is None:
+            own = kind != "_predict_steps" and self.has_own("train_step" if kind == "_train_steps" else "test_step")
             steps = by_structure[key] = Steps(
-                lambda tensors: function(structure, tensors), self._fingerprint, lambda: self.run_eagerly
+                lambda tensors: function(structure, tensors),
+                self._fingerprint,
+                lambda: self.run_eagerly,
+                warm_ups=1 if own else 0,
             )
         return steps  # type: ignore[no-any-return]
 
     def _fingerprint(self) -> Any:
         """Differs when recorded steps are stale: weights moved, frozen or thawed, anything they read changed."""
-        read = [*self.walk(), *self.metrics]
+        read: list[Any] = [*self.walk(), *self.metrics, *self.optimizers_in_use()]
         if self._compiled_loss is not None:
-            read.append(self._compiled_loss.loss)
-        if self.optimizer is not None:
-            read.append(self.optimizer)
+            read += self._compiled_loss.losses
+        read += [value for value in vars(self).values() if isinstance(value, Versioned)]
         return (
-            tuple((id(v.array), v.trainable) for v in self.weights),
+            tuple((id(v.array), v.trainable, id(v.regularizer), id(v.constraint)) for v in self.weights),
             tuple(layer.trainable for layer in self.walk()),
             tuple((id(part), getattr(part, "_revision", 0)) for part in read),
         )
@@ -341,7 +571,7 @@ class Model(Layer):
             >>> history.history
             {'loss': [1.0, 0.0]}
         """
-        self._require_compiled("fit", with_optimizer=True)
+        self._require_compiled("fit")
         return training.fit(
             self,
             x,
@@ -453,7 +683,7 @@ class Model(Layer):
             >>> model.train_on_batch([[1.0]], [[1.0]]), model.train_on_batch([[1.0]], [[1.0]])
             (1.0, 0.0)
         """
-        self._require_compiled("train_on_batch", with_optimizer=True)
+        self._require_compiled("train_on_batch")
         logs = training.on_batch(self, x, y, sample_weight, class_weight, train=True)
         return logs if return_dict else _without_names(logs, self.metrics_names)
 
@@ -493,7 +723,20 @@ class Model(Layer):
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in _RECORDED}
+        return {k: v for k, v in super().__getstate__().items() if k not in _RECORDED}
+
+
+def _as_declared(tensor: Tensor, layer: InputLayer) -> Tensor:
+    """Numbers of a class or a word that came as floats, in the integers that the Input asks for."""
+    if layer.input_dtype.kind in "iu" and tensor.dtype.kind == "f":
+        return ops.cast(tensor, layer.input_dtype)
+    return tensor
+
+
+def _shapes_in(nest: Any, graph: Graph) -> list[Any]:
+    if isinstance(nest, dict):
+        return [nest[name] for name in (graph.inputs if isinstance(graph.inputs, dict) else graph.input_names)]
+    return list(nest)
 
 
 def _without_names(logs: dict[str, float], names: list[str]) -> Any:

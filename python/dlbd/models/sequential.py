@@ -8,10 +8,13 @@ from typing import Any
 from dlbd import ops
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.configuration import plain, restored
-from dlbd.layers.input import InputLayer, KerasTensor
+from dlbd.layers.input import InputLayer
 from dlbd.layers.input_spec import InputSpec
 from dlbd.models.adapt import adapt_inputs
+from dlbd.models.graph import Graph
 from dlbd.models.model import Model
+from dlbd.structure import map_structure
+from dlbd.symbolic import KerasTensor, has_symbols
 from dlbd.tensor import Tensor
 
 
@@ -42,6 +45,7 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
+        self._chain: list[Any] = []  # the KerasTensors before and after each layer, as far as the model is built
         self._declared = False  # an input shape that was declared binds; the data's own may differ later
         for layer in layers or ():
             self.add(layer)
@@ -91,6 +95,7 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError(f"[{self.name}] there is no layer to remove")
         layer = self._layers.pop()
+        del self._chain[len(self._layers) + 1 :]
         self._rebuild()
         return layer
 
@@ -141,26 +146,34 @@ class Sequential(Model):
             # the sizes of this data, but any batch size
             self._input = InputLayer(batch_shape=(None, *shape[1:]), dtype=self._first_dtype(self._layers[0]))
         self.input_spec = InputSpec(shape=self._input.batch_shape) if self._declared else None
-        for layer in self._layers:
-            shape = self._build_layer(layer, shape)
-            if shape is None:
-                return  # a layer that cannot tell its output shape: the layers after it are built by the first call
+        self._extend_chain()
 
-    def _build_layer(self, layer: Layer, shape: Any) -> Any:
-        if not layer.built:
-            layer._build_for(shape)
-        elif layer.input_spec is not None:
-            layer.input_spec.check_shape(shape, layer)
-        try:
-            return layer.compute_output_shape(shape)
-        except NotImplementedError:
-            return None
-        except (ValueError, TypeError) as error:
-            layer._name_in(error, shape)
-            raise
+    def _extend_chain(self) -> None:
+        """Call the layers that are new with KerasTensors, which builds them."""
+        assert self._input is not None
+        if not self._chain:
+            self._chain = [self._input.output]
+        for layer in self._layers[len(self._chain) - 1 :]:
+            self._chain.append(layer(self._chain[-1]))
+
+    def _made_graph(self) -> Graph:
+        if not self.built:
+            raise AttributeError(f"[{self.name}] is not built: its input is not known")
+        return Graph(self._chain[0], self._chain[-1])
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The name of the last layer."""
+        return [self._layers[-1].name] if self._layers else None
+
+    @property
+    def output_dtype(self) -> Any:
+        return self._layers[-1].output_dtype if self._layers else self.dtype
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(inputs if isinstance(inputs, Tensor) else adapt_inputs(self, inputs), *args, **kwargs)
+        if not isinstance(inputs, Tensor) and not has_symbols(inputs):
+            inputs = adapt_inputs(self, inputs)
+        return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = inputs
@@ -173,9 +186,6 @@ class Sequential(Model):
         for layer in self._layers:
             x = layer(x, training=training)
         return x
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        return None  # the layers have put it on the output already
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shape = input_shape
@@ -194,7 +204,9 @@ class Sequential(Model):
     @property
     def output_shape(self) -> Any:
         """Shape of the output, batch size first; ValueError before it is known."""
-        return self.compute_output_shape(self.input_shape)
+        if not self._chain:
+            raise ValueError(f"[{self.name}] the output shape is not known before the model is built")
+        return map_structure(lambda x: x.shape, self._chain[-1])
 
     def layers_and_shapes(self) -> list[tuple[Layer, Any]]:
         shape: Any = self.built_input_shape()
@@ -213,6 +225,12 @@ class Sequential(Model):
         if self.built and not self._declared:
             config["build_input_shape"] = self.built_input_shape()
         return config
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._chain = []
+        if self.built:
+            self._extend_chain()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Sequential:

@@ -30,10 +30,22 @@ KEPT_SIGNATURES = 12
 class Step:
     """One signature's buffers, recording and outputs. Used by one thread at a time."""
 
-    __slots__ = ("_replay", "_staging", "buffers", "function", "outputs", "recorded", "signature", "tensors", "version")
+    __slots__ = (
+        "_replay",
+        "_staging",
+        "buffers",
+        "function",
+        "outputs",
+        "recorded",
+        "signature",
+        "tensors",
+        "version",
+        "warm_ups",
+    )
 
-    def __init__(self, function: StepFunction, signature: Signature) -> None:
+    def __init__(self, function: StepFunction, signature: Signature, warm_ups: int = 0) -> None:
         self.function = function
+        self.warm_ups = warm_ups  # calls before it is recorded
         self.signature = signature
         self.buffers = [backend.empty(shape, dtype) for shape, dtype in signature]
         self._staging = None if all(isinstance(b, np.ndarray) for b in self.buffers) else Staging(self.buffers)
@@ -52,6 +64,9 @@ class Step:
         if self._replay is not None:
             self._replay()
         elif self.recorded:  # and found to be more than a list of launches
+            self._call()
+        elif self.warm_ups > 0:
+            self.warm_ups -= 1
             self._call()
         else:
             self._record()
@@ -89,9 +104,13 @@ class Steps:
         function: the step.
         fingerprint: changes when the recordings of the model are stale: asked whenever anything was moved or changed.
         eager: whether to call the function every time instead of recording it.
+        warm_ups: calls before a step is recorded: those in which a function of the user's makes its variables.
     """
 
-    def __init__(self, function: StepFunction, fingerprint: Callable[[], Any], eager: Callable[[], bool]) -> None:
+    def __init__(
+        self, function: StepFunction, fingerprint: Callable[[], Any], eager: Callable[[], bool], warm_ups: int = 0
+    ) -> None:
+        self._warm_ups = warm_ups
         self._function = function
         self._eager = eager
         self._fingerprint = fingerprint
@@ -128,7 +147,7 @@ class Steps:
             with suppress(IndexError):  # another thread was faster
                 step = free.pop()
         if step is None:
-            step = Step(self._function, signature)
+            step = Step(self._function, signature, self._warm_ups)
             step.recorded = self._eager()
         step.version = version
         return step

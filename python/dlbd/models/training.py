@@ -10,72 +10,14 @@ from typing import Any
 import numpy as np
 
 from dlbd import backend
-from dlbd.autograd import GradientTape
 from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.history import History
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.progress import verbosity
 from dlbd.models.adapt import adapt_inputs, is_array, is_stream, weights_of_classes
 from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, unpack
+from dlbd.models.step_functions import Logs, map_first, results
 from dlbd.structure import map_structure
-
-Logs = dict[str, float]
-
-
-# The steps themselves: lists of launches, recorded by dlbd.models.steps
-
-
-def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
-    """Forward, loss, backward into the optimizer's flat buffer, one update, metrics."""
-    variables = model.trainable_variables
-    optimizer = model.optimizer
-    with GradientTape() as tape:
-        prediction = model(x, training=True)
-        total, count = model._compiled_loss.sum_and_count(y, prediction, sample_weight)
-    found = tape.backward([total], [None], variables, optimizer.gradient_slots)
-    active = [gradient is not None for gradient in found]
-    if not any(active):
-        raise ValueError(
-            f"[{model.name}] the loss depends on none of the weights {[v.path for v in variables]}: is something "
-            "between them computed outside dlbd.ops, in NumPy for example?"
-        )
-    optimizer.apply(count, active=active)
-    _note_results(model, total, count, x, y, prediction, sample_weight)
-
-
-def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
-    """Forward, loss, metrics."""
-    prediction = model(x, training=False)
-    total, count = None, None
-    if model._compiled_loss is not None:
-        total, count = model._compiled_loss.sum_and_count(y, prediction, sample_weight)
-    _note_results(model, total, count, x, y, prediction, sample_weight)
-
-
-def _note_results(model: Any, total: Any, count: Any, x: Any, y: Any, prediction: Any, sample_weight: Any) -> None:
-    if total is not None:
-        model._compiled_loss.note(total, count, len(map_first(x)))
-    model._compiled_metrics.update(y, prediction, sample_weight)
-
-
-def map_first(x: Any) -> Any:
-    while isinstance(x, (list, tuple, dict)):
-        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
-    return x
-
-
-def results(model: Any) -> Logs:
-    """The mean loss and the metrics since they were last reset; reads them on the host."""
-    logs: Logs = {m.name: _number(m.result()) for m in model.metrics}
-    if model._compiled_loss is not None:
-        logs["loss"] = model._compiled_loss.mean_so_far()
-    return dict(sorted(logs.items()))
-
-
-def _number(value: Any) -> Any:
-    array = np.asarray(value)
-    return float(array) if array.ndim == 0 else array
-
 
 # Sources
 
@@ -144,7 +86,9 @@ def prepare(model: Any, batch: Batch, structure: Any, train: bool) -> None:
     model._compiled_metrics.prepare(model, batch, structure)
     if not train:
         return
-    variables = model.trainable_variables
+    if model.has_own("train_step"):
+        return
+    variables = model.variables_to_train()
     if not variables:
         raise ValueError(
             f"model {model.name!r} has nothing to train: "
@@ -152,6 +96,8 @@ def prepare(model: Any, batch: Batch, structure: Any, train: bool) -> None:
                 "none of its layers has weights"
                 if not model.weights
                 else f"trainable is False in {[layer.name for layer in model.walk() if not layer.trainable]}"
+                if model._trained is None
+                else "compile(variables=...) names none that is trainable"
             )
         )
     model.optimizer.build(variables)
@@ -164,6 +110,7 @@ class _Runner:
         self.model, self.train = model, train
         self._structure: Any = None
         self._steps: Any = None
+        self._optimizers: list[Any] = []
         self._state: Any = None
         self._version = -1
 
@@ -172,8 +119,11 @@ class _Runner:
             self._prepare(batch, structure)
             self._version = backend.structure_version
         if self.train:
-            self.model.optimizer.prepare_step()
-        self._steps.run(batch)
+            for optimizer in self._optimizers:
+                optimizer.prepare_step()
+        logs = self._steps.run(batch)
+        if logs is not None:  # of a step of the model's own
+            self.model._step_logs = logs
 
     def _prepare(self, batch: Batch, structure: Any) -> None:
         state = self.model._fingerprint() if self.model.built else None
@@ -183,6 +133,7 @@ class _Runner:
                 ("_train_steps", self.model._train_step) if self.train else ("_test_steps", self.model._test_step)
             )
             self._structure = structure
+            self._optimizers = self.model.optimizers_in_use()
             self._steps = self.model._steps(kind, function, structure)
             self._state = self.model._fingerprint()
 
@@ -236,7 +187,10 @@ def fit(
     if bar is None and shown:
         bar = ProgbarLogger(shown)
         told = [bar, *told]
-    list_of_callbacks = CallbackList([*told, history], model, {"verbose": shown, "epochs": epochs, "steps": steps})
+    params = {"verbose": shown, "epochs": epochs, "steps": steps}
+    if validation_freq != 1:  # Keras's callbacks know the three above
+        params["validation_freq"] = validation_freq
+    list_of_callbacks = CallbackList([*told, history], model, params)
     model.stop_training = False
     model.history = history
     list_of_callbacks.tell("on_train_begin", {})

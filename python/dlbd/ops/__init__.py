@@ -21,6 +21,7 @@ Example:
     (19.0, array([ 2.,  0., 12.], dtype=float32))
 """
 
+from dlbd.ops import image as image
 from dlbd.ops import operators as operators
 from dlbd.ops.activations import (
     celu,
@@ -67,7 +68,7 @@ from dlbd.ops.compare import (
     not_equal,
     where,
 )
-from dlbd.ops.conv import conv, conv_transpose
+from dlbd.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from dlbd.ops.creation import (
     arange,
     convert_to_numpy,
@@ -156,6 +157,7 @@ from dlbd.ops.reduce import (
 from dlbd.ops.rnn import gru, lstm, rnn
 from dlbd.ops.shape import expand_dims, flip, moveaxis, ravel, reshape, squeeze, swapaxes, transpose
 from dlbd.ops.softmax import log_softmax, softmax
+from dlbd.symbolic import takes_symbols as _takes_symbols
 
 __all__ = [
     "abs",
@@ -186,6 +188,7 @@ __all__ = [
     "convert_to_tensor",
     "cos",
     "dense",
+    "depthwise_conv",
     "divide",
     "dot_product_attention",
     "dropout",
@@ -267,6 +270,7 @@ __all__ = [
     "round",
     "rsqrt",
     "selu",
+    "separable_conv",
     "shape",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -307,3 +311,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+# Called with KerasTensors they become layers of a model.
+for _name in __all__:
+    globals()[_name] = _takes_symbols(globals()[_name], __name__)

@@ -10,12 +10,16 @@ from dlbd.ops import compare, elementwise
 from dlbd.ops.indexing import getitem
 from dlbd.ops.matmul import matmul
 from dlbd.ops.shape import transpose
+from dlbd.symbolic import KerasTensor, SymbolicArgument
 from dlbd.tensor import Tensor, as_tensor
 
 
-def _direct(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
-    def operator(self: Tensor, other: Any) -> Tensor:
-        return op(self, other)
+def _direct(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        try:
+            return op(self, other)
+        except SymbolicArgument:
+            return NotImplemented  # the KerasTensor's turn
 
     return operator
 
@@ -29,7 +33,7 @@ def _reflected(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tens
 
 def _comparison(op: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Any]:
     def operator(self: Tensor, other: Any) -> Any:
-        if other is None or isinstance(other, str):
+        if other is None or isinstance(other, (str, KerasTensor)):
             return NotImplemented
         return op(self, other)
 
