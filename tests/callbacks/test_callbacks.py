@@ -1,4 +1,3 @@
-import math
 import sys
 
 import numpy as np
@@ -37,88 +36,6 @@ def test_logs_of_batches_are_running_means():
     first = model.evaluate(x[:32], y[:32], verbose=0)[0]
     second = model.evaluate(x[32:], y[32:], verbose=0)[0]
     assert seen == pytest.approx([first, (first + second) / 2], rel=1e-6)
-
-
-def test_early_stopping():
-    x, y = blobs()
-    model = mlp(optimizer=dlbd.optimizers.SGD(0.0))
-    stopper = callbacks.EarlyStopping(monitor="loss", patience=2, restore_best_weights=True)
-    assert model.fit(x, y, epochs=20, shuffle=False, verbose=0, callbacks=[stopper]).epoch == [0, 1, 2]
-    assert stopper.stopped_epoch == 2
-
-
-@pytest.mark.parametrize(
-    ("monitor", "values", "stopped"),
-    [("val_loss", [3, 2, 1, 1.5, 1.2, 0.5], 4), ("val_accuracy", [0.1, 0.5, 0.4, 0.3, 0.9], 3)],
-)
-def test_early_stopping_directions(monitor: str, values: list, stopped: int):
-    class Model:
-        stop_training = False
-
-    stopper = callbacks.EarlyStopping(monitor=monitor, patience=2)
-    stopper.set_model(Model())
-    stopper.on_train_begin()
-    for epoch, value in enumerate(values):
-        stopper.on_epoch_end(epoch, {monitor: value})
-        if stopper.model.stop_training:
-            break
-    assert epoch == stopped
-
-
-@pytest.mark.parametrize(
-    ("options", "values", "stopped", "best"),
-    [  # what Keras's EarlyStopping did
-        ({}, [math.nan] * 4, 2, 0),
-        ({}, [1, math.nan, 0.5, 0.6, 0.7], 4, 2),
-        ({"baseline": 0.6}, [1, 0.8, 0.7, 0.65], 0, 3),
-        ({"baseline": 0.6, "min_delta": 0.1}, [0.55, 0.4, 0.45, 0.35], 3, 1),
-        ({"min_delta": 0.3}, [1, 0.8, 0.6, 0.5, 0.4], 4, 2),
-        ({"start_from_epoch": 2}, [1, 0.1, 0.6, 0.7, 0.65], 4, 2),
-        ({"mode": "max"}, [1, 2, 1.5, 3, 2, 2], 5, 3),
-    ],
-)
-def test_early_stopping_as_keras(options, values, stopped, best):
-    class Model:
-        stop_training = False
-
-        def get_weights(self):
-            return epoch
-
-        def set_weights(self, weights):
-            self.weights = weights
-
-    stopper = callbacks.EarlyStopping("value", patience=2, restore_best_weights=True, **options)
-    stopper.set_model(Model())
-    stopper.on_train_begin()
-    for epoch, value in enumerate(values):
-        stopper.on_epoch_end(epoch, {"value": value})
-        if stopper.model.stop_training:
-            break
-    stopper.on_train_end()
-    assert (stopper.stopped_epoch, stopper.best_epoch, stopper.model.weights) == (stopped, best, best)
-
-
-def test_early_stopping_restores_the_best_weights():
-    x, y = blobs()
-    model = mlp()
-    kept = {}
-    losses = iter([3.0, 1.0, 2.0, 2.5])
-
-    class Keeper(callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            kept[epoch] = self.model.get_weights()
-            logs["fake"] = next(losses)
-
-    stopper = callbacks.EarlyStopping("fake", patience=2, restore_best_weights=True)
-    model.fit(x, y, epochs=10, verbose=0, callbacks=[Keeper(), stopper])
-    for found, wanted in zip(model.get_weights(), kept[1], strict=True):
-        np.testing.assert_array_equal(found, wanted)
-
-
-def test_early_stopping_without_its_value_warns():
-    x, y = blobs()
-    with pytest.warns(UserWarning, match="'val_loss', which is not among"):
-        mlp().fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, OSError(28, "No space left on device"), ValueError("closed file")])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-import warnings
 from typing import Any
 
-from dlbd.callbacks.base import Callback, Logs
+from dlbd.callbacks.base import Logs
+from dlbd.callbacks.monitor import MonitorCallback
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(MonitorCallback):
     """Ends training when a value has stopped improving.
 
     Args:
@@ -17,8 +16,8 @@ class EarlyStopping(Callback):
         min_delta: the least change that counts as better; 0 by default.
         patience: epochs without improvement after which it stops; 0 by default: at the first one.
         verbose: 1 prints why it stopped.
-        mode: "min", "max", or "auto" (the default): "max" where the name holds accuracy, precision, recall, f1 or r2,
-            or is acc or auc, and "min" otherwise.
+        mode: "min", "max", or "auto" (the default), which tells from the name, or from the class of the metric with
+            that name.
         baseline: the value that must be beaten for an epoch to count as better.
         restore_best_weights: end with the weights of the best epoch.
         start_from_epoch: epochs before this one are not judged.
@@ -28,7 +27,7 @@ class EarlyStopping(Callback):
         best, best_epoch: the best value so far and its epoch.
 
     Raises:
-        ValueError: ``mode`` is unknown.
+        ValueError: ``mode`` is unknown, or (at the end of the first epoch) needed and not given.
 
     Example:
         >>> model = dlbd.Sequential([dlbd.layers.Dense(1, kernel_initializer="zeros")])
@@ -50,16 +49,9 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        super().__init__()
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f'[EarlyStopping] mode must be "auto", "min" or "max"; received {mode!r}')
-        self.monitor = monitor
-        self.min_delta = abs(min_delta)
+        super().__init__(monitor, mode, min_delta)
         self.patience = patience
         self.verbose = verbose
-        larger = mode == "max" or (mode == "auto" and _larger_is_better(monitor))
-        self._better = operator.gt if larger else operator.lt
-        self._sign = 1 if larger else -1
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
@@ -73,31 +65,22 @@ class EarlyStopping(Callback):
         self.best_epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        value = (logs or {}).get(self.monitor)
-        if value is None:
-            warnings.warn(
-                f"EarlyStopping watches {self.monitor!r}, which is not among {sorted(logs or {})}: it never stops",
-                stacklevel=2,
-            )
-            return
-        if epoch < self.start_from_epoch:
+        value = self.watched(logs)
+        if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
-        if self._improves(value, self.best):
+        if self.improves(value, self.best):
             self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
-            if self._improves(value, self.baseline):
+            if self.improves(value, self.baseline):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
-
-    def _improves(self, value: float, on: float | None) -> bool:
-        return on is None or self._better(value - self._sign * self.min_delta, on)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.stopped_epoch and self.verbose:
@@ -106,8 +89,3 @@ class EarlyStopping(Callback):
             if self.verbose:
                 print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
-
-
-def _larger_is_better(monitor: str) -> bool:
-    name = monitor.removeprefix("val_").lower()
-    return name in ("acc", "auc") or any(part in name for part in ("accuracy", "precision", "recall", "f1", "r2"))
