@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         optimizers,
         random,
         regularizers,
+        saving,
         utils,
     )
     from dlbd.layers import Input, Layer
@@ -49,6 +50,7 @@ _SUBMODULES = frozenset(
         "optimizers",
         "random",
         "regularizers",
+        "saving",
         "utils",
     )
 )
@@ -96,5 +98,6 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "utils",
 ]

@@ -25,6 +25,7 @@ from dlbd.ops import (
     softsign,
     tanh,
 )
+from dlbd.saving import objects as _objects
 
 Activation = Callable[..., Any]
 
@@ -85,7 +86,8 @@ def get(identifier: Any) -> Activation:
     """The activation called ``identifier``.
 
     Args:
-        identifier: a name ("relu", "gelu", ...), None for linear, or a function, which is returned as it is.
+        identifier: a name ("relu", "gelu", ..., or a registered one), None for linear, or a function, which is
+            returned as it is; also what :func:`dlbd.saving.serialize_keras_object` made of one.
 
     Raises:
         ValueError: there is no activation of that name; the message lists them all.
@@ -98,8 +100,11 @@ def get(identifier: Any) -> Activation:
     """
     if identifier is None:
         return linear
+    identifier = _objects.registered(identifier)
     if isinstance(identifier, str) and identifier in _NAMED:
         return _NAMED[identifier]
+    if isinstance(identifier, dict):
+        identifier = _objects.deserialize_keras_object(identifier)
     if callable(identifier):
         return identifier  # type: ignore[no-any-return]
     raise ValueError(f"unknown activation {identifier!r}; expected a function, None or one of {sorted(_NAMED)}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlbd import backend, random
 from dlbd.backend import FLOAT32, Array
+from dlbd.saving.objects import registered as _registered
 from dlbd.tensor import Tensor
 
 # The standard deviation of a standard normal truncated to two of its own.
@@ -499,6 +500,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         >>> dlbd.initializers.get("he_normal")((3, 4)).shape
         (3, 4)
     """
+    identifier = _registered(identifier)
     if identifier is None or isinstance(identifier, Initializer):
         return identifier
     if isinstance(identifier, dict):

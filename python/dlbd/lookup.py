@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dlbd.naming import snake_case
+from dlbd.saving.objects import registered
 
 
 def by_name(classes: Iterable[type]) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def find(kind: str, base: type, known: Mapping[str, Any], identifier: Any) -> An
     Raises:
         ValueError: nothing has that name, or it is nothing of these.
     """
+    identifier = registered(identifier)
     if identifier is None or isinstance(identifier, base):
         return identifier
     if isinstance(identifier, str):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dlbd import backend, initializers, ops
-from dlbd.layers.configuration import plain
+from dlbd.layers.configuration import made_from, plain
 from dlbd.layers.input_spec import InputSpec
 from dlbd.naming import automatic_name, snake_case
 from dlbd.structure import flatten, map_structure
@@ -25,9 +26,14 @@ _NUMBERS = (bool, int, float, np.number, np.bool_)
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
+# (name, shape, dtype) -> a new weight's values; None for those of its initializer.
+MakeWeight = Callable[[str, tuple[int, ...], np.dtype[Any]], "backend.Array | None"]
+
+
 class _Context(threading.local):
     training = False  # of the enclosing call: what a layer gets that was not told
     depth = 0  # how many calls of layers are running
+    make_weight: MakeWeight | None = None
 
 
 _context = _Context()
@@ -35,6 +41,16 @@ _losses_added = False  # whether any layer has ever called add_loss
 
 # Options of a call that leave the output's shape to the input's.
 _WITHOUT_EFFECT_ON_SHAPES = frozenset(("training", "mask", "initial_state"))
+
+
+@contextmanager
+def weights_made_by(make: MakeWeight) -> Iterator[None]:
+    """While this runs, new weights on this thread begin with what ``make`` gives."""
+    before, _context.make_weight = _context.make_weight, make
+    try:
+        yield
+    finally:
+        _context.make_weight = before
 
 
 def _layers_and_variables(value: Any) -> Iterator[Any]:
@@ -161,6 +177,9 @@ class Layer(backend.Versioned):
     def __getattr__(self, name: str) -> Any:
         if "_weights" not in self.__dict__ and not name.startswith("__"):
             raise AttributeError(f"{type(self).__name__}.__init__() must call super().__init__() before anything else")
+        own = getattr(type(self), name, None)
+        if isinstance(own, property) and own.fget is not None:
+            return own.fget(self)  # raises again what Python hides: an AttributeError of the property's own
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # What a subclass defines
@@ -457,7 +476,11 @@ class Layer(backend.Versioned):
         kind = np.dtype(dtype) if dtype is not None else self.dtype
         make = initializers.get("glorot_uniform" if initializer is None else initializer)
         assert make is not None
-        value = make(sizes, dtype=kind)
+        value: Any = None
+        if _context.make_weight is not None:
+            value = _context.make_weight(name or "variable", sizes, kind)  # type: ignore[arg-type]
+        if value is None:
+            value = make(sizes, dtype=kind)
         variable = Variable(value, trainable=trainable, dtype=kind, name=name or "variable")
         if variable.shape != sizes:
             raise ValueError(f"the initializer of weight {name!r} gave shape {variable.shape}; expected {sizes}")
@@ -637,7 +660,7 @@ class Layer(backend.Versioned):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """A new layer from what :meth:`get_config` gave."""
-        return cls(**config)
+        return made_from(cls, config)  # type: ignore[no-any-return]
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in _NOT_COPIED}

@@ -32,6 +32,7 @@ from dlbd.metrics.errors import (
     SquaredHinge,
 )
 from dlbd.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
+from dlbd.saving.objects import registered as _registered
 
 _BY_NAME: dict[str, type[Metric]] = {
     "accuracy": Accuracy,
@@ -89,6 +90,7 @@ def get(
         >>> dlbd.metrics.get("accuracy", (32,), (32, 10)).name
         'accuracy'
     """
+    identifier = _registered(identifier)
     if identifier is None or isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from dlbd.models.compiled import CompiledLoss, CompiledMetrics
 from dlbd.models.graph import Graph, symbols_from_config
 from dlbd.models.steps import Steps
 from dlbd.models.summary import summarize
+from dlbd.saving import serialize_keras_object
+from dlbd.saving.compiling import compile_config, compile_from_config, noted_arguments
 from dlbd.structure import flatten, map_structure
 from dlbd.symbolic import KerasTensor, has_symbols
 from dlbd.tensor import Tensor, Variable
@@ -88,6 +91,7 @@ class Model(Layer):
         self.run_eagerly = False
         self._compiled_loss: CompiledLoss | None = None
         self._compiled_metrics: CompiledMetrics | None = None
+        self._compile_config: Any = None
         self._trained: list[Variable] | None = None  # compile(variables=): the others stay as they are
         if self._graph is not None:
             floats = [layer.dtype for layer in self._graph.layers if not isinstance(layer, InputLayer)]
@@ -332,6 +336,9 @@ class Model(Layer):
         self.loss = loss
         self._trained = None if variables is None else self._chosen(variables)
         self._compiled_loss = CompiledLoss(loss, loss_weights, self.output_names)
+        self._compile_config = noted_arguments(
+            loss=loss, loss_weights=loss_weights, metrics=metrics, weighted_metrics=weighted_metrics
+        )
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, self.output_names)
         self.run_eagerly = bool(run_eagerly)
         self.stop_training = False
@@ -548,7 +555,8 @@ class Model(Layer):
             validation_split: this last fraction of the rows (before shuffling) is kept for validation.
             validation_data: (x, y) or (x, y, sample_weight), or an iterable of batches.
             shuffle: take the rows in a new order every epoch (the default); "batch" reorders whole batches.
-            class_weight: {class: weight}; classes that are missing have weight 1.
+            class_weight: {class: weight}; classes that are missing have weight 1. "balanced" is n / (classes * count):
+                rare classes weigh as much as frequent ones; of a stream's batches each for itself.
             sample_weight: weight of each row: its loss is multiplied by it, and divided by the number of rows.
             initial_epoch: to go on with an earlier run; 0 by default.
             steps_per_epoch: batches per epoch, for iterables without an end; the next epoch goes on where one ended.
@@ -719,6 +727,69 @@ class Model(Layer):
             x = adapt_inputs(self, x)
         rows = len(flatten(x)[0])
         return inference.predict(self, x, max(rows, 1), 0, None, None)
+
+    # Files
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save the model as one ".dlbd" file: see :func:`dlbd.saving.save_model`; load it by
+        :func:`dlbd.models.load_model`.
+
+        Example:
+            >>> import os, tempfile
+            >>> path = os.path.join(tempfile.mkdtemp(), "m.dlbd")
+            >>> dlbd.Sequential([dlbd.Input((3,)), dlbd.layers.Dense(1)], name="small").save(path)
+            >>> dlbd.models.load_model(path).name
+            'small'
+        """
+        from dlbd.saving import model_file
+
+        model_file.save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save the weights alone: see :func:`dlbd.saving.save_weights`."""
+        from dlbd.saving import model_file
+
+        model_file.save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, format: str | None = None, **kwargs: Any
+    ) -> None:
+        """Put the weights in a file, of ours, of Keras or of PyTorch, into the model: see
+        :func:`dlbd.saving.load_weights`.
+        """
+        from dlbd.saving import model_file
+
+        model_file.load_weights(self, filepath, skip_mismatch, format, **kwargs)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights, as JSON for :func:`dlbd.models.model_from_json`.
+
+        Args:
+            kwargs: passed on to ``json.dumps``.
+
+        Example:
+            >>> text = dlbd.Sequential([dlbd.Input((3,)), dlbd.layers.Dense(1)]).to_json()
+            >>> dlbd.models.model_from_json(text).count_params()
+            4
+        """
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was given, as plain data for files; None if it was not called, or got what cannot be said.
+
+        A class with a ``compile`` of its own overrides this and :meth:`compile_from_config`.
+
+        Example:
+            >>> model = dlbd.Sequential([dlbd.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> model.get_compile_config()["loss"]
+            'mse'
+        """
+        return compile_config(self)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as :meth:`get_compile_config` of another model says."""
+        compile_from_config(self, config)
 
     # Copies
 

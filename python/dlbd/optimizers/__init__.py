@@ -6,6 +6,7 @@ from typing import Any
 
 from dlbd.optimizers.optimizer import Optimizer
 from dlbd.optimizers.rules import SGD, Adagrad, Adam, AdamW, RMSprop
+from dlbd.saving.objects import registered as _registered
 
 _BY_NAME: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad)}
 
@@ -24,6 +25,7 @@ def get(identifier: Any) -> Optimizer:
         >>> dlbd.optimizers.get("adam")
         <Adam learning_rate=0.001>
     """
+    identifier = _registered(identifier)
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, str) and identifier.lower() in _BY_NAME:
