@@ -18,7 +18,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -119,7 +119,8 @@ class TensorFile:
 
     def __init__(self, path: str) -> None:
         self.path = os.fspath(path)
-        self._file: BinaryIO = open(path, "rb", buffering=0)  # noqa: SIM115
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # which does not wait for a pipe's other end
+        self._file = open(handle, "rb", buffering=0)  # noqa: SIM115
         try:
             self._read_header()
         except BaseException:
@@ -233,7 +234,7 @@ class TensorFile:
         data = np.empty(count, np.uint8)
         view, done = data.data, 0
         while done < count:
-            got = self._file.readinto(view[done:])  # type: ignore[attr-defined]
+            got = self._file.readinto(view[done:])
             if not got:
                 raise self.fault(f"is cut off in {what}")
             done += got
