@@ -4,61 +4,131 @@ from dlbd.layers.activation import Activation, LeakyReLU, ReLU, Softmax
 from dlbd.layers.attention import Attention
 from dlbd.layers.base import Layer
 from dlbd.layers.bidirectional import Bidirectional
-from dlbd.layers.conv import Conv2D, Conv2DTranspose
+from dlbd.layers.conv import Conv1D, Conv2D, Conv3D
+from dlbd.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from dlbd.layers.dense import Dense
+from dlbd.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from dlbd.layers.dropout import Dropout
 from dlbd.layers.embedding import Embedding
+from dlbd.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
 from dlbd.layers.input import Input, InputLayer
 from dlbd.layers.input_spec import InputSpec
 from dlbd.layers.multi_head_attention import MultiHeadAttention
 from dlbd.layers.normalization import BatchNormalization, LayerNormalization
+from dlbd.layers.operation import Operation
+from dlbd.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from dlbd.layers.pooling import (
+    AveragePooling1D,
     AveragePooling2D,
+    AveragePooling3D,
+    AvgPool1D,
     AvgPool2D,
-    GlobalAveragePooling2D,
-    GlobalAvgPool2D,
-    GlobalMaxPool2D,
-    GlobalMaxPooling2D,
+    AvgPool3D,
+    MaxPool1D,
     MaxPool2D,
+    MaxPool3D,
+    MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
 )
 from dlbd.layers.recurrent import GRU, LSTM, SimpleRNN
 from dlbd.layers.reshaping import Flatten, Reshape
+from dlbd.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from dlbd.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
-Convolution2D, Convolution2DTranspose = Conv2D, Conv2DTranspose
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 
 __all__ = [
     "GRU",
     "LSTM",
     "Activation",
     "Attention",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
     "AvgPool2D",
+    "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
     "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "Input",
     "InputLayer",
     "InputSpec",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "MultiHeadAttention",
+    "Operation",
     "ReLU",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "Softmax",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
 ]

@@ -1,42 +1,52 @@
-"""Pooling over windows and over whole images. Images are (batch, height, width, channels)."""
+"""Max and average pooling over windows of one to three axes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from dlbd import ops
-from dlbd.layers.arguments import channels_last, one_of, sizes
-from dlbd.layers.base import Layer, Shape
-from dlbd.layers.conv import window_output
-from dlbd.layers.input_spec import InputSpec
+from dlbd.layers.arguments import one_of, sizes
+from dlbd.layers.spatial import Spatial, window_output
 from dlbd.tensor import Tensor
 
-_IMAGES = InputSpec(ndim=4, what="(batch, height, width, channels)")
 
-
-class _Pooling2D(Layer):
+class _Pooling(Spatial):
     def __init__(
         self,
-        pool_size: Any = (2, 2),
+        pool_size: Any = 2,
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.pool_size = sizes(pool_size, 2, "pool_size", self.name)
-        self.strides = self.pool_size if strides is None else sizes(strides, 2, "strides", self.name)
+        super().__init__(data_format, **kwargs)
+        self.pool_size = sizes(pool_size, self.rank, "pool_size", self.name)
+        self.strides = self.pool_size if strides is None else sizes(strides, self.rank, "strides", self.name)
         self.padding = one_of(padding, ("valid", "same"), "padding", self.name)
-        self.data_format = channels_last(data_format, self.name)
-        self.input_spec = _IMAGES
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        _IMAGES.check_shape(input_shape, self)
-        axes = zip(input_shape[1:-1], self.pool_size, self.strides, strict=True)
-        return (input_shape[0], *(window_output(n, k, s, self.padding) for n, k, s in axes), input_shape[-1])
+    def _length(self, n: int, axis: int) -> int:
+        return window_output(n, self.pool_size[axis], self.strides[axis], self.padding)
 
 
-class MaxPooling2D(_Pooling2D):
+class _MaxPooling(_Pooling):
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.max_pool(inputs, self.pool_size, self.strides, self.padding)
+
+
+class MaxPooling1D(_MaxPooling):
+    """The largest value of each window of steps: :class:`MaxPooling2D` over (batch, steps, channels).
+
+    Arguments and errors are those of :class:`MaxPooling2D`, with one integer where it takes two.
+
+    Example:
+        >>> dlbd.layers.MaxPooling1D(3, strides=1)([[[1.0], [3.0], [2.0], [0.0]]]).numpy().tolist()
+        [[[3.0], [3.0]]]
+    """
+
+    rank = 1
+
+
+class MaxPooling2D(_MaxPooling):
     """The largest value of each window; the first one if several are equal, and NaN wins.
 
     Args:
@@ -59,11 +69,42 @@ class MaxPooling2D(_Pooling2D):
         [[5.0, 7.0], [13.0, 15.0]]
     """
 
+    rank = 2
+
+
+class MaxPooling3D(_MaxPooling):
+    """The largest value of each window of a volume: :class:`MaxPooling2D` over (batch, depth, height, width, channels).
+
+    Arguments and errors are those of :class:`MaxPooling2D`, with three integers where it takes two.
+
+    Example:
+        >>> volume = np.arange(16.0).reshape(1, 2, 2, 4, 1)
+        >>> dlbd.layers.MaxPooling3D(2)(volume).numpy().ravel()
+        array([13., 15.], dtype=float32)
+    """
+
+    rank = 3
+
+
+class _AveragePooling(_Pooling):
     def call(self, inputs: Tensor) -> Tensor:
-        return ops.max_pool(inputs, self.pool_size, self.strides, self.padding)
+        return ops.average_pool(inputs, self.pool_size, self.strides, self.padding)
 
 
-class AveragePooling2D(_Pooling2D):
+class AveragePooling1D(_AveragePooling):
+    """The mean of each window of steps: :class:`AveragePooling2D` over (batch, steps, channels).
+
+    Arguments and errors are those of :class:`AveragePooling2D`, with one integer where it takes two.
+
+    Example:
+        >>> dlbd.layers.AveragePooling1D(2, padding="same")([[[1.0], [3.0], [5.0]]]).numpy().tolist()
+        [[[2.0], [5.0]]]
+    """
+
+    rank = 1
+
+
+class AveragePooling2D(_AveragePooling):
     """The mean of each window; padding does not count.
 
     Args:
@@ -86,63 +127,22 @@ class AveragePooling2D(_Pooling2D):
         [[2.5, 4.5], [10.5, 12.5]]
     """
 
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.average_pool(inputs, self.pool_size, self.strides, self.padding)
+    rank = 2
 
 
-class _GlobalPooling2D(Layer):
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = channels_last(data_format, self.name)
-        self.keepdims = keepdims
-        self.input_spec = _IMAGES
+class AveragePooling3D(_AveragePooling):
+    """The mean of each window of a volume: :class:`AveragePooling2D` over (batch, depth, height, width, channels).
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        _IMAGES.check_shape(input_shape, self)
-        return (input_shape[0], *((1, 1) if self.keepdims else ()), input_shape[-1])
-
-
-class GlobalAveragePooling2D(_GlobalPooling2D):
-    """The mean over height and width: (batch, height, width, channels) to (batch, channels).
-
-    Args:
-        data_format: "channels_last" or None, which is the same.
-        keepdims: keep height and width as axes of length 1; False by default.
-        kwargs: see :class:`Layer`.
-
-    Raises:
-        ValueError: (at the call) the input has not four axes.
+    Arguments and errors are those of :class:`AveragePooling2D`, with three integers where it takes two.
 
     Example:
-        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
-        >>> dlbd.layers.GlobalAveragePooling2D()(image).numpy().tolist()
-        [[7.5]]
+        >>> volume = np.arange(16.0).reshape(1, 2, 2, 4, 1)
+        >>> dlbd.layers.AveragePooling3D(2)(volume).numpy().ravel()
+        array([6.5, 8.5], dtype=float32)
     """
 
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.mean(inputs, axis=(1, 2), keepdims=self.keepdims)
+    rank = 3
 
 
-class GlobalMaxPooling2D(_GlobalPooling2D):
-    """The largest value over height and width: (batch, height, width, channels) to (batch, channels).
-
-    Args:
-        data_format: "channels_last" or None, which is the same.
-        keepdims: keep height and width as axes of length 1; False by default.
-        kwargs: see :class:`Layer`.
-
-    Raises:
-        ValueError: (at the call) the input has not four axes.
-
-    Example:
-        >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
-        >>> dlbd.layers.GlobalMaxPooling2D(keepdims=True)(image).numpy().tolist()
-        [[[[15.0]]]]
-    """
-
-    def call(self, inputs: Tensor) -> Tensor:
-        return ops.max(inputs, axis=(1, 2), keepdims=self.keepdims)
-
-
-MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D
-GlobalAvgPool2D, GlobalMaxPool2D = GlobalAveragePooling2D, GlobalMaxPooling2D
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D

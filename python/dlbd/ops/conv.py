@@ -1,4 +1,4 @@
-"""Convolution and transposed convolution, channels last."""
+"""Convolution, depthwise, separable and transposed convolution, channels last."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.ops.epilogue import LINEAR, before_activation, fused_activation
 from dlbd.ops.promotion import floats
+from dlbd.ops.shape import reshape
 from dlbd.tensor import Tensor, as_float
 
 
@@ -167,6 +168,89 @@ def _conv_gradient(grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor
     dx, accumulate = grads.into(x)
     if dx is not None:
         twin.conv_backward_data(shape, dy if dz is None else dz, w.array, None, dx, LINEAR, accumulate)
+
+
+def depthwise_conv(
+    x: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    *,
+    bias: Any = None,
+    activation: Any = None,
+) -> Tensor:
+    """Convolution of every channel by itself: :func:`conv` with as many groups as ``x`` has channels.
+
+    Args:
+        x: (batch, spatial..., channels), float; integers are taken as float32.
+        kernel: (spatial..., channels, multiplier).
+        strides, padding, data_format, dilation_rate, activation: as in :func:`conv`.
+        bias: (channels * multiplier,) or None.
+
+    Returns:
+        (batch, spatial..., channels * multiplier), what is made of one channel side by side.
+
+    Raises:
+        ValueError: the kernel is not for the channels of ``x``; otherwise as :func:`conv`.
+
+    Example:
+        >>> x = np.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]])
+        >>> dlbd.ops.depthwise_conv(x, np.ones((2, 2, 1))).numpy().tolist()
+        [[[3.0, 30.0], [5.0, 50.0]]]
+    """
+    x, w = as_float(x), as_float(kernel)
+    if w.ndim < 3 or w.ndim != x.ndim or w.shape[-2] != x.shape[-1]:
+        raise ValueError(
+            "[depthwise_conv] x must be (batch, spatial..., channels) and kernel (spatial..., channels, multiplier) "
+            f"with the same channels; received x {x.shape}, kernel {w.shape}"
+        )
+    *window, channels, multiplier = w.shape
+    w = reshape(w, (*window, 1, channels * multiplier))
+    return conv(x, w, strides, padding, data_format, dilation_rate, groups=channels, bias=bias, activation=activation)
+
+
+def separable_conv(
+    x: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    *,
+    bias: Any = None,
+    activation: Any = None,
+) -> Tensor:
+    """A :func:`depthwise_conv`, then a :func:`conv` with a window of one element, which mixes the channels.
+
+    Args:
+        x: (batch, spatial..., channels), float; integers are taken as float32.
+        depthwise_kernel: (spatial..., channels, multiplier).
+        pointwise_kernel: (1..., channels * multiplier, filters).
+        strides, padding, data_format, dilation_rate: of the first step, as in :func:`conv`.
+        bias: (filters,) or None.
+        activation: as in :func:`conv`.
+
+    Returns:
+        (batch, spatial..., filters).
+
+    Raises:
+        ValueError, TypeError: as :func:`depthwise_conv`; also for a ``pointwise_kernel`` that does not fit.
+
+    Example:
+        >>> x = np.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]])
+        >>> dlbd.ops.separable_conv(x, np.ones((2, 2, 1)), np.ones((1, 2, 1))).numpy().ravel()
+        array([33., 55.], dtype=float32)
+    """
+    y = depthwise_conv(x, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    w = as_float(pointwise_kernel)
+    if any(n != 1 for n in w.shape[:-2]):
+        raise ValueError(
+            f"[separable_conv] pointwise_kernel must be (1..., channels * multiplier, filters); received {w.shape}"
+        )
+    return conv(y, w, bias=bias, activation=activation)
 
 
 def conv_transpose(
