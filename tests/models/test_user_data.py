@@ -183,15 +183,6 @@ def test_callbacks_of_predict():
     np.testing.assert_array_equal(np.concatenate(outputs), y)
 
 
-def test_an_overridden_train_step_is_not_passed_over():
-    class Own(dlbd.Sequential):
-        def train_step(self, data):
-            return {}
-
-    with pytest.raises(NotImplementedError, match=r"would not call Own.train_step\(\).*GradientTape"):
-        Own([layers.Dense(1)]).compile("sgd", "mse")
-
-
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -270,14 +261,6 @@ def test_each_layer_computes_in_its_own_dtype():
 def test_a_mask_goes_through_a_change_of_dtype():
     model = dlbd.Sequential([layers.Embedding(5, 3, mask_zero=True), layers.LSTM(2, dtype="float64")])
     np.testing.assert_array_equal(model(np.array([[1, 2, 0]])), model(np.array([[1, 2]])))
-
-
-def test_the_functional_style_says_that_it_is_not_there():
-    x = layers.Input((3,))
-    with pytest.raises(NotImplementedError, match="begin a Sequential with it"):
-        layers.Dense(2)(x)
-    with pytest.raises(NotImplementedError, match="use Sequential"):
-        dlbd.Model(x, x)
 
 
 def test_the_old_name_of_the_learning_rate():

@@ -21,7 +21,8 @@ from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 Shape = tuple[int | None, ...]
 
-_NO_WEIGHTS_INSIDE = frozenset(("_weights", "_nodes", "_added_losses"))
+# Attributes that hold what belongs to others.
+_NO_WEIGHTS_INSIDE = frozenset(("_weights", "_nodes", "_added_losses", "_trained"))
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dlbd import backend
+from dlbd import backend, ops
 from dlbd.backend import FLOAT32, FLOAT64, Array
 from dlbd.initializers import get as get_initializer
+from dlbd.naming import snake_case
 from dlbd.ops import metrics as launches
 from dlbd.tensor import Tensor, Variable
 
@@ -39,7 +40,7 @@ class Metric(backend.Versioned):
     """
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        self.name = name or _snake_case(type(self).__name__)
+        self.name = name or snake_case(type(self).__name__)
         self.dtype = dtype
         self._variables: list[Variable] = []
 
@@ -76,7 +77,7 @@ class Metric(backend.Versioned):
         raise NotImplementedError(f"{type(self).__name__} must define update_state()")
 
     def result(self) -> Any:
-        """The value so far, a scalar."""
+        """The value so far: a scalar, or an array where the metric says so."""
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def reset_state(self) -> None:
@@ -128,14 +129,26 @@ class MeanState(Metric):
 
     def result(self) -> Tensor:
         """The mean so far; 0 where nothing was counted."""
-        backend.poison("a metric was read on the host inside the step")
+        if backend.is_recording():
+            return mean_of(self.state)
         total, weight = backend.on_host(self.state)
-        return _scalar(total / weight if weight else 0.0)
+        return as_result(total / weight if weight else 0.0)
 
 
-def _scalar(value: float) -> Tensor:
-    """A result, on the CPU: it was read there, and is read there again."""
-    return Tensor(np.array(value, FLOAT32))
+def mean_of(state: Array) -> Tensor:
+    """The mean that :class:`MeanState` keeps in ``state``, by launches: for a step that returns it."""
+    total, weight = Tensor(state)[0], Tensor(state)[1]
+    return ops.cast(ops.divide(total, ops.where(ops.equal(weight, 0), 1, weight)), FLOAT32)
+
+
+def as_result(value: Any) -> Tensor:
+    """What a metric gives, on the CPU: it was read there, and is read there again."""
+    return Tensor(np.array(value, FLOAT32, order="C"))
+
+
+def ratio(part: Any, whole: Any) -> Any:
+    """``part / whole``, and 0 where ``whole`` is 0."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.not_equal(whole, 0))
 
 
 class Mean(MeanState):
@@ -186,7 +199,7 @@ class Sum(MeanState):
 
     def result(self) -> Tensor:
         backend.poison("a metric was read on the host inside the step")
-        return _scalar(backend.on_host(self.state)[0])
+        return as_result(backend.on_host(self.state)[0])
 
 
 class MeanMetricWrapper(MeanState):
@@ -213,7 +226,3 @@ class MeanMetricWrapper(MeanState):
         mask = y_pred.mask if isinstance(y_pred, Tensor) else None
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
         launches.add("value", None, values, self.state, sample_weight=sample_weight, mask=mask)
-
-
-def _snake_case(name: str) -> str:
-    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))

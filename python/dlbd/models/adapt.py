@@ -39,16 +39,18 @@ def adapt_inputs(model: Any, x: Any) -> Any:
         x = leaves if len(leaves) > 1 else leaves[0]
     elif graph is not None and len(graph.input_layers) > 1:
         x = graph.arrange({name: x[name] for name in x.columns} if hasattr(x, "columns") else x, model.name)
+    if graph is not None and len(graph.input_layers) > 1:
+        given = zip(x, graph.input_layers, strict=True)
+        return [
+            _fitted(model, host_array(a), layer.batch_shape, f"as its input {layer.name!r} says") for a, layer in given
+        ]
     if isinstance(x, (list, tuple)):
         # a list of one array is that array; a list of numbers, or of rows, is data
         if len(x) == 1 and not np.isscalar(x[0]) and is_array(x[0]):
             x = x[0]
-        elif not any(is_array(v) for v in x) and (graph is None or len(graph.input_layers) == 1):
+        elif not any(is_array(v) for v in x):
             x = np.asarray(x)
     adapted = map_structure(host_array, x)
-    if graph is not None and len(graph.input_layers) > 1:
-        given = zip(adapted, graph.input_layers, strict=True)
-        return [_fitted(model, a, layer.batch_shape, f"its input {layer.name!r} takes") for a, layer in given]
     wanted = model.built_input_shape()
     if wanted is None:
         return adapted
@@ -84,15 +86,23 @@ def _fitted(model: Any, x: Array, wanted: tuple[int | None, ...], why: str) -> A
     return x
 
 
-def weights_of_classes(y: Any, class_weight: Mapping[Any, float]) -> Array:
-    """One weight per row from a weight per class."""
+def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str) -> Array:
+    """One weight per row from a weight per class; "balanced" gives every class the same weight altogether."""
     if y is None:
         raise ValueError("class_weight needs targets: pass y, or batches (x, y)")
-    if not isinstance(class_weight, Mapping) or not all(isinstance(c, (int, np.integer)) for c in class_weight):
-        raise TypeError(f"class_weight is a dict with a weight per class number; received {class_weight!r}")
+    balanced = isinstance(class_weight, str) and class_weight == "balanced"
+    numbered = isinstance(class_weight, Mapping) and all(isinstance(c, (int, np.integer)) for c in class_weight)
+    if not balanced and not numbered:
+        raise TypeError(
+            f'class_weight is a dict with a weight per class number, or "balanced"; received {class_weight!r}'
+        )
     labels = on_host(host_array(y))
     if labels.ndim > 1:
         labels = labels.reshape(len(labels), -1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(axis=1)
-    classes, place = np.unique(labels, return_inverse=True)
-    return np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float32)[place]
+    classes, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if isinstance(class_weight, Mapping):
+        weights = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float32)
+    else:
+        weights = (len(labels) / (len(classes) * counts)).astype(np.float32)
+    return weights[place]  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Any
 from dlbd import losses, metrics, ops
 from dlbd.backend import FLOAT64, copied, on_host, place, twin, write, zeros
 from dlbd.losses.crossentropy import resolve_crossentropy
+from dlbd.metrics.metric import mean_of
 from dlbd.models.batches import restore
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor
@@ -34,8 +35,7 @@ class MeanLoss:
         twin(total.array).metric_add_loss(total.array, count.array, float(rows), self.state)
 
     def tensor(self) -> Tensor:
-        total, rows = Tensor(self.state)[0], Tensor(self.state)[1]
-        return ops.cast(_quotient(total, rows), "float32")
+        return mean_of(self.state)
 
     def result(self) -> float:
         total, rows = on_host(self.state).tolist()
@@ -72,7 +72,7 @@ class CompiledLoss:
         self._losses: list[Any] = []
         self._factors: list[float] = []
         self._means: list[MeanLoss] = []
-        self._resolved = False
+        self.resolved = False
         if not _is_nest(loss) and loss not in ("crossentropy", "ce"):
             losses.get(loss)  # an unknown name is an error of compile()
 
@@ -91,7 +91,7 @@ class CompiledLoss:
 
     def resolve(self, targets: Sequence[Any], outputs: Any) -> None:
         """Find the losses, knowing the shapes of the targets' leaves and of the outputs."""
-        if self._resolved:
+        if self.resolved:
             return
         shapes = flatten_shapes(outputs)
         self.names = output_names(self.names, outputs)
@@ -104,7 +104,7 @@ class CompiledLoss:
         )
         self._factors = [1.0 if factor is None else float(factor) for factor in factors]
         self._means = [MeanLoss() for _ in shapes]
-        self._resolved = True
+        self.resolved = True
 
     def objective(self, y: Any, prediction: Any, sample_weight: Any, added: Sequence[Tensor]) -> Objective | None:
         """The loss of a batch, with the ``added`` terms of layers and regularizers; None if there is neither."""
@@ -113,12 +113,12 @@ class CompiledLoss:
         predictions = flatten(prediction)
         targets = leaves_for(y, self.names, len(predictions), "targets")
         weights = _weights_for(sample_weight, self.names, len(predictions))
-        self.resolve([None if t is None else t.shape for t in targets], map_structure(lambda p: p.shape, prediction))
+        self.resolve([_shape_of(t) for t in targets], map_structure(_shape_of, prediction))
         found = []
         for i, loss in enumerate(self._losses):
             if loss is not None:
                 if targets[i] is None:
-                    raise ValueError("the loss and the metrics need targets: pass y, or batches (x, y)")
+                    raise ValueError(_NO_TARGETS)
                 found.append((i, *loss.sum_and_count(targets[i], predictions[i], weights[i])))
         if len(found) == 1 and not added and self._factors[found[0][0]] == 1.0:
             _, total, count = found[0]
@@ -167,7 +167,9 @@ class CompiledMetrics:
         self._given = [(unweighted, ""), (weighted, "weighted_")]
         self.names = list(names) if names is not None else None
         self._made: list[list[list[Any]]] | None = None  # by kind and output
-        if names is not None and len(names) == 1:
+        if unweighted is None and weighted is None:
+            self._made = []
+        elif names is not None and len(names) == 1:
             flat = [m for given, _ in self._given for m in _metrics_per_output(given, names)[0]]
             if not any(isinstance(m, str) and m in _NEED_SHAPES for m in flat):
                 self._resolve(self.names or [], [None], [None])
@@ -179,10 +181,10 @@ class CompiledMetrics:
     def prepare(self, model: Any, batch: Any, structure: Any) -> None:
         """Make the metrics, and the losses, knowing the targets of a batch and the model's output for it."""
         loss = model._compiled_loss
-        if self._made is not None and (loss is None or loss._resolved):
+        if self._made is not None and (loss.given is None or loss.resolved):
             return
-        if structure[1] is None and self._wants_targets():
-            raise ValueError("the loss and the metrics need targets: pass y, or batches (x, y)")
+        if structure[1] is None:
+            raise ValueError(_NO_TARGETS)
         shapes = [shape for shape, _ in batch.signature]
         inputs, targets, _ = (restore(part, shapes) for part in structure)
         try:
@@ -192,13 +194,10 @@ class CompiledMetrics:
         names = output_names(self.names, outputs)
         of_outputs = flatten_shapes(outputs)
         of_targets = leaves_for(targets, names, len(of_outputs), "targets", is_leaf=is_shape)
-        if loss is not None:
+        if loss.given is not None:
             loss.resolve(of_targets, outputs)
         if self._made is None:
             self._resolve(names, of_targets, of_outputs)
-
-    def _wants_targets(self) -> bool:
-        return any(given is not None for given, _ in self._given)
 
     def _resolve(self, names: list[str], targets: Sequence[Any], outputs: Sequence[Any]) -> None:
         taken: dict[str, int] = {}
@@ -217,10 +216,14 @@ class CompiledMetrics:
             )
 
     def update(self, y: Any, prediction: Any, sample_weight: Any) -> None:
-        if not self.metrics:
+        if self._made == []:
             return
         predictions = flatten(prediction)
+        if self._made is None:  # in a step of the model's own, which nothing has prepared
+            self.names = output_names(self.names, map_structure(_shape_of, prediction))
         targets = leaves_for(y, self.names, len(predictions), "targets")
+        if self._made is None:
+            self._resolve(self.names or [], [_shape_of(t) for t in targets], [p.shape for p in predictions])
         weights = _weights_for(sample_weight, self.names, len(predictions))
         unweighted, weighted = self._made or ([], [])
         for of_output, y_true, y_pred in zip(unweighted, targets, predictions, strict=False):
@@ -231,7 +234,14 @@ class CompiledMetrics:
                 metric.update_state(y_true, y_pred, weight)
 
 
+_NO_TARGETS = "the loss and the metrics need targets: pass y, or batches (x, y)"
+
+
 # Nests by output
+
+
+def _shape_of(x: Any) -> Any:
+    return None if x is None else x.shape
 
 
 def is_shape(value: Any) -> bool:

@@ -124,7 +124,8 @@ class Graph:
             if missing:
                 raise ValueError(f"model {model!r} takes inputs named {keys}; {missing} missing, received {list(x)}")
             return flatten([x[key] for key in keys])
-        leaves = flatten(x)
+        one_each = isinstance(self.inputs, (list, tuple)) and all(isinstance(slot, _Slot) for slot in self.inputs)
+        leaves = list(x) if one_each and isinstance(x, (list, tuple)) else flatten(x)
         if len(leaves) != len(names):
             raise ValueError(
                 f"model {model!r} takes {len(names)} {'input' if len(names) == 1 else 'inputs'}, {names}; "
@@ -321,7 +322,7 @@ def symbols_from_config(config: Mapping[str, Any]) -> tuple[Any, Any]:
     def tensor(history: Sequence[Any]) -> KerasTensor:
         name, number, index = history
         found: list[KerasTensor] = made[name, number]
-        return found[index]
+        return found[int(index)]
 
     pending = [(e["name"], n, call) for e in config["layers"] for n, call in enumerate(e["inbound_nodes"])]
     while pending:

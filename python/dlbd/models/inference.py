@@ -12,6 +12,7 @@ from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.progress import predicting, verbosity
 from dlbd.models.adapt import adapt_inputs, is_stream
 from dlbd.models.batches import ArrayBatches, Source, StreamBatches, restore
+from dlbd.models.step_functions import packed
 from dlbd.models.steps import Steps
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor
@@ -38,8 +39,11 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
 
 
 def _forward(model: Any) -> Any:
+    own = model.has_own("predict_step")
+
     def forward(structure: Any, tensors: Any) -> Any:
-        return model(restore(structure[0], tensors), training=False)
+        x = restore(structure[0], tensors)
+        return model.predict_step(packed(x, None, None)) if own else model(x, training=False)
 
     return forward
 

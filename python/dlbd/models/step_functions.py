@@ -17,13 +17,15 @@ Logs = dict[str, float]
 
 def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
     """Forward, loss, backward into the optimizer's flat buffer, one update, metrics."""
-    variables = model.variables_to_train()
-    optimizer = model.optimizer
     with GradientTape() as tape:
         prediction = model(x, training=True)
         objective = _objective(model, x, y, prediction, sample_weight, training=True)
         if objective is None:
             raise ValueError(f"[{model.name}] fit() needs a loss: compile(loss=...)")
+    variables = model.variables_to_train()
+    optimizer = model.optimizer
+    if model.has_own("train_step"):  # which came here by super(): nothing else has built it
+        optimizer.build(variables)
     found = tape.backward([objective.total], [None], variables, optimizer.gradient_slots)
     active = [gradient is not None for gradient in found]
     if not any(active):
@@ -86,7 +88,7 @@ def tensor_results(model: Any) -> dict[str, Tensor]:
 
 
 def _number(value: Any) -> Any:
-    array = np.asarray(value)
+    array = np.array(value)  # a copy: the metric goes on
     return float(array) if array.ndim == 0 else array
 
 

@@ -82,11 +82,11 @@ def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Any, An
 
 def prepare(model: Any, batch: Batch, structure: Any, train: bool) -> None:
     """Everything that a step needs exists before the first one is recorded."""
+    if model.has_own("train_step" if train else "test_step"):
+        return  # its first call prepares everything
     model._ensure_built(batch, structure)
     model._compiled_metrics.prepare(model, batch, structure)
     if not train:
-        return
-    if model.has_own("train_step"):
         return
     variables = model.variables_to_train()
     if not variables:
