@@ -243,10 +243,6 @@ class Model(Layer):
         is_shape = isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape)
         return (None, *shape[1:]) if is_shape and shape else None
 
-    def layers_and_shapes(self) -> list[tuple[Layer, Any]]:
-        """The layers and their output shapes, None where they are not known, for ``summary``."""
-        return [(layer, None) for layer in self.layers]
-
     def summary(
         self,
         line_length: int | None = None,
@@ -256,12 +252,17 @@ class Model(Layer):
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print the layers, their output shapes and their numbers of parameters, as Keras does.
+        """Print the layers, their output shapes and their numbers of parameters, as Keras does, and what they cost.
+
+        Where the layers are more than a chain, a column says which outputs each of them takes: layer[call][output].
+        Where the line is long enough two more columns say how much memory the outputs of one sample take, and how many
+        floating-point operations make them: two per multiply-add of matrix products and convolutions, all others are
+        not counted. A layer of your own tells by a method ``flops(input_shapes, output_shapes)``.
 
         The totals count the optimizer's state, too, once there is some; sizes are in units of 1024 bytes.
 
         Args:
-            line_length: characters per line; the terminal's width, between 60 and 100, by default.
+            line_length: characters per line; by default what the table needs, at most the terminal's width and 120.
             positions: where the columns end, as fractions of the line or in characters.
             print_fn: called with each line instead of ``print``.
             expand_nested: show the layers of models inside this one.
@@ -273,16 +274,18 @@ class Model(Layer):
 
         Example:
             >>> model = dlbd.Sequential([dlbd.Input((3,)), dlbd.layers.Dense(2, name="top")], name="small")
-            >>> model.summary(line_length=60)
+            >>> model.summary()
             Model: "small"
-            ┏━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┓
-            ┃ Layer (type)           ┃ Output Shape       ┃    Param # ┃
-            ┡━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━┩
-            │ top (Dense)            │ (None, 2)          │          8 │
-            └────────────────────────┴────────────────────┴────────────┘
+            ┏━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━┳━━━━━━━━┳━━━━━━━┓
+            ┃ Layer (type) ┃ Output Shape ┃ Param # ┃ Memory ┃ FLOPs ┃
+            ┡━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━╇━━━━━━━━╇━━━━━━━┩
+            │ top (Dense)  │ (None, 2)    │       8 │ 8.00 B │    12 │
+            └──────────────┴──────────────┴─────────┴────────┴───────┘
              Total params: 8 (32.00 B)
              Trainable params: 8 (32.00 B)
              Non-trainable params: 0 (0.00 B)
+             Outputs per sample: 8.00 B
+             FLOPs per sample: 12
         """
         summarize(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
@@ -337,7 +340,11 @@ class Model(Layer):
         self._trained = None if variables is None else self._chosen(variables)
         self._compiled_loss = CompiledLoss(loss, loss_weights, self.output_names)
         self._compile_config = noted_arguments(
-            loss=loss, loss_weights=loss_weights, metrics=metrics, weighted_metrics=weighted_metrics
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
         )
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, self.output_names)
         self.run_eagerly = bool(run_eagerly)

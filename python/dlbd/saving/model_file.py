@@ -84,7 +84,7 @@ def _checked_path(filepath: Any, suffixes: tuple[str, ...], overwrite: bool) -> 
         stem = path.removesuffix(".h5") if path.endswith(".weights.h5") else os.path.splitext(path)[0]
         hint = " (Keras's files are read, but not written)" if path.endswith(_KERAS) else ""
         raise ValueError(
-            f"a file name that ends in {' or '.join(suffixes)} is needed, {stem}.dlbd; received {path}{hint}"
+            f"a file name that ends in {' or '.join(suffixes)} is needed, {stem}.dlbd for one; received {path}{hint}"
         )
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{path} is there already; pass overwrite=True to replace it")
