@@ -208,17 +208,6 @@ class Sequential(Model):
             raise ValueError(f"[{self.name}] the output shape is not known before the model is built")
         return map_structure(lambda x: x.shape, self._chain[-1])
 
-    def layers_and_shapes(self) -> list[tuple[Layer, Any]]:
-        shape: Any = self.built_input_shape()
-        found = []
-        for layer in self._layers:
-            try:
-                shape = None if shape is None or not layer.built else layer.compute_output_shape(shape)
-            except NotImplementedError:
-                shape = None
-            found.append((layer, shape))
-        return found
-
     def get_config(self) -> dict[str, Any]:
         declared = [plain(self._input)] if self._declared else []
         config: dict[str, Any] = {"name": self.name, "layers": declared + [plain(layer) for layer in self._layers]}
