@@ -9,6 +9,7 @@
 #include "embedding.h"
 #include "epilogue.h"
 #include "gemm.h"
+#include "image.h"
 #include "losses.h"
 #include "measure.h"
 #include "metrics.h"
@@ -40,6 +41,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_embedding<Backend>(m);
   dlbd::bind_epilogue<Backend>(m);
   dlbd::bind_gemm<Backend>(m);
+  dlbd::bind_image<Backend>(m);
   dlbd::bind_losses<Backend>(m);
   dlbd::bind_measure<Backend>(m);
   dlbd::bind_metrics<Backend>(m);

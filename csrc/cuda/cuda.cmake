@@ -24,6 +24,7 @@ set(cuda_sources
     gemm_prepare
     gemm_simt
     gemm_split
+    image
     layer_norm
     losses
     measure

@@ -10,6 +10,7 @@
 #include "embedding.h"
 #include "epilogue.h"
 #include "gemm.h"
+#include "image.h"
 #include "losses.h"
 #include "measure.h"
 #include "metrics.h"
@@ -25,6 +26,7 @@
 // in dlbd::cuda. Y(name, Args): the kernel needs no scratch memory.
 // clang-format off
 #define DLBD_KERNELS(X, Y) \
+  Y(affine_sample, AffineSampleArgs) \
   Y(assign, AssignArgs) \
   X(attention_backward, AttentionBackwardArgs) \
   X(attention_forward, AttentionForwardArgs) \

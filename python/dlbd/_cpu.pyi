@@ -111,6 +111,9 @@ class GemmShape:
     @property
     def path(self) -> str: ...
 
+class ImageShape:
+    def __init__(self, batch: int, height: int, width: int, channels: int, dtype: DType) -> None: ...
+
 class LossShape:
     def __init__(
         self,
@@ -200,6 +203,9 @@ class SoftmaxShape:
     @property
     def path(self) -> str: ...
 
+def affine_sample(
+    shape: ImageShape, interpolation: str, outside: str, fill_value: float, x: Array, transform: Array, y: Array
+) -> None: ...
 def assign(x: Array, y: Array, accumulate: bool = False) -> None: ...
 def attention_backward(
     shape: AttentionShape,

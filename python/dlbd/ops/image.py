@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlbd.ops.affine import affine_transform as affine_transform
 from dlbd.ops.conv import check_layout
 from dlbd.ops.elementwise import multiply, round
 from dlbd.ops.indexing import getitem, take
