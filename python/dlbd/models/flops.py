@@ -89,7 +89,7 @@ def _dot(layer: Any, inputs: list[Shape], outputs: list[Shape]) -> int | None:
 def _operation(layer: Any, inputs: list[Shape], outputs: list[Shape]) -> int | None:
     if layer.function == "matmul":
         return _twice(product((*outputs[0][1:], inputs[0][-1])))
-    multiplies = ("attention", "conv", "dense", "dot", "einsum", "gru", "lstm", "rnn")
+    multiplies = ("attention", "conv", "dense", "gru", "lstm", "rnn")
     return None if any(part in layer.function for part in multiplies) else 0
 
 
