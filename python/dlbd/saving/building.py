@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,14 +79,30 @@ def freeze(parts: Parts, table: Mapping[str, Any]) -> None:
             v.trainable = path not in frozen_weights
 
 
+class Offer(NamedTuple):
+    """What a file says of an array that it holds."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def fits(self, variable: Variable) -> bool:
+        """Floats go into floats and integers into integers."""
+        kinds = {"u": "i"}
+        mine, its = (kinds.get(dtype.kind, dtype.kind) for dtype in (self.dtype, variable.dtype))
+        return self.shape == variable.shape and mine == its
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.dtype}"
+
+
 def assign(
     weights: Mapping[str, Variable],
-    shapes: Mapping[str, tuple[int, ...]],
+    offered: Mapping[str, Offer],
     read: Callable[[str], Array],
     what: str,
     skip_mismatch: bool = False,
 ) -> None:
-    """Overwrite ``weights`` by arrays of the same names, which have ``shapes`` and are got by ``read``.
+    """Overwrite ``weights`` by the ``offered`` arrays of the same names, which ``read`` gets.
 
     Args:
         what: where they come from, for errors and the warning.
@@ -95,12 +111,12 @@ def assign(
     Raises:
         ValueError: names or shapes differ; no weight is changed then.
     """
-    missing = [name for name in weights if name not in shapes]
-    unknown = [name for name in shapes if name not in weights]
+    missing = [name for name in weights if name not in offered]
+    unknown = [name for name in offered if name not in weights]
     other = [
-        f"{name} has shape {v.shape} in the model and {tuple(shapes[name])} in the file"
+        f"{name} is {Offer(v.shape, v.dtype)} in the model and {offered[name]} in the file"
         for name, v in weights.items()
-        if name in shapes and tuple(shapes[name]) != v.shape
+        if name in offered and not offered[name].fits(v)
     ]
     faults = other + [
         f"{text} {names}" for text, names in (("the file lacks", missing), ("the model lacks", unknown)) if names
@@ -110,5 +126,5 @@ def assign(
     if faults:
         warnings.warn(f"{what}: skipped: " + "; ".join(faults), stacklevel=4)
     for name, v in weights.items():
-        if name in shapes and tuple(shapes[name]) == v.shape:
+        if name in offered and offered[name].fits(v):
             backend.write(v.array, read(name).astype(v.dtype, copy=False))

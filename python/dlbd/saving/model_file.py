@@ -184,18 +184,16 @@ class _OurFile:
         found = self.file.metadata.get(name)
         return None if found is None else from_text(found, f"its {name!r}")
 
-    def shapes(self, kind: str) -> dict[str, tuple[int, ...]]:
-        """{name: shape} of the arrays of one kind."""
-        prefix = f"{kind}/"
-        return {n.removeprefix(prefix): s for n, s in self.file.shapes.items() if n.startswith(prefix)}
+    def names(self, kind: str) -> list[str]:
+        """Those of the arrays of one kind."""
+        return [name.removeprefix(f"{kind}/") for name in self.file if name.startswith(f"{kind}/")]
 
     def read(self, kind: str, name: str) -> Array:
         return self.file.read(f"{kind}/{name}")
 
     def assign(self, parts: Parts, skip_mismatch: bool = False) -> None:
-        building.assign(
-            parts.weights, self.shapes("weights"), lambda n: self.read("weights", n), self.file.path, skip_mismatch
-        )
+        offered = {name: building.Offer(*self.file.entry(f"weights/{name}")) for name in self.names("weights")}
+        building.assign(parts.weights, offered, lambda n: self.read("weights", n), self.file.path, skip_mismatch)
 
 
 def _loaded(given: _OurFile, custom_objects: Mapping[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
@@ -209,7 +207,7 @@ def _loaded(given: _OurFile, custom_objects: Mapping[str, Any] | None, compile: 
         parts = building.build_layers(model, given.layers["shapes"])
     given.assign(parts)
     building.freeze(parts, given.layers)
-    set_states(parts, {name: given.read("state", name) for name in given.shapes("state")})
+    set_states(parts, {name: given.read("state", name) for name in given.names("state")})
     compiled = given.text("compile")
     if compile and compiled is not None:
         _compile(model, compiled, custom_objects)
@@ -230,10 +228,9 @@ def _compile(model: Any, config: Mapping[str, Any], custom_objects: Mapping[str,
 def restore_optimizers(parts: Parts, notes: Mapping[str, Any], given: Any) -> None:
     """The state of the optimizers that the model has by now."""
     for path, optimizer in parts.optimizers.items():
-        if path in notes:
-            count = len([n for n in given.shapes(f"optimizers/{path}") if "/" not in n])
-            state = [given.read(f"optimizers/{path}", str(i)) for i in range(count)]
-            compiling.restore_optimizer(optimizer, notes[path], parts.weights, state)
+        count = len([n for n in given.names(f"optimizers/{path}") if "/" not in n])
+        state = [given.read(f"optimizers/{path}", str(i)) for i in range(count)]
+        compiling.restore_optimizer(optimizer, notes[path], parts.weights, state)
 
 
 def load_weights(

@@ -109,7 +109,6 @@ class TensorFile:
 
     Attributes:
         metadata: the header's strings.
-        shapes: {name: shape} of the arrays.
         sealed: whether the file has checksums.
 
     Raises:
@@ -170,7 +169,6 @@ class TensorFile:
         if not isinstance(self.metadata, dict) or not all(isinstance(v, str) for v in self.metadata.values()):
             raise ValueError(f"the header's {_METADATA} must hold strings")
         self._entries = {name: _Entry(name, given) for name, given in header.items()}
-        self.shapes = {name: entry.shape for name, entry in self._entries.items()}
         end = 0
         for entry in sorted(self._entries.values(), key=lambda entry: (entry.begin, entry.end)):
             if entry.begin != end:
@@ -205,6 +203,11 @@ class TensorFile:
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
+
+    def entry(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and dtype of an array, as :meth:`read` gives it."""
+        entry = self._entries[name]
+        return entry.shape, np.dtype("f4" if entry.dtype == "BF16" else _DTYPES[entry.dtype]).newbyteorder("=")
 
     def read(self, name: str) -> Array:
         """A new array. ValueError if its bytes do not have their checksum."""
