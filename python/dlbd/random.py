@@ -6,7 +6,8 @@ One generator serves the process. :func:`dlbd.utils.set_random_seed` seeds it, a
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,31 @@ def seed(value: int) -> None:
 
 def _start(seed: int) -> backend.Array:
     return np.array([seed, 0], np.int64)
+
+
+@contextmanager
+def seeded(value: int) -> Iterator[None]:
+    """Within the block the process's generator starts from ``value``; afterwards it goes on as if nothing had been.
+
+    Example:
+        >>> dlbd.random.seed(1)
+        >>> with dlbd.random.seeded(2):
+        ...     inside = dlbd.random.next_seed()
+        >>> outside = dlbd.random.next_seed()
+        >>> dlbd.random.seed(1)
+        >>> dlbd.random.next_seed() == outside
+        True
+    """
+    global _generator
+    before = generator(), {device: backend.copied(counter.array) for device, counter in _counters.items()}
+    seed(value)
+    try:
+        yield
+    finally:
+        with _lock:
+            _generator = before[0]
+        for device, state in before[1].items():
+            backend.write(_counters[device].array, state)
 
 
 def next_seed() -> int:
@@ -157,4 +183,4 @@ def normal(
     return ops.random_normal(shape, _counter(seed), mean, stddev, dtype)
 
 
-__all__ = ["SeedGenerator", "generator", "next_seed", "normal", "seed", "uniform"]
+__all__ = ["SeedGenerator", "generator", "next_seed", "normal", "seed", "seeded", "uniform"]
