@@ -3,18 +3,11 @@ import pytest
 
 from dlbd import layers
 
-from ..ops.table_conv import reference_conv
+from ..ops.table_conv import reference_conv, reference_depthwise
 from .check import check_layer
 
 DEPTHWISE = {1: layers.DepthwiseConv1D, 2: layers.DepthwiseConv2D}
 SEPARABLE = {1: layers.SeparableConv1D, 2: layers.SeparableConv2D}
-
-
-def reference_depthwise(x, w, b=None, **arguments):
-    """each channel by itself, its results side by side"""
-    parts = [reference_conv(x[..., c : c + 1], w[..., c : c + 1, :], **arguments) for c in range(x.shape[-1])]
-    y = np.concatenate(parts, axis=-1)
-    return y if b is None else y + b
 
 
 OPTIONS = [
@@ -105,3 +98,19 @@ def test_a_window_that_does_not_fit_names_the_layer(kind):
 def test_aliases():
     assert layers.SeparableConvolution1D is layers.SeparableConv1D
     assert layers.SeparableConvolution2D is layers.SeparableConv2D
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "regularized"),
+    [
+        (layers.DepthwiseConv2D, {}, {"depthwise": "kernel"}),
+        (layers.SeparableConv2D, {"filters": 4}, {"depthwise": "depthwise_kernel", "pointwise": "pointwise_kernel"}),
+    ],
+)
+def test_regularizers_and_constraints_of_the_kernels(kind, options, regularized):
+    for option, weight in regularized.items():
+        given = {f"{option}_regularizer": "l2", f"{option}_constraint": "non_neg"}
+        layer = kind(kernel_size=2, **options, **given)
+        layer.build((None, 5, 5, 3))
+        for v in layer.weights:
+            assert (v.regularizer is not None) == (v.constraint is not None) == (v.name == weight)

@@ -117,6 +117,43 @@ def transpose_row(name, x, kernel, path, bias=False, **arguments):
     )
 
 
+def reference_depthwise(x, w, b=None, **arguments):
+    """each channel by itself, its results side by side"""
+    parts = [reference_conv(x[..., c : c + 1], w[..., c : c + 1, :], **arguments) for c in range(x.shape[-1])]
+    y = np.concatenate(parts, axis=-1)
+    return y if b is None else y + b
+
+
+def depthwise_row(name, x, kernel, **arguments):
+    keywords = {("dilation_rate" if k == "dilation" else k): v for k, v in arguments.items()}
+    return Row(
+        name=f"depthwise_conv-{name}",
+        run=lambda x, w, b: ops.depthwise_conv(x, w, bias=b, activation="tanh", **keywords),
+        reference=lambda x, w, b: np.tanh(reference_depthwise(x, w, b, **arguments)),
+        inputs=lambda rng: (*map(rng.standard_normal, (x, kernel)), rng.standard_normal(kernel[-2] * kernel[-1])),
+        differentiable=(0, 1, 2),
+        rtol=1e-5,
+        atol=3e-5,
+        gradient_rtol=1e-5,
+        gradient_atol=1e-4,
+    )
+
+
+def separable_row(name, x, depthwise, pointwise, **arguments):
+    shapes = x, depthwise, pointwise, pointwise[-1:]
+    return Row(
+        name=f"separable_conv-{name}",
+        run=lambda x, w, v, b: ops.separable_conv(x, w, v, bias=b, **arguments),
+        reference=lambda x, w, v, b: reference_conv(reference_depthwise(x, w, **arguments), v, b),
+        inputs=lambda rng: tuple(map(rng.standard_normal, shapes)),
+        differentiable=(0, 1, 2, 3),
+        rtol=1e-5,
+        atol=3e-5,
+        gradient_rtol=1e-5,
+        gradient_atol=1e-4,
+    )
+
+
 # name, x, kernel, arguments: what any path must get right
 GENERAL = [
     ("3x3", (2, 7, 6, 3), (3, 3, 3, 5), {}),
@@ -229,6 +266,12 @@ def _rows():
         if path == "direct":
             continue
         yield transpose_row("3d", (1, 2, 3, 2, 3), (3, 2, 2, 4, 3), path, strides=2, padding="same")
+    yield depthwise_row("1d", (2, 9, 5), (3, 5, 2), strides=2, padding="same")
+    yield depthwise_row("2d", (2, 5, 6, 3), (3, 2, 3, 1), dilation=2, padding="same")
+    yield depthwise_row("2d-multiplier", (1, 5, 6, 3), (2, 3, 3, 4))
+    yield depthwise_row("3d", (1, 3, 4, 4, 2), (2, 2, 3, 2, 2))
+    yield separable_row("1d", (2, 9, 3), (3, 3, 2), (1, 6, 5), padding="same")
+    yield separable_row("2d", (2, 7, 6, 3), (3, 2, 3, 1), (1, 1, 3, 4), strides=2)
     yield transpose_row("1x1", (2, 3, 4, 5), (1, 1, 18, 5), "pointwise", bias=True)
 
 

@@ -71,6 +71,34 @@ def test_conv_transpose_refuses(x, kernel, arguments, message):
         ops.conv_transpose(zeros(*x), zeros(*kernel), **arguments)
 
 
+@pytest.mark.parametrize(
+    ("x", "kernel", "arguments", "message"),
+    [
+        ((2, 8, 8, 3), (3, 3, 4, 1), {}, "with the same channels; received x (2, 8, 8, 3), kernel (3, 3, 4, 1)"),
+        ((2, 8, 3), (3, 3, 3, 1), {}, "x must be (batch, spatial..., channels)"),
+        ((8, 3), (3, 1), {}, "x must be (batch, spatial..., channels)"),
+        ((2, 2, 8, 3), (3, 3, 3, 1), {}, "does not fit into input 2x8"),
+        ((2, 8, 8, 3), (3, 3, 3, 2), {"bias": zeros(3)}, "bias must have one value per filter, shape (6,)"),
+    ],
+)
+def test_depthwise_conv_refuses(x, kernel, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ops.depthwise_conv(zeros(*x), zeros(*kernel), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("pointwise", "message"),
+    [
+        ((1, 1, 5, 4), "kernel must take 6 channels"),
+        ((1, 2, 6, 4), "pointwise_kernel must be (1..., channels * multiplier, filters); received (1, 2, 6, 4)"),
+        ((1, 6, 4), "x must be (batch, spatial..., channels)"),
+    ],
+)
+def test_separable_conv_refuses(pointwise, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ops.separable_conv(zeros(2, 8, 8, 3), zeros(3, 3, 3, 2), zeros(*pointwise))
+
+
 @pytest.mark.parametrize("pool", [ops.max_pool, ops.average_pool])
 @pytest.mark.parametrize(
     ("x", "size", "arguments", "message"),

@@ -8,6 +8,7 @@ from typing import Any
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.ops.epilogue import LINEAR, before_activation, fused_activation
+from dlbd.ops.join import stack
 from dlbd.ops.promotion import floats
 from dlbd.ops.shape import reshape
 from dlbd.tensor import Tensor, as_float
@@ -207,8 +208,23 @@ def depthwise_conv(
             f"with the same channels; received x {x.shape}, kernel {w.shape}"
         )
     *window, channels, multiplier = w.shape
-    w = reshape(w, (*window, 1, channels * multiplier))
-    return conv(x, w, strides, padding, data_format, dilation_rate, groups=channels, bias=bias, activation=activation)
+    x, w, b = _operands("depthwise_conv", x, reshape(w, (*window, 1, channels * multiplier)), bias, -1)
+    options = strides, padding, data_format, dilation_rate
+    if multiplier < 2:
+        return conv(x, w, *options, groups=channels, bias=b, activation=activation)
+    # The fast kernel has one filter for each channel: one of each at a time, then those of a channel side by side.
+    parts = [
+        conv(
+            x,
+            w[..., i::multiplier],
+            *options,
+            groups=channels,
+            bias=None if b is None else b[i::multiplier],
+            activation=activation,
+        )
+        for i in range(multiplier)
+    ]
+    return reshape(stack(parts, -1), (*parts[0].shape[:-1], channels * multiplier))
 
 
 def separable_conv(
