@@ -9,6 +9,7 @@ from dlbd.callbacks.learning_rate_scheduler import LearningRateScheduler
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from dlbd.callbacks.stop_at_threshold import StopAtThreshold
+from dlbd.callbacks.tensorboard import TensorBoard
 from dlbd.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "StopAtThreshold",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
