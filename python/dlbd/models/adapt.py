@@ -9,11 +9,12 @@ import numpy as np
 
 from dlbd.backend import Array, is_device_array, on_host
 from dlbd.models.batches import host_array
+from dlbd.models.frames import Columns, columns_by_name, is_frame
 from dlbd.structure import map_structure
 
 
 def is_array(x: Any) -> bool:
-    return isinstance(x, np.ndarray) or is_device_array(x)
+    return isinstance(x, (np.ndarray, Columns)) or is_device_array(x)
 
 
 def is_stream(x: Any) -> bool:
@@ -38,7 +39,7 @@ def adapt_inputs(model: Any, x: Any) -> Any:
         leaves = graph.arrange(x, model.name)
         x = leaves if len(leaves) > 1 else leaves[0]
     elif graph is not None and len(graph.input_layers) > 1:
-        x = graph.arrange({name: x[name] for name in x.columns} if hasattr(x, "columns") else x, model.name)
+        x = graph.arrange(columns_by_name(x) if is_frame(x) else x, model.name)
     if graph is not None and len(graph.input_layers) > 1:
         given = zip(x, graph.input_layers, strict=True)
         return [
@@ -96,7 +97,7 @@ def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str) -> Array
         raise TypeError(
             f'class_weight is a dict with a weight per class number, or "balanced"; received {class_weight!r}'
         )
-    labels = on_host(host_array(y))
+    labels = np.asarray(on_host(host_array(y)))
     if labels.ndim > 1:
         labels = labels.reshape(len(labels), -1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(axis=1)
@@ -105,4 +106,4 @@ def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str) -> Array
         weights = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float32)
     else:
         weights = (len(labels) / (len(classes) * counts)).astype(np.float32)
-    return weights[place]  # type: ignore[no-any-return]
+    return weights[place]

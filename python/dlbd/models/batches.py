@@ -14,6 +14,7 @@ import numpy as np
 
 from dlbd import backend, random
 from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
+from dlbd.models.frames import Columns, frame_array, is_frame
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor, as_array, lies_on_gpu
 
@@ -43,7 +44,9 @@ class Batch:
         """Copy the rows into ``buffers``, which have the shapes and dtypes of the signature."""
         rows = self.rows
         for source, buffer in zip(self.arrays, buffers, strict=True):
-            if not isinstance(source, np.ndarray):
+            if isinstance(source, Columns):
+                source.write(rows, buffer)
+            elif not isinstance(source, np.ndarray):
                 _write_from_gpu(source, rows, buffer)
             elif rows is None:
                 np.copyto(buffer, source, casting="same_kind")
@@ -113,7 +116,11 @@ def host_array(x: Any) -> Array:
         return x.array
     if lies_on_gpu(x):
         return as_array(x, x.dtype if hasattr(x, "__cuda_array_interface__") and x.dtype in backend.DTYPE else None)
-    if hasattr(x, "to_numpy"):  # pandas, polars
+    if isinstance(x, Columns):
+        return x  # type: ignore[return-value]
+    if is_frame(x):
+        return frame_array(x)  # type: ignore[no-any-return]
+    if hasattr(x, "to_numpy"):  # a column of pandas or polars
         return np.asarray(x.to_numpy())
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         return np.from_dlpack(x)
