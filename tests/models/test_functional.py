@@ -283,3 +283,12 @@ def test_a_functional_subclass():
     x, y = blobs()
     history = model.fit(x, y, epochs=15, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_operations_on_images():
+    x = dlbd.Input((4, 4, 1))
+    model = dlbd.Model(x, ops.image.resize(x, (8, 8)))
+    assert model.output_shape == (None, 8, 8, 1)
+    twin = dlbd.Model.from_config(json.loads(json.dumps(model.get_config())))
+    data = np.arange(16.0).reshape(1, 4, 4, 1)
+    np.testing.assert_array_equal(twin.predict(data), ops.image.resize(data, (8, 8)))

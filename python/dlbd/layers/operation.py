@@ -32,7 +32,7 @@ class Operation(Layer):
     def __init__(self, function: str, **kwargs: Any) -> None:
         if function not in _FUNCTIONS:
             raise ValueError(f"dlbd.ops has no function {function!r}")
-        kwargs.setdefault("name", automatic_name(function))
+        kwargs.setdefault("name", automatic_name(function.rpartition(".")[2]))
         super().__init__(**kwargs)
         self.function = function
         self.built = True
@@ -50,6 +50,7 @@ class Operation(Layer):
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(ops, name) for name in ops.__all__}
+_FUNCTIONS |= {f"image.{name}": getattr(ops.image, name) for name in ops.image.__all__}
 _FUNCTIONS["getitem"] = indexing.getitem  # what x[...] means; dlbd.ops does not show it
 _NAMES = {function: name for name, function in _FUNCTIONS.items()}
 

@@ -124,6 +124,7 @@ from dlbd.ops.elementwise import (
     true_divide,
 )
 from dlbd.ops.embedding import embedding
+from dlbd.ops.encoding import multi_hot
 from dlbd.ops.indexing import one_hot, slice, take, take_along_axis
 from dlbd.ops.join import broadcast_to, concatenate, pad, repeat, roll, split, stack, tile, unstack
 from dlbd.ops.losses import (
@@ -247,6 +248,7 @@ __all__ = [
     "mish",
     "mod",
     "moveaxis",
+    "multi_hot",
     "multiply",
     "ndim",
     "negative",
@@ -315,3 +317,5 @@ __all__ = [
 # Called with KerasTensors they become layers of a model.
 for _name in __all__:
     globals()[_name] = _takes_symbols(globals()[_name], __name__)
+for _name in image.__all__:
+    setattr(image, _name, _takes_symbols(getattr(image, _name), image.__name__))

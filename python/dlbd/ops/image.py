@@ -154,3 +154,6 @@ def _weighted(x: Tensor, axis: int, position: Weights, weight: Weights) -> Tenso
     """Sums of ``weight`` times the elements at ``position`` along the axis, counted from the end."""
     taps = take(x, position, axis)
     return sum(multiply(taps, weight.astype(x.dtype).reshape(*weight.shape, *(1,) * (-axis - 1))), axis)
+
+
+__all__ = ["affine_transform", "resize"]
