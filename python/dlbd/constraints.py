@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlbd import lookup, ops
@@ -176,7 +176,22 @@ def serialize(constraint: Any) -> Any:
     return lookup.serialize(constraint)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The constraint that :func:`serialize` wrote down.
+
+    Args:
+        config: what that gave.
+        custom_objects: classes of your own by their names.
+
+    Raises:
+        ValueError: nothing has that name.
+
+    Example:
+        >>> dlbd.constraints.deserialize({"class_name": "UnitNorm", "config": {"axis": 1}})
+        <UnitNorm {'axis': 1}>
+    """
+    return lookup.find("constraint", Constraint, {**_BY_NAME, **(custom_objects or {})}, config)
+
 
 __all__ = [
     "Constraint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from dlbd import lookup, ops
@@ -192,7 +193,22 @@ def serialize(regularizer: Any) -> Any:
     return lookup.serialize(regularizer)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The regularizer that :func:`serialize` wrote down.
+
+    Args:
+        config: what that gave.
+        custom_objects: classes of your own by their names.
+
+    Raises:
+        ValueError: nothing has that name.
+
+    Example:
+        >>> dlbd.regularizers.deserialize({"class_name": "L2", "config": {"l2": 0.5}})
+        <L2 {'l2': 0.5}>
+    """
+    return lookup.find("regularizer", Regularizer, {**_BY_NAME, **(custom_objects or {})}, config)
+
 
 __all__ = [
     "L1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dlbd import lookup as _lookup
@@ -129,7 +130,22 @@ def serialize(loss: Any) -> Any:
     return _lookup.serialize(loss)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The loss that :func:`serialize` wrote down.
+
+    Args:
+        config: what that gave.
+        custom_objects: classes of your own by their names.
+
+    Raises:
+        ValueError: nothing has that name.
+
+    Example:
+        >>> dlbd.losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).delta
+        2.0
+    """
+    return _lookup.find("loss", Loss, {**_BY_NAME, **(custom_objects or {})}, config)
+
 
 __all__ = [
     "BCE",

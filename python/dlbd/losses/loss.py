@@ -77,7 +77,7 @@ class Loss(Versioned):
             3.5
         """
         if self.reduction is None:
-            return self._launch("none", y_true, y_pred, sample_weight)[0]
+            return self._launch("vector" if sample_weight is None else "none", y_true, y_pred, sample_weight)[0]
         return self._launch("sum" if self.reduction == "sum" else "mean", y_true, y_pred, sample_weight)[0]
 
     def sum_and_count(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Tensor, Tensor]:

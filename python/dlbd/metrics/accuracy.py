@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from dlbd.metrics.functions import sparse_top_k_categorical_accuracy
 from dlbd.metrics.metric import MeanState
 from dlbd.ops import metrics as launches
 from dlbd.tensor import Tensor
@@ -175,6 +176,7 @@ class SparseTopKCategoricalAccuracy(_TopK):
         k: at least 1; 5 by default.
         name: "sparse_top_k_categorical_accuracy" by default.
         dtype: taken for Keras's sake: the result is float32.
+        from_sorted_ids: predictions are class numbers, the best first (..., at least k); False by default.
 
     ``update_state(y_true, y_pred, sample_weight=None)`` takes labels (...) or (..., 1) and predictions (..., C).
 
@@ -189,6 +191,22 @@ class SparseTopKCategoricalAccuracy(_TopK):
     """
 
     _kind, _name = "sparse_top_k", "sparse_top_k_categorical_accuracy"
+
+    def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None, from_sorted_ids: bool = False) -> None:
+        super().__init__(k, name, dtype)
+        self.from_sorted_ids = from_sorted_ids
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch; ``y_pred.mask``, where there is one, leaves steps out."""
+        if not self.from_sorted_ids:
+            super().update_state(y_true, y_pred, sample_weight)
+            return
+        found = sparse_top_k_categorical_accuracy(y_true, y_pred, self.k, from_sorted_ids=True)
+        mask = y_pred.mask if isinstance(y_pred, Tensor) else None
+        launches.add("value", None, found, self.state, sample_weight=sample_weight, mask=mask)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "from_sorted_ids": self.from_sorted_ids}
 
 
 def resolve_accuracy(y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> type[_Accuracy]:

@@ -12,6 +12,7 @@ from dlbd.backend import FLOAT32, FLOAT64, Array
 from dlbd.initializers import get as get_initializer
 from dlbd.naming import snake_case
 from dlbd.ops import metrics as launches
+from dlbd.saving.registration import get_registered_name, get_registered_object
 from dlbd.tensor import Tensor, Variable
 
 
@@ -226,3 +227,19 @@ class MeanMetricWrapper(MeanState):
         mask = y_pred.mask if isinstance(y_pred, Tensor) else None
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
         launches.add("value", None, values, self.state, sample_weight=sample_weight, mask=mask)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "fn": get_registered_name(self._fn), **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """A new metric; its function is one of :mod:`dlbd.metrics`, or registered under the name in ``config``."""
+        name = config.get("fn")
+        if not isinstance(name, str):
+            return cls(**config)
+        from dlbd import metrics
+
+        function = get_registered_object(name) or (getattr(metrics, name) if name in metrics.__all__ else None)
+        if function is None:
+            raise ValueError(f"[metric] {name!r} is no function of dlbd.metrics, and is not registered")
+        return cls(**{**config, "fn": function})

@@ -209,8 +209,9 @@ def mean(
 
 
 def each(kind: str, y_true: Any, y_pred: Any, *, sample_weight: Any = None, mask: Any = None, **options: Any) -> Tensor:
-    """The loss of every sample, weighted."""
-    return launch(kind, y_true, y_pred, "none", "rows", sample_weight, mask, options)[0]
+    """The loss of every sample, weighted; as in Keras, predictions of one dimension without weights are one sample."""
+    whole = sample_weight is None
+    return launch(kind, y_true, y_pred, "vector" if whole else "none", "rows", sample_weight, mask, options)[0]
 
 
 # What errors call the kinds whose names say too little.
@@ -233,7 +234,11 @@ def launch(
     mask: Any,
     options: dict[str, Any],
 ) -> tuple[Tensor, Array]:
-    """The ``result`` ("sum", "mean" or "none": every sample's) and the count."""
+    """The ``result`` and the count.
+
+    Results: "sum", "mean", "none": every sample's; or "vector": the same, but a vector of predictions is one sample.
+    """
+    per_row = result in ("none", "vector")
     pred = as_float(y_pred)
     predictions = pred.array
     labels = None if y_true is None else as_tensor(y_true, like=predictions).array
@@ -242,7 +247,7 @@ def launch(
     shape, layout = _plan(
         kind,
         counting,
-        result == "none" and weights is None,
+        result == "vector",
         (predictions.shape, predictions.dtype),
         None if labels is None else (labels.shape, labels.dtype),
         None if weights is None else (weights.shape, weights.dtype),
@@ -254,7 +259,7 @@ def launch(
     dtype, twin = predictions.dtype, backend.twin(predictions)
     statistics = twin.empty((layout.rows, 3), dtype)
     count = twin.empty((), dtype)
-    y = twin.empty(layout.values if result == "none" else (), dtype)
+    y = twin.empty(layout.values if per_row else (), dtype)
     twin.loss_forward(
         shape,
         labels,
@@ -262,7 +267,7 @@ def launch(
         weights,
         masks,
         statistics,
-        y if result == "none" else None,
+        y if per_row else None,
         y if result == "sum" else None,
         y if result == "mean" else None,
         count,
@@ -321,7 +326,7 @@ def _loss_gradient(grads: Gradients, launched: Any, pred: Tensor, true: Tensor |
     dy = grads.of(y)
     assert dy is not None
     twin = backend.twin(predictions)
-    per_row, divisor = result == "none", count if result == "mean" else None
+    per_row, divisor = result in ("none", "vector"), count if result == "mean" else None
     dx, accumulate = grads.into(pred)
     if dx is not None:
         twin.loss_backward(shape, labels, predictions, weights, masks, statistics, dy, per_row, divisor, dx, accumulate)

@@ -1,4 +1,4 @@
-"""What metrics are made of: launches that add to a sum and a weight (two float64 in an array)."""
+"""What metrics are made of: launches that add to a sum and a weight, or to a table of counts, in float64."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from dlbd import _cpu, backend
-from dlbd.backend import BOOL, Array
+from dlbd.backend import BOOL, FLOAT64, Array
 from dlbd.ops.losses import Rows, Signature, per_sample, rows_of
 from dlbd.tensor import Tensor, as_tensor
 
@@ -91,3 +91,20 @@ def add(
 def add_loss(total: Tensor, count: Tensor, batch: int, state: Array) -> None:
     """``state`` += (batch * total / count, batch): a mean of batch losses, weighted by batch size, as in Keras."""
     backend.twin(total.array).metric_add_loss(total.array, count.array, float(batch), state)
+
+
+def count(cells: Tensor, state: Array, weights: Tensor | None = None) -> None:
+    """``state[cell] += weight`` for every one of ``cells``, in their order.
+
+    Args:
+        cells: int32, positions in the flattened state; none may lie outside.
+        state: float64.
+        weights: float64, one for each of the cells; 1 unless given.
+    """
+    twin = backend.twin(state)
+    if weights is None:
+        added = backend.empty(cells.shape, FLOAT64, state)
+        twin.fill(1.0, added)
+    else:
+        added = weights.array
+    twin.gather_backward(1, state.size, 1, False, added, cells.array, state, True)
