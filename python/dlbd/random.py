@@ -89,6 +89,44 @@ def seeded(value: int) -> Iterator[None]:
             backend.write(_counters[device].array, state)
 
 
+def get_state() -> dict[str, Any]:
+    """Where the process's random numbers stand, as plain data for :func:`set_state`.
+
+    Example:
+        >>> state = dlbd.random.get_state()
+        >>> first = dlbd.random.next_seed()
+        >>> dlbd.random.set_state(state)
+        >>> dlbd.random.next_seed() == first
+        True
+    """
+    counters = {device: backend.on_host(counter.array).tolist() for device, counter in _counters.items()}
+    return {"generator": generator().bit_generator.state, "counters": counters}
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Go on where :func:`get_state` said.
+
+    Raises:
+        ValueError: ``state`` is nothing that it gave.
+
+    Example:
+        >>> state = dlbd.random.get_state()
+        >>> first = dlbd.random.uniform((3,))
+        >>> dlbd.random.set_state(state)
+        >>> np.array_equal(dlbd.random.uniform((3,)), first)
+        True
+    """
+    try:
+        for device in _counters.keys() - state["counters"].keys():
+            del _counters[device]  # it will begin as it did after that state
+        generator().bit_generator.state = state["generator"]
+        for device, counter in state["counters"].items():
+            with devices.device(device):
+                backend.write(_counter(None).array, np.array(counter, np.int64))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no state of random numbers: {error}") from error
+
+
 def next_seed() -> int:
     """A number in [0, 2^31) from the process's generator, to seed a generator of one's own with.
 
@@ -183,4 +221,4 @@ def normal(
     return ops.random_normal(shape, _counter(seed), mean, stddev, dtype)
 
 
-__all__ = ["SeedGenerator", "generator", "next_seed", "normal", "seed", "seeded", "uniform"]
+__all__ = ["SeedGenerator", "generator", "get_state", "next_seed", "normal", "seed", "seeded", "set_state", "uniform"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 # Floats, or arrays of metrics that are vectors or matrices.
 Logs = dict[str, Any]
@@ -36,9 +36,33 @@ class Callback:
         1 ['loss']
     """
 
+    # Attributes that say how far the callback has come: what get_state gives.
+    remembered: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self._model: Any = None
+
+    def get_state(self) -> dict[str, Any]:
+        """What :class:`BackupAndRestore` is to keep: a nest of numbers, strings and arrays.
+
+        By default the attributes that the class lists in ``remembered``.
+
+        Example:
+            >>> class Counted(dlbd.callbacks.Callback):
+            ...     remembered = ("batches",)
+            ...     batches = 0
+            ...     def after_train_batch(self, batch, read):
+            ...         self.batches += 1
+            >>> Counted().get_state()
+            {'batches': 0}
+        """
+        return {name: getattr(self, name) for name in self.remembered}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on as :meth:`get_state` said; after ``on_train_begin``."""
+        for name in self.remembered:
+            setattr(self, name, state[name])
 
     @property
     def model(self) -> Any:

@@ -44,6 +44,15 @@ class CSVLogger(Callback):
         self.append = append
         self.keys: list[str] | None = None
 
+    def get_state(self) -> dict[str, Any]:
+        return {"keys": self.keys, "size": self.filename.stat().st_size if self.filename.exists() else 0}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Cut off what was written later: it will be written again."""
+        self.keys = state["keys"]
+        if self.filename.exists() and self.filename.stat().st_size > state["size"]:
+            os.truncate(self.filename, state["size"])
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.keys = None
 

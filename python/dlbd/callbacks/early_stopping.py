@@ -38,6 +38,8 @@ class EarlyStopping(MonitorCallback):
         ([1.0, 0.0, 0.0, 0.0], 1)
     """
 
+    remembered = ("wait", "stopped_epoch", "best", "best_weights", "best_epoch")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -23,6 +23,8 @@ class History(Callback):
         ([1.0, 0.0], [0, 1])
     """
 
+    remembered = ("history", "epoch")
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}

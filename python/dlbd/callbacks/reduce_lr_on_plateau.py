@@ -37,6 +37,8 @@ class ReduceLROnPlateau(MonitorCallback):
         ([1.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25, 0.125, 0.125])
     """
 
+    remembered = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

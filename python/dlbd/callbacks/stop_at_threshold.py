@@ -31,6 +31,8 @@ class StopAtThreshold(MonitorCallback):
         ([1.0, 0.25, 0.0625], 2)
     """
 
+    remembered = ("stopped_epoch",)
+
     def __init__(self, threshold: float, monitor: str = "loss", mode: str = "auto", verbose: int = 0) -> None:
         super().__init__(monitor, mode)
         self.threshold = threshold

@@ -35,6 +35,8 @@ class TerminateOnNaN(Callback):
         [0, 1]
     """
 
+    remembered = ("_bad",)
+
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from dlbd import backend
+from dlbd.callbacks.backup_and_restore import BackupAndRestore
 from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.history import History
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.progress import verbosity
 from dlbd.models.adapt import adapt_inputs, is_array, is_stream, weights_of_classes
 from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, unpack
+from dlbd.models.epochs import Epochs, Run
 from dlbd.models.step_functions import Logs, map_first, results
 from dlbd.structure import map_structure
 
@@ -178,7 +180,7 @@ def fit(
         given = tuple(validation_data) if isinstance(validation_data, list) else validation_data
         vx, vy, vw = unpack(given) if not is_stream(given) else (given, None, None)
         validation = make_source(model, vx, vy, vw, validation_batch_size or batch_size, steps=validation_steps)
-    batches = _Epochs(source, steps_per_epoch)
+    batches = Epochs(source, steps_per_epoch)
     steps = source.steps if steps_per_epoch is None else steps_per_epoch
     shown = verbosity(verbose)
     history = History()
@@ -190,16 +192,23 @@ def fit(
     params = {"verbose": shown, "epochs": epochs, "steps": steps}
     if validation_freq != 1:  # Keras's callbacks know the three above
         params["validation_freq"] = validation_freq
-    list_of_callbacks = CallbackList([*told, history], model, params)
+    backups = [c for c in told if isinstance(c, BackupAndRestore)]  # which are told last
+    list_of_callbacks = CallbackList([*(c for c in told if c not in backups), history, *backups], model, params)
+    run = Run(list_of_callbacks.callbacks, batches, initial_epoch)
+    for backup in backups:
+        backup.run = run
     model.stop_training = False
     model.history = history
     list_of_callbacks.tell("on_train_begin", {})
-    logs: Logs = {}
+    initial_epoch, logs = run.epoch, run.logs
     try:
         for epoch in range(initial_epoch, epochs):
+            if model.stop_training and not run.batch:
+                break
+            run.epoch = epoch
             model.reset_metrics()
             list_of_callbacks.tell("on_epoch_begin", epoch, {})
-            done = _run_epoch(model, source, batches.next(), list_of_callbacks)
+            done = _run_epoch(model, source, run, list_of_callbacks)
             if done == 0 and epoch == initial_epoch:
                 raise ValueError(f"[{model.name}] fit() received no batches: the data is empty")
             if done < (steps_per_epoch or 1) and not model.stop_training:
@@ -242,27 +251,6 @@ def _validates(epoch: int, frequency: Any) -> bool:
     return epoch + 1 in frequency
 
 
-class _Epochs:
-    """A source's batches epoch by epoch. With ``steps`` an epoch goes on in the data where the one before ended."""
-
-    def __init__(self, source: Source, steps: int | None) -> None:
-        self._source, self._steps = source, steps
-        self._batches: Iterator[Batch] = iter(())
-
-    def next(self) -> Iterator[Batch]:
-        return self._source.epoch() if self._steps is None else self._go_on(self._steps)
-
-    def _go_on(self, steps: int) -> Iterator[Batch]:
-        for _ in range(steps):
-            batch = next(self._batches, None)
-            if batch is None:
-                self._batches = self._source.epoch()
-                batch = next(self._batches, None)
-            if batch is None:
-                return
-            yield batch
-
-
 def _after_batch(model: Any, callbacks: CallbackList, kind: str) -> Callable[[int], None]:
     """Tells who wants to know that a batch is done; reads the results only if somebody looks at them."""
     named = callbacks.listeners(f"on_{kind}_batch_end", *(["on_batch_end"] if kind == "train" else []))
@@ -282,13 +270,17 @@ def _after_batch(model: Any, callbacks: CallbackList, kind: str) -> Callable[[in
     return tell
 
 
-def _run_epoch(model: Any, source: Source, batches: Iterator[Batch], callbacks: CallbackList) -> int:
+def _run_epoch(model: Any, source: Source, run: Run, callbacks: CallbackList) -> int:
     """How many batches there were."""
     runner = _runner(model, train=True)
+    done, run.batch = run.batch, 0
+    if run.restore is not None and run.data.last is not None:
+        runner(run.data.last, source.structure)  # makes what a step makes; all that it changed is put back
+        run.restore()
+        run.restore = None
     before = callbacks.listeners("on_train_batch_begin", "on_batch_begin")
     after = _after_batch(model, callbacks, "train")
-    done = 0
-    for batch in batches:
+    for batch in () if model.stop_training else run.data.epoch(done):
         for listener in before:
             listener(done, {})
         runner(batch, source.structure)

@@ -49,9 +49,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     path = _checked_path(filepath, (".dlbd",), overwrite)
     parts = parts_of(model)
     metadata = {"model": serialize_keras_object(model), "compile": model.get_compile_config()}
-    arrays, notes = _optimizers(parts)
+    arrays, notes = optimizer_arrays(parts)
     arrays |= {f"state/{name}": array for name, array in states_of(parts).items()}
-    _write(path, parts, arrays, {**metadata, "optimizers": notes})
+    write_parts(path, parts, arrays, {**metadata, "optimizers": notes})
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -75,7 +75,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     path = _checked_path(filepath, _SUFFIXES, overwrite)
     if not model.built:
         raise ValueError(f"[{model.name}] has no weights to save yet: call it, or build() with an input shape")
-    _write(path, parts_of(model), {}, {})
+    write_parts(path, parts_of(model), {}, {})
 
 
 def _checked_path(filepath: Any, suffixes: tuple[str, ...], overwrite: bool) -> str:
@@ -91,7 +91,7 @@ def _checked_path(filepath: Any, suffixes: tuple[str, ...], overwrite: bool) -> 
     return path
 
 
-def _write(path: str, parts: Parts, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
+def write_parts(path: str, parts: Parts, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
     weights = {f"weights/{name}": v.array for name, v in parts.weights.items()}
     texts = {name: to_text(value) for name, value in metadata.items() if value is not None}
     texts |= {"layers": to_text(building.layer_table(parts))}
@@ -99,7 +99,7 @@ def _write(path: str, parts: Parts, arrays: Mapping[str, Array], metadata: Mappi
     write(path, {**weights, **arrays}, {**about, **texts})
 
 
-def _optimizers(parts: Parts) -> tuple[dict[str, Array], dict[str, Any]]:
+def optimizer_arrays(parts: Parts) -> tuple[dict[str, Array], dict[str, Any]]:
     names = {id(v): name for name, v in parts.weights.items()}
     notes = {path: compiling.optimizer_note(optimizer, names) for path, optimizer in parts.optimizers.items()}
     arrays = {
@@ -151,7 +151,7 @@ def load_model(
         return load_keras_model(path, custom_objects, compile, safe_mode)
     with TensorFile(path) as file:
         try:
-            return _loaded(_OurFile(file), custom_objects, compile, safe_mode)
+            return _loaded(SavedFile(file), custom_objects, compile, safe_mode)
         except Exception as error:  # whatever a configuration may bring about in classes of ours and of the user
             raise _as_fault(file, error) from error
 
@@ -165,7 +165,7 @@ def _as_fault(file: TensorFile, error: Exception) -> Exception:
     return file.fault(f"cannot be loaded: {kind}{error}")
 
 
-class _OurFile:
+class SavedFile:
     """A file of the format above."""
 
     def __init__(self, file: TensorFile) -> None:
@@ -196,7 +196,7 @@ class _OurFile:
         building.assign(parts.weights, offered, lambda n: self.read("weights", n), self.file.path, skip_mismatch)
 
 
-def _loaded(given: _OurFile, custom_objects: Mapping[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
+def _loaded(given: SavedFile, custom_objects: Mapping[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
     config = given.text("model")
     if config is None:
         raise ValueError("it holds weights only: make the model and call model.load_weights()")
@@ -276,7 +276,7 @@ def load_weights(
         load_keras_weights(model, path, skip_mismatch)
         return
     with TensorFile(path) as file:
-        given = _OurFile(file)
+        given = SavedFile(file)
         file.verify()
         try:
             if not model.built:
