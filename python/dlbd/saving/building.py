@@ -11,7 +11,8 @@ import numpy as np
 
 from dlbd import backend
 from dlbd.backend import Array
-from dlbd.layers.base import Layer, weights_made_by
+from dlbd.layers.base import Layer
+from dlbd.layers.weights import weights_made_by
 from dlbd.saving.state import Parts, parts_of
 from dlbd.tensor import Variable
 
