@@ -119,10 +119,10 @@ def set_state(state: dict[str, Any]) -> None:
     try:
         for device in _counters.keys() - state["counters"].keys():
             del _counters[device]  # it will begin as it did after that state
-        generator().bit_generator.state = state["generator"]
         for device, counter in state["counters"].items():
             with devices.device(device):
-                backend.write(_counter(None).array, np.array(counter, np.int64))
+                backend.write(_counter(None).array, np.array(counter, np.int64))  # which a new one draws from:
+        generator().bit_generator.state = state["generator"]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no state of random numbers: {error}") from error
 
