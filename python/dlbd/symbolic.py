@@ -24,6 +24,11 @@ class SymbolicArgument(TypeError):
     """Something wanted the numbers of a KerasTensor."""
 
 
+def dtype_of(dtype: Any) -> np.dtype[Any]:
+    """What is declared of an input: a dtype of NumPy, or "string"."""
+    return np.dtype(str) if isinstance(dtype, str) and dtype == "string" else np.dtype(dtype)
+
+
 class KerasTensor:
     """A shape and a dtype without numbers, as :func:`dlbd.Input` and layers called with one give it.
 
@@ -49,7 +54,7 @@ class KerasTensor:
 
     def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None) -> None:
         self.shape: Shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
+        self.dtype = dtype_of(dtype)
         self.name = name if name is not None else automatic_name("keras_tensor")
 
     if TYPE_CHECKING:  # dlbd.layers.operation installs them

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlbd.layers.base import Layer, Shape
 from dlbd.naming import automatic_name
-from dlbd.symbolic import KerasTensor, Node
+from dlbd.symbolic import KerasTensor, Node, dtype_of
 
 
 def Input(
@@ -24,7 +24,7 @@ def Input(
     Args:
         shape: of one sample, with None for a size that varies.
         batch_size: if it is fixed; None by default.
-        dtype: what is declared, float32 by default; data is cast to the dtype of the layers.
+        dtype: what is declared, float32 by default; "string" for text. Floats are cast to the dtype of the layers.
         batch_shape: the shape with the batch size in front, instead of ``shape``.
         name: made up by default.
 
@@ -81,7 +81,7 @@ class InputLayer(Layer):
         for n in full:
             if n is not None and (not isinstance(n, (int, np.integer)) or n < 0):
                 raise ValueError(f"a shape is made of sizes, or None where it varies; received {full}")
-        kind = np.dtype("float32" if dtype is None else dtype)
+        kind = dtype_of("float32" if dtype is None else dtype)
         super().__init__(name=name or automatic_name("input_layer"), batch_shape=full, **kwargs)
         self.input_dtype = kind
         self.built = True

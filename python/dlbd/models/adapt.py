@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array, is_device_array, on_host
+from dlbd.layers.preprocessing.host import with_host_inputs
 from dlbd.models.batches import host_array
 from dlbd.models.frames import Columns, columns_by_name, is_frame
 from dlbd.structure import map_structure
@@ -30,8 +31,13 @@ def is_stream(x: Any) -> bool:
 def adapt_inputs(model: Any, x: Any) -> Any:
     """Inputs as arrays; for a model made of Inputs one for each, in their order.
 
-    (N, 28, 28) becomes (N, 28, 28, 1) for an input that takes that, and the other way round.
+    (N, 28, 28) becomes (N, 28, 28, 1) for an input that takes that, and the other way round. What layers on the host
+    take is left to be converted batch by batch.
     """
+    return with_host_inputs(_arrays(model, x), model.host_inputs())
+
+
+def _arrays(model: Any, x: Any) -> Any:
     if x is None:
         raise ValueError(f"[{model.name}] there is no data: x is None")
     graph = model._graph

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlbd import backend, random
 from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
+from dlbd.layers.preprocessing.host import Hosted, HostedRows, HostInput, HostPlace, resolved
 from dlbd.models.frames import Columns, frame_array, is_frame
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor, as_array, lies_on_gpu
@@ -44,7 +45,7 @@ class Batch:
         """Copy the rows into ``buffers``, which have the shapes and dtypes of the signature."""
         rows = self.rows
         for source, buffer in zip(self.arrays, buffers, strict=True):
-            if isinstance(source, Columns):
+            if isinstance(source, (Columns, HostedRows)):
                 source.write(rows, buffer)
             elif not isinstance(source, np.ndarray):
                 _write_from_gpu(source, rows, buffer)
@@ -101,7 +102,10 @@ def step_dtype(dtype: np.dtype[Any], floating: np.dtype[Any]) -> np.dtype[Any]:
         return dtype.newbyteorder("=")
     if kind in "iu":
         return INT64
-    raise TypeError(f"expected arrays of numbers; received dtype {dtype}")
+    raise TypeError(
+        f"expected arrays of numbers; received dtype {dtype}"
+        + (". Text goes through dlbd.layers.StringLookup or TextVectorization first" if kind in "USTO" else "")
+    )
 
 
 def signature_of(arrays: Sequence[Array], size: int, floating: np.dtype[Any]) -> Signature:
@@ -114,6 +118,8 @@ def host_array(x: Any) -> Array:
         return x
     if isinstance(x, Tensor):
         return x.array
+    if isinstance(x, HostInput):
+        return x.source
     if lies_on_gpu(x):
         return as_array(x, x.dtype if hasattr(x, "__cuda_array_interface__") and x.dtype in backend.DTYPE else None)
     if isinstance(x, Columns):
@@ -157,10 +163,11 @@ class ArrayBatches:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.steps: int | None = -(-self.size // batch_size)
-        for a in self.arrays:
-            step_dtype(a.dtype, floating)
-        self._whole = signature_of(self.arrays, batch_size, floating)
-        self._last = signature_of(self.arrays, self.size % batch_size, floating)
+        self._floating = floating
+        self._hosted = any(isinstance(a, Hosted) for a in self.arrays)
+        known = [a for a in self.arrays if not isinstance(a, Hosted)]
+        self._whole = signature_of(known, batch_size, floating)
+        self._last = signature_of(known, self.size % batch_size, floating)
 
     def _common_length(self) -> int:
         for a in self.arrays:
@@ -172,22 +179,33 @@ class ArrayBatches:
         return lengths[0]
 
     def epoch(self) -> Iterator[Batch]:
-        n, size, arrays, whole = self.size, self.batch_size, self.arrays, self._whole
+        for rows, size in self._rows():
+            yield self._batch(rows, size)
+
+    def _batch(self, rows: Any, size: int) -> Batch:
+        if self._hosted:
+            arrays = resolved(self.arrays, rows)
+            return Batch(arrays, rows, size, signature_of(arrays, size, self._floating))
+        return Batch(self.arrays, rows, size, self._whole if size == self.batch_size else self._last)
+
+    def _rows(self) -> Iterator[tuple[Any, int]]:
+        """Which rows the batches have, and how many."""
+        n, size = self.size, self.batch_size
         full = n - n % size
         if self.shuffle == "batch":
             starts = random.generator().permutation(full // size) * size
             for start in starts.tolist():
-                yield Batch(arrays, slice(start, start + size), size, whole)
+                yield slice(start, start + size), size
             if full < n:
-                yield Batch(arrays, slice(full, n), n - full, self._last)
+                yield slice(full, n), n - full
             return
         order = random.generator().permutation(n) if self.shuffle else None
         for start in range(0, full, size):
             rows = slice(start, start + size)
-            yield Batch(arrays, rows if order is None else order[rows], size, whole)
+            yield rows if order is None else order[rows], size
         if full < n:
             rows = slice(full, n)
-            yield Batch(arrays, rows if order is None else order[rows], n - full, self._last)
+            yield rows if order is None else order[rows], n - full
 
 
 class StreamBatches:
@@ -216,6 +234,7 @@ class StreamBatches:
     def batch(self, item: Any) -> Batch:
         x, y, w = self._adapt(*unpack(item))
         self.structure, arrays = flat_structure(x, y, w)
+        arrays = resolved(arrays, None)
         size = len(arrays[0])
         return Batch(arrays, None, size, signature_of(arrays, size, self._floating))
 
@@ -233,9 +252,11 @@ def flat_structure(x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any, Any, 
     """The arrays in a row, and where each belongs."""
     arrays: list[Array] = []
 
-    def place(leaf: Any) -> int | None:
+    def place(leaf: Any) -> int | HostPlace | None:
         if leaf is None:
             return None
+        if isinstance(leaf, HostInput):
+            return leaf.place(arrays)
         arrays.append(host_array(leaf))
         return len(arrays) - 1
 
@@ -247,4 +268,8 @@ def flat_structure(x: Any, y: Any, sample_weight: Any) -> tuple[tuple[Any, Any, 
 
 def restore(structure: Any, leaves: Sequence[Any]) -> Any:
     """``leaves`` in the place that ``structure`` says."""
-    return None if structure is None else map_structure(lambda i: None if i is None else leaves[i], structure)
+
+    def leaf(i: Any) -> Any:
+        return None if i is None else i.of(leaves) if isinstance(i, HostPlace) else leaves[i]
+
+    return None if structure is None else map_structure(leaf, structure)

@@ -10,6 +10,7 @@ import numpy as np
 from dlbd.layers.base import Layer
 from dlbd.layers.configuration import plain, restored
 from dlbd.layers.input import InputLayer
+from dlbd.layers.preprocessing.host import HostInputs, HostLayer
 from dlbd.structure import flatten, map_structure
 from dlbd.symbolic import KerasTensor, Node
 from dlbd.tensor import Tensor
@@ -57,6 +58,7 @@ class Graph:
         nodes, met = _walk(makers, flatten(outputs))
         self.layers = _ordered_layers(self.input_layers, makers, nodes, met)
         self._number(inputs, outputs, nodes)
+        self.host_inputs = self._host_inputs()
         names: dict[str, Layer] = {}
         for layer in self.layers:
             if names.setdefault(layer.name, layer) is not layer:
@@ -88,6 +90,22 @@ class Graph:
         for number, call in last.items():
             if number not in kept:
                 call.done.append(number)
+
+    def _host_inputs(self) -> HostInputs | None:
+        """The layers on the host that the inputs go into; None if there are none."""
+        hosts: list[dict[int, HostLayer]] = [{} for _ in self.input_layers]
+        others = [False for _ in self.input_layers]
+        for call in self.calls:
+            slots = _slots([call.args, call.kwargs])
+            own = getattr(call.layer, "host_inputs", lambda: None)() or [([], True) for _ in slots]
+            for number, (layers, other) in zip(slots, own, strict=False):
+                if number < len(hosts):
+                    hosts[number] |= {id(layer): layer for layer in layers}
+                    others[number] |= other
+        for number in _slots(self.outputs):
+            if number < len(hosts):
+                others[number] = True
+        return [(list(h.values()), other) for h, other in zip(hosts, others, strict=True)] if any(hosts) else None
 
     def run(self, tensors: Sequence[Any], call: Any = None) -> Any:
         """The outputs for tensors in the order of the inputs. ``call(layer, args, kwargs)`` stands in for calling."""

@@ -10,6 +10,7 @@ import numpy as np
 from dlbd.backend import Array, copied, on_host, place
 from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.progress import predicting, verbosity
+from dlbd.layers.preprocessing.host import resolved
 from dlbd.models.adapt import adapt_inputs, is_stream
 from dlbd.models.batches import ArrayBatches, Source, StreamBatches, restore
 from dlbd.models.step_functions import packed
@@ -113,6 +114,6 @@ def _empty(model: Any, source: Source) -> Any:
         raise ValueError(f"[{model.name}] predict() received no batches")
     tensors = [
         Tensor(place(np.zeros((0, *a.shape[1:]), model.dtype if a.dtype.kind == "f" else a.dtype)))
-        for a in source.arrays
+        for a in resolved(source.arrays, slice(0, 0))
     ]
     return map_structure(lambda t: copied(t.array), _forward(model)(source.structure, tensors))

@@ -10,6 +10,7 @@ from dlbd import ops
 from dlbd.layers.base import Layer, Shape, is_shape
 from dlbd.layers.input import InputLayer
 from dlbd.layers.input_spec import InputSpec
+from dlbd.layers.preprocessing.host import HostInputs, is_prepared, prepared
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.graph import Graph, symbols_from_config
 from dlbd.models.summary import summarize
@@ -92,7 +93,7 @@ class Model(Trainer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._graph is not None and not isinstance(inputs, Tensor) and not has_symbols(inputs):
-            inputs = adapt_inputs(self, inputs)
+            inputs = inputs if is_prepared(inputs) else prepared(adapt_inputs(self, inputs), self.dtype)
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -211,6 +212,10 @@ class Model(Trainer):
             if layer.name == name:
                 return layer
         raise ValueError(f"there is no layer named {name!r}; the layers are {[layer.name for layer in self.layers]}")
+
+    def host_inputs(self) -> HostInputs | None:
+        """For each input, the layers on the host that it goes into, and whether others take it, too; None for none."""
+        return None if self._graph is None else self._graph.host_inputs
 
     def built_input_shape(self) -> Shape | None:
         """Shape of what the model takes, batch size first, as far as it is known; otherwise None."""

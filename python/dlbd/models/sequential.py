@@ -10,6 +10,7 @@ from dlbd.layers.base import Layer, Shape
 from dlbd.layers.configuration import plain, restored
 from dlbd.layers.input import InputLayer
 from dlbd.layers.input_spec import InputSpec
+from dlbd.layers.preprocessing.host import HostInputs, prepared
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.graph import Graph
 from dlbd.models.model import Model
@@ -113,6 +114,10 @@ class Sequential(Model):
         """Shape of what the model takes, batch size first; None before it is known."""
         return None if self._input is None else self._input.batch_shape
 
+    def host_inputs(self) -> HostInputs | None:
+        first = self._layers[0] if self._layers else None
+        return getattr(first, "host_inputs", lambda: None)()
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the Input."""
@@ -172,7 +177,7 @@ class Sequential(Model):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, Tensor) and not has_symbols(inputs):
-            inputs = adapt_inputs(self, inputs)
+            inputs = prepared(adapt_inputs(self, inputs), self.dtype)
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:

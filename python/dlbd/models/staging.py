@@ -34,7 +34,7 @@ class Staging:
         """Queue the copy of the batch; waits only until the copy of two batches before is done."""
         at, self._next = self._next, (self._next + 1) % _SETS
         self._copied[at].synchronize()
-        from_host = [isinstance(a, np.ndarray) for a in batch.arrays]
+        from_host = [not backend.is_device_array(a) for a in batch.arrays]
         targets = [s if h else b for h, s, b in zip(from_host, self._sets[at], self._buffers, strict=True)]
         batch.write(targets)  # what lies on a GPU already goes straight into the step's buffers
         for host, target, buffer in zip(from_host, targets, self._buffers, strict=True):

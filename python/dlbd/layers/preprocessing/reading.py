@@ -1,0 +1,62 @@
+"""What ``adapt`` reads: arrays part by part, iterables batch by batch. The data is never copied as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from dlbd import backend
+from dlbd.backend import Array
+from dlbd.tensor import Tensor, as_array, lies_on_gpu
+
+# Elements of an array that are looked at together: a part in float64 takes 8 MB.
+PART = 1 << 20
+
+
+def host_values(x: Any) -> Array:
+    """``x`` as a NumPy array of any dtype, text included; without a copy where it is one in any form."""
+    if isinstance(x, np.ndarray):
+        return x
+    if isinstance(x, Tensor):
+        return x.numpy()
+    if lies_on_gpu(x):
+        return backend.on_host(as_array(x))
+    if hasattr(x, "to_numpy"):  # pandas, polars
+        return np.asarray(x.to_numpy())
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        return np.from_dlpack(x)
+    return np.asarray(x)
+
+
+def batches_of(data: Any, steps: int | None = None) -> Iterator[Array]:
+    """NumPy arrays of what a user gave to ``adapt``.
+
+    Args:
+        data: an array, nested lists, or anything that becomes one: given in parts; or an iterable of batches, or
+            something with a length and indices that gives them: of a batch ``(x, y)`` the ``x`` counts.
+        steps: at most so many batches of an iterable.
+    """
+    if _is_array(data):
+        # not np.asarray of the whole: rows of what lies on a GPU come over part by part
+        shape = data.shape
+        rows = max(1, PART // max(1, int(np.prod(shape[1:])))) if shape else 1
+        if not shape:
+            yield host_values(data)[None]
+        for start in range(0, shape[0] if shape else 0, rows):
+            yield host_values(data[start : start + rows])
+        return
+    if hasattr(data, "to_numpy") or (isinstance(data, (list, tuple)) and not any(hasattr(b, "shape") for b in data)):
+        yield from batches_of(np.atleast_1d(host_values(data)))
+        return
+    if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
+        raise TypeError(f"adapt() takes an array or an iterable of batches; received {type(data).__name__}")
+    batches = iter(data) if hasattr(data, "__iter__") else (data[i] for i in range(len(data)))
+    for batch in islice(batches, steps):
+        yield np.atleast_1d(host_values(batch[0] if isinstance(batch, tuple) else batch))
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, Tensor)) or lies_on_gpu(x)
