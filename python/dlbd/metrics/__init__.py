@@ -141,7 +141,8 @@ _BY_NAME = (
     _lookup.by_name(_CLASSES)
     | _SHORT
     | {name.upper(): cls for name, cls in _SHORT.items()}
-    | {"acc": Accuracy, "fbeta_score": FBetaScore, "logcosh": LogCoshError, "LossMetric": LossMetric}
+    | {"acc": Accuracy, "fbeta_score": FBetaScore, "logcosh": LogCoshError}
+    | {"LossMetric": LossMetric, "MeanMetricWrapper": MeanMetricWrapper}
 )
 
 
