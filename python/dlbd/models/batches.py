@@ -15,6 +15,7 @@ import numpy as np
 from dlbd import backend, random
 from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
 from dlbd.layers.preprocessing.host import Hosted, HostedRows, HostInput, HostPlace, resolved
+from dlbd.layers.preprocessing.reading import host_values
 from dlbd.models.frames import Columns, frame_array, is_frame
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor, as_array, lies_on_gpu
@@ -126,11 +127,7 @@ def host_array(x: Any) -> Array:
         return x  # type: ignore[return-value]
     if is_frame(x):
         return frame_array(x)  # type: ignore[no-any-return]
-    if hasattr(x, "to_numpy"):  # a column of pandas or polars
-        return np.asarray(x.to_numpy())
-    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
-        return np.from_dlpack(x)
-    return np.asarray(x)
+    return host_values(x)
 
 
 class ArrayBatches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,17 +40,10 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[Array]:
             something with a length and indices that gives them: of a batch ``(x, y)`` the ``x`` counts.
         steps: at most so many batches of an iterable.
     """
-    if _is_array(data):
-        # not np.asarray of the whole: rows of what lies on a GPU come over part by part
-        shape = data.shape
-        rows = max(1, PART // max(1, int(np.prod(shape[1:])))) if shape else 1
-        if not shape:
-            yield host_values(data)[None]
-        for start in range(0, shape[0] if shape else 0, rows):
-            yield host_values(data[start : start + rows])
-        return
-    if hasattr(data, "to_numpy") or (isinstance(data, (list, tuple)) and not any(hasattr(b, "shape") for b in data)):
-        yield from batches_of(np.atleast_1d(host_values(data)))
+    if isinstance(data, (list, tuple)) and not any(getattr(batch, "shape", ()) for batch in data):
+        data = np.atleast_1d(host_values(data))
+    if hasattr(data, "shape"):
+        yield from _parts(data)
         return
     if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
         raise TypeError(f"adapt() takes an array or an iterable of batches; received {type(data).__name__}")
@@ -58,5 +52,12 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[Array]:
         yield np.atleast_1d(host_values(batch[0] if isinstance(batch, tuple) else batch))
 
 
-def _is_array(x: Any) -> bool:
-    return isinstance(x, (np.ndarray, Tensor)) or lies_on_gpu(x)
+def _parts(array: Any) -> Iterator[Array]:
+    """Rows of an array or a data frame, wherever it lies."""
+    if not array.shape:
+        yield host_values(array)[None]
+        return
+    rows = getattr(array, "iloc", array)  # of pandas: by position, whatever the index
+    step = max(1, PART // max(1, prod(array.shape[1:])))
+    for start in range(0, array.shape[0], step):
+        yield host_values(rows[start : start + step])

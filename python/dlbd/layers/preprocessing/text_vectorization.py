@@ -57,7 +57,7 @@ class TextVectorization(IndexLookup):
         encoding: of bytes among the inputs; "utf-8" by default.
         kwargs: see :class:`Layer`.
 
-    Inputs are (batch,) or (batch, 1) texts, or one text.
+    Inputs are (batch,) or (batch, 1) texts, or one text; without ``split``, (batch, tokens), or (batch,) single ones.
 
     Raises:
         ValueError: arguments that do not go together, or (at the call) no vocabulary yet, or inputs of another shape.
@@ -131,7 +131,14 @@ class TextVectorization(IndexLookup):
         ends = np.cumsum(lengths)
         for row, end, length in zip(indices, ends.tolist(), lengths, strict=True):
             row[:length] = found[end - length : end]
+        if self._keeps_shape(array.shape):
+            return indices[:, 0]
         return indices if array.ndim else indices[0]
+
+    def _keeps_shape(self, input_shape: Shape) -> bool:
+        """Whether the inputs are a row of tokens, one per sample, that become a row of indices."""
+        looked_up = self.output_mode == "int" and self.output_sequence_length is None
+        return self.split is None and self._widths is None and looked_up and len(input_shape) == 1
 
     def _tokens(self, array: Array) -> list[str]:
         return strings_of(array, self.encoding)
@@ -166,5 +173,7 @@ class TextVectorization(IndexLookup):
         return texts
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if self._keeps_shape(input_shape):
+            return input_shape
         indices = (*input_shape[:1], self.output_sequence_length)
         return indices if self.output_mode == "int" else encoded_shape(indices, self.output_mode, self._depth)
