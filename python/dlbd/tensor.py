@@ -263,7 +263,7 @@ def as_array(x: Any, dtype: Any = None, like: Array | None = None) -> Array:
     if isinstance(x, Tensor):
         a = x.array
         if dtype is not None and a.dtype != dtype:
-            a = np.require(a, dtype, "C") if isinstance(a, np.ndarray) else _cast(a, np.dtype(dtype))
+            a = _cast(a, np.dtype(dtype))
         return a if like is None or isinstance(like, np.ndarray) == isinstance(a, np.ndarray) else _moved(a, like)
     if not isinstance(x, np.ndarray) and lies_on_gpu(x):
         a = _from_gpu(x, dtype)
@@ -299,7 +299,7 @@ def _from_gpu(x: Any, dtype: Any) -> Array:
 
 
 def _cast(a: Array, dtype: np.dtype[Any]) -> Array:
-    """On a GPU."""
+    """A launch, since it may be part of a recorded step."""
     _require_kept(dtype)
     y = backend.empty(a.shape, dtype, a)
     backend.twin(a).cast(a, y)

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import dlbd
 from dlbd import backend, losses, metrics
 from dlbd.naming import snake_case
 
@@ -184,3 +185,22 @@ def test_a_metric_of_ones_own():
     assert float(m([0], [1, 2])) == 5.0
     m.reset_state()
     assert float(m.result()) == 0.0
+
+
+def test_a_metric_of_ones_own_counts_integers_in_recorded_steps():
+    class Ones(metrics.Metric):
+        def __init__(self):
+            super().__init__(name="ones")
+            self.n = self.add_weight(name="n")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.n.assign_add(dlbd.ops.sum(dlbd.ops.cast(y_true, "int32")))
+
+        def result(self):
+            return self.n
+
+    model = dlbd.Sequential([dlbd.Input((2,)), dlbd.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[Ones()])
+    y = np.arange(12.0).reshape(12, 1)
+    history = model.fit(np.zeros((12, 2)), y, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+    assert history["ones"] == [y.sum()] * 2
