@@ -26,6 +26,24 @@ from dlbd.layers.global_pooling import (
 )
 from dlbd.layers.input import Input, InputLayer
 from dlbd.layers.input_spec import InputSpec
+from dlbd.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from dlbd.layers.multi_head_attention import MultiHeadAttention
 from dlbd.layers.normalization import BatchNormalization, LayerNormalization
 from dlbd.layers.operation import Operation
@@ -65,8 +83,12 @@ from dlbd.layers.preprocessing import (
     TextVectorization,
 )
 from dlbd.layers.recurrent import GRU, LSTM, SimpleRNN
+from dlbd.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from dlbd.layers.reshaping import Flatten, Reshape
+from dlbd.layers.rnn import RNN
 from dlbd.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from dlbd.layers.stacked_rnn_cells import StackedRNNCells
+from dlbd.layers.time_distributed import TimeDistributed
 from dlbd.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
@@ -80,8 +102,11 @@ SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2
 __all__ = [
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
+    "Add",
     "Attention",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -92,6 +117,7 @@ __all__ = [
     "Bidirectional",
     "CategoryEncoding",
     "CenterCrop",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -111,9 +137,11 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Discretization",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -132,6 +160,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -141,7 +170,10 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Minimum",
     "MultiHeadAttention",
+    "Multiply",
     "Normalization",
     "Operation",
     "RandomBrightness",
@@ -160,13 +192,25 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
+    "StackedRNNCells",
     "StringLookup",
+    "Subtract",
     "TextVectorization",
+    "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

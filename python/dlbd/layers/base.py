@@ -250,7 +250,7 @@ class Layer(Weighted):
                 self._name_in(error, map_structure(_shape_of, inputs))
                 raise
             else:
-                return _map_shapes(lambda shape: KerasTensor(shape, self.output_dtype), shapes)
+                return map_shapes(lambda shape: KerasTensor(shape, self.output_dtype), shapes)
         return infer(self, (inputs, *args), kwargs)
 
     @property
@@ -387,12 +387,13 @@ def is_shape(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, (int, np.integer)) for n in value)
 
 
-def _map_shapes(function: Any, shapes: Any) -> Any:
+def map_shapes(function: Any, shapes: Any) -> Any:
+    """``function`` of every shape in a nest of them."""
     if is_shape(shapes):
         return function(tuple(shapes))
     if isinstance(shapes, dict):
-        return {key: _map_shapes(function, value) for key, value in shapes.items()}
-    return type(shapes)(_map_shapes(function, value) for value in shapes)
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    return type(shapes)(map_shapes(function, value) for value in shapes)
 
 
 def _masks(inputs: Any) -> Any:

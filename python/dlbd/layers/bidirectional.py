@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from dlbd import ops
 from dlbd.layers.base import Layer, Shape
-from dlbd.layers.configuration import plain, restored
+from dlbd.layers.configuration import plain
+from dlbd.saving.registration import CustomObjectScope
 from dlbd.tensor import Tensor
 
 
@@ -14,16 +16,16 @@ class Bidirectional(Layer):
     """Runs a recurrent layer forwards and a copy of it backwards, and joins their outputs.
 
     Args:
-        layer: an unbuilt recurrent layer.
+        layer: a recurrent layer; both directions are made anew from its configuration.
         merge_mode: "concat" (features side by side, the default), "sum", "mul", "ave", or None for the pair.
         weights: of both directions, in the order of ``get_weights``.
-        backward_layer: another layer for the way back; it must have ``go_backwards=True``.
+        backward_layer: the layer for the way back, in place of a copy: it reads the other way round.
         kwargs: see :class:`Layer`.
 
     Input (batch, time, features); output as that of ``layer``, with twice the units for "concat". Outputs of the way
     back are turned around, so that both belong to the same time step (Schuster and Paliwal, 1997). With
-    ``return_state`` the states of the way forth, then those of the way back, follow the output. Weights: those of
-    the way forth, then those of the way back.
+    ``return_state`` the states of the way forth, then those of the way back, follow the output; ``initial_state`` is
+    a list in that order. Weights: those of the way forth, then those of the way back.
 
     Raises:
         TypeError: ``layer`` is not recurrent.
@@ -51,7 +53,7 @@ class Bidirectional(Layer):
             raise ValueError(f'merge_mode must be "concat", "sum", "mul", "ave" or None; received {merge_mode!r}')
         if "batch_shape" not in kwargs and layer.batch_shape is not None:
             kwargs["batch_shape"] = layer.batch_shape
-        super().__init__(**kwargs)
+        super().__init__(**({"dtype": layer.dtype} | kwargs))
         self.merge_mode = merge_mode
         self.forward_layer = _copy(layer, "forward_", layer.go_backwards)
         self.backward_layer = backward_layer or _copy(layer, "backward_", not layer.go_backwards)
@@ -78,11 +80,11 @@ class Bidirectional(Layer):
             self._initial_weights = None
 
     def call(self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
-        half = len(initial_state) // 2 if initial_state is not None else 0
-        found = []
-        for i, way in enumerate((self.forward_layer, self.backward_layer)):
-            state = None if initial_state is None else initial_state[i * half : (i + 1) * half]
-            found.append(way(sequences, initial_state=state, mask=mask, training=training))
+        starts = self._starts(initial_state)
+        found = [
+            way(sequences, initial_state=start, mask=mask, training=training)
+            for way, start in zip((self.forward_layer, self.backward_layer), starts, strict=True)
+        ]
         (y, *states), (y_back, *states_back) = (f if self.return_state else (f,) for f in found)
         if self.return_sequences:
             y_back = ops.flip(y_back, axis=1)
@@ -91,6 +93,18 @@ class Bidirectional(Layer):
             return output
         first = output if isinstance(output, tuple) else (output,)
         return (*first, *states, *states_back)
+
+    @staticmethod
+    def _starts(initial_state: Any) -> tuple[Any, Any]:
+        if initial_state is None:
+            return None, None
+        count = len(initial_state) if isinstance(initial_state, (list, tuple)) else 1
+        if count % 2:
+            raise ValueError(
+                "initial_state must be a list: the states of the way forth, then as many of the way back; "
+                f"received {count} arrays"
+            )
+        return initial_state[: count // 2], initial_state[count // 2 :]
 
     def _merge(self, y: Tensor, y_back: Tensor) -> Any:
         if self.merge_mode == "concat":
@@ -111,10 +125,10 @@ class Bidirectional(Layer):
     reset_states = reset_state
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        kept = previous_mask if self.return_sequences else None
-        pair = [kept, kept] if self.merge_mode is None else [kept]
-        states = [None] * (2 * self.forward_layer.states_kept) if self.return_state else []
-        return pair + states if len(pair) + len(states) > 1 else kept
+        found = self.forward_layer.compute_mask(inputs, previous_mask)
+        y, *states = found if self.return_state else (found,)
+        everything = [y, *([y] if self.merge_mode is None else []), *states, *states]
+        return everything if len(everything) > 1 else y
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         found = self.forward_layer.compute_output_shape(input_shape)
@@ -124,23 +138,18 @@ class Bidirectional(Layer):
         everything = (y, *([y] if self.merge_mode is None else []), *states, *states)
         return everything if len(everything) > 1 else everything[0]
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Bidirectional:
-        made = {k: restored(config[k]) for k in ("layer", "backward_layer")}
-        return cls(**(config | made))
-
     def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "layer": plain(self.forward_layer),
-            "backward_layer": plain(self.backward_layer),
-            "merge_mode": self.merge_mode,
-        }
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
+        ways = {"layer": plain(self.forward_layer), "backward_layer": plain(self.backward_layer)}
+        return config | ways | {"merge_mode": self.merge_mode}
 
 
 def _copy(layer: Any, prefix: str, go_backwards: bool) -> Any:
+    """Made anew from the configuration, where classes and functions of the program need not be registered."""
+    parts = [part for own in layer.walk() for part in (type(own), *vars(own).values())]
+    own_names = {part.__name__: part for part in parts if inspect.isclass(part) or inspect.isfunction(part)}
     config = layer.get_config() | {"go_backwards": go_backwards}
     config["name"] = prefix + layer.name.removeprefix(prefix)
     config.pop("batch_shape", None)
-    return type(layer).from_config(config)
+    with CustomObjectScope(own_names):
+        return type(layer).from_config(config)

@@ -1,226 +1,34 @@
-"""SimpleRNN, LSTM and GRU. Sequences are (batch, time, features)."""
+"""SimpleRNN, LSTM and GRU: an RNN with a cell of ours. Sequences are (batch, time, features)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from dlbd import activations, backend, initializers, ops, random
-from dlbd.layers.arguments import fraction, positive
-from dlbd.layers.base import Layer, Shape
-from dlbd.layers.input_spec import InputSpec
-from dlbd.layers.recurrent_steps import Step, gru_step, lstm_step, run_steps, simple_rnn_step
-from dlbd.tensor import Tensor, as_tensor
+from dlbd.layers.recurrent_cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
+from dlbd.layers.rnn import RNN
+from dlbd.naming import automatic_name, snake_case
 
 
-class _Recurrent(Layer):
-    """What the recurrent layers share: states, masks, dropout, and the choice between kernel and single steps."""
+class _Recurrent(RNN):
+    """An RNN with a cell of ours, whose arguments and weights are the layer's too."""
 
-    supports_masking = True
     regularizable = ("kernel", "recurrent", "bias")
-    states_kept = 1  # how many states a step has: LSTM has two
-    gates = 1
-    recurrent_activation: Any
+    cell: Cell
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any,
-        use_bias: bool,
-        kernel_initializer: Any,
-        recurrent_initializer: Any,
-        bias_initializer: Any,
-        dropout: float,
-        recurrent_dropout: float,
-        return_sequences: bool,
-        return_state: bool,
-        go_backwards: bool,
-        stateful: bool,
-        unroll: bool,
-        seed: int | None,
-        **kwargs: Any,
-    ) -> None:
-        self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
-        self.use_cudnn = kwargs.pop("use_cudnn", "auto")
-        super().__init__(**kwargs)
-        self.units = positive(units, "units", self.name)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.dropout = fraction(dropout, "dropout", self.name)
-        self.recurrent_dropout = fraction(recurrent_dropout, "recurrent_dropout", self.name)
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
-        self.states: list[Tensor] | None = None  # of a stateful layer, kept between calls
+    def __init__(self, make_cell: Callable[..., Cell], *options: bool, name: str | None = None, **kwargs: Any) -> None:
+        use_cudnn = kwargs.pop("use_cudnn", "auto")
+        name = name or automatic_name(snake_case(type(self).__name__))
+        of_weights = {key: kwargs[key] for key in _WEIGHT_OPTIONS if key in kwargs}
+        super().__init__(make_cell(name=name, dtype=kwargs.get("dtype"), **of_weights), *options, name=name, **kwargs)
+        self.use_cudnn = use_cudnn
 
-    # What a kind of layer defines
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"zero_output_for_mask": self.zero_output_for_mask}
 
-    def _kernel(self) -> Callable[..., Any] | None:
-        """The operation over whole sequences: (outputs, *last states); None if there is none for the activations."""
-        raise NotImplementedError
 
-    def _step(self) -> Step:
-        raise NotImplementedError
-
-    # What they share
-
-    def _usual_gates(self) -> bool:
-        return self.activation is ops.tanh and self.recurrent_activation is ops.sigmoid
-
-    @property
-    def state_size(self) -> Any:
-        """``units``, or for LSTM a list with that of each state."""
-        return self.units if self.states_kept == 1 else [self.units] * self.states_kept
-
-    def _bias_shape(self) -> tuple[int, ...]:
-        return (self.gates * self.units,)
-
-    def build(self, input_shape: Shape) -> None:
-        if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(
-                f"{type(self).__name__} takes sequences (batch, time, features) with a known number of features; "
-                f"received shape {input_shape}"
-            )
-        features, width = input_shape[-1], self.gates * self.units
-        self.kernel = self.add_weight((features, width), self.kernel_initializer, name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            (self.units, width), self.recurrent_initializer, name="recurrent_kernel"
-        )
-        self.bias = self.add_weight(self._bias_shape(), self._bias_start(), name="bias") if self.use_bias else None
-        self.input_spec = InputSpec(ndim=3, axes={-1: features}, what="(batch, time, features)")
-
-    def _bias_start(self) -> Any:
-        return self.bias_initializer
-
-    def call(
-        self,
-        sequences: Tensor,
-        initial_state: Any = None,
-        mask: Any = None,
-        training: bool = False,
-    ) -> Any:
-        x = ops.cast(sequences, self.dtype) if sequences.dtype != self.dtype else sequences
-        if mask is not None:
-            mask = as_tensor(mask[0] if isinstance(mask, (list, tuple)) else mask)
-            if mask.shape != x.shape[:2]:
-                raise ValueError(f"the mask must be (batch, time) = {x.shape[:2]}; received {mask.shape}")
-            if mask.dtype != backend.BOOL:
-                mask = ops.not_equal(mask, 0)
-        states = self._states_before(initial_state, x.shape[0])
-        if training and self.dropout:
-            noise = (x.shape[0], 1, x.shape[2])  # one mask for all time steps
-            x = ops.dropout(x, self.dropout, self.seed_generator.state, noise_shape=noise)
-        drops_states = training and self.recurrent_dropout > 0
-        kernel = None if drops_states else self._kernel()
-        if kernel is None:
-            found = self._run_single_steps(x, states, mask, drops_states)
-        else:
-            found = kernel(
-                x,
-                self.kernel,
-                self.recurrent_kernel,
-                self.bias,
-                initial_state=states[0] if states and self.states_kept == 1 else states,
-                mask=mask,
-                reverse=self.go_backwards,
-            )
-        outputs, *last = found
-        if self.stateful:
-            self._keep(last)
-        if self.return_sequences:
-            y = outputs
-            if mask is not None and self.zero_output_for_mask:
-                order = ops.flip(mask, axis=1) if self.go_backwards else mask
-                y = ops.where(ops.expand_dims(order, -1), y, 0.0)
-        else:
-            y = last[0]
-        return (y, *last) if self.return_state else y
-
-    def _run_single_steps(
-        self, x: Tensor, states: list[Tensor] | None, mask: Tensor | None, drops_states: bool
-    ) -> tuple[Tensor, ...]:
-        step = self._step()
-        if states is None:
-            states = [ops.zeros((x.shape[0], self.units), self.dtype) for _ in range(self.states_kept)]
-        if drops_states:
-            ones = ops.ones((x.shape[0], self.units), self.dtype)
-            kept = ops.dropout(ones, self.recurrent_dropout, self.seed_generator.state)
-            plain = step
-
-            def step(x_t: Tensor, before: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-                return plain(x_t, [ops.multiply(before[0], kept), *before[1:]])
-
-        outputs, last = run_steps(step, x, states, mask, self.go_backwards)
-        return (outputs, *last)
-
-    def _states_before(self, initial_state: Any, batch: int) -> list[Tensor] | None:
-        if initial_state is None:
-            if not self.stateful:
-                return None
-            if self.states is None:
-                # written by the host, not a launch: a recorded step must not zero them again
-                self.states = [
-                    Tensor(backend.place(np.zeros((batch, self.units), self.dtype))) for _ in range(self.states_kept)
-                ]
-            states = self.states
-        else:
-            given = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
-            if len(given) != self.states_kept:
-                raise ValueError(f"initial_state must be {self.states_kept} arrays; received {len(given)}")
-            states = [as_tensor(s, self.dtype) for s in given]
-        for s in states:
-            if s.shape != (batch, self.units):
-                raise ValueError(
-                    f"{'the kept state of this stateful layer' if initial_state is None else 'initial_state'} must be "
-                    f"(batch, units) = {(batch, self.units)}; received {s.shape}"
-                    + ("; call reset_state() before another batch size" if initial_state is None else "")
-                )
-        return states
-
-    def _keep(self, last: Sequence[Tensor]) -> None:
-        if self.states is None:
-            self.states = [Tensor(backend.place(np.zeros(s.shape, s.dtype), s.array)) for s in last]
-        for kept, new in zip(self.states, last, strict=True):
-            backend.twin(new.array).assign(new.array, kept.array, False)
-
-    def reset_state(self, states: Any = None) -> None:
-        """Forget what a stateful layer kept, or replace it by ``states``.
-
-        Args:
-            states: an array (batch, units), or a list of as many as there are states; None for zeros.
-
-        Raises:
-            ValueError: the layer is not stateful.
-        """
-        if not self.stateful:
-            raise ValueError(f"layer {self.name!r} is not stateful: it keeps nothing between calls")
-        self._changed()
-        if states is None:
-            self.states = None
-        else:
-            given = states if isinstance(states, (list, tuple)) else [states]
-            self.states = [Tensor(backend.place(np.array(s, self.dtype))) for s in given]
-
-    reset_states = reset_state
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        kept = previous_mask if self.return_sequences else None
-        return [kept] + [None] * self.states_kept if self.return_state else kept
-
-    def compute_output_shape(self, input_shape: Shape) -> Any:
-        batch, time = input_shape[:2]
-        y = (batch, time, self.units) if self.return_sequences else (batch, self.units)
-        return (y, *[(batch, self.units)] * self.states_kept) if self.return_state else y
+_WEIGHT_OPTIONS = [f"{w}_{kind}" for w in _Recurrent.regularizable for kind in ("regularizer", "constraint")]
 
 
 _COMMON = """
@@ -280,17 +88,11 @@ class SimpleRNN(_Recurrent):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, dropout,
-            recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **kwargs,
+        make_cell = partial(
+            SimpleRNNCell, units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            dropout, recurrent_dropout, seed,
         )  # fmt: skip
-
-    def _kernel(self) -> Callable[..., Any] | None:
-        name = {ops.tanh: "tanh", ops.relu: "relu"}.get(self.activation)
-        return None if name is None else partial(ops.rnn, activation=name)
-
-    def _step(self) -> Step:
-        return simple_rnn_step(self.kernel, self.recurrent_kernel, self.bias, self.activation)
+        super().__init__(make_cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
 
 
 class LSTM(_Recurrent):
@@ -323,9 +125,6 @@ class LSTM(_Recurrent):
         ((2, 5, 4), (2, 4), (2, 4))
     """
 
-    states_kept = 2
-    gates = 4
-
     def __init__(
         self,
         units: int,
@@ -346,30 +145,11 @@ class LSTM(_Recurrent):
         unroll: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, dropout,
-            recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **kwargs,
+        make_cell = partial(
+            LSTMCell, units, activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
+            bias_initializer, unit_forget_bias, dropout, recurrent_dropout, seed,
         )  # fmt: skip
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.unit_forget_bias = unit_forget_bias
-
-    def _bias_start(self) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-
-        def forget_gate_at_one(shape: tuple[int, ...], dtype: Any = None) -> Any:
-            assert self.bias_initializer is not None
-            bias = np.array(self.bias_initializer(shape, dtype=dtype))
-            bias[self.units : 2 * self.units] = 1.0
-            return bias
-
-        return forget_gate_at_one
-
-    def _kernel(self) -> Callable[..., Any] | None:
-        return ops.lstm if self._usual_gates() else None
-
-    def _step(self) -> Step:
-        return lstm_step(self.kernel, self.recurrent_kernel, self.bias, self.activation, self.recurrent_activation)
+        super().__init__(make_cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
 
 
 class GRU(_Recurrent):
@@ -401,8 +181,6 @@ class GRU(_Recurrent):
         (2, 4)
     """
 
-    gates = 3
-
     def __init__(
         self,
         units: int,
@@ -423,29 +201,27 @@ class GRU(_Recurrent):
         reset_after: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, dropout,
-            recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **kwargs,
+        make_cell = partial(
+            GRUCell, units, activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
+            bias_initializer, dropout, recurrent_dropout, reset_after, seed,
         )  # fmt: skip
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.reset_after = reset_after
-
-    def _bias_shape(self) -> tuple[int, ...]:
-        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
-
-    def _kernel(self) -> Callable[..., Any] | None:
-        return partial(ops.gru, reset_after=self.reset_after) if self._usual_gates() else None
-
-    def _step(self) -> Step:
-        return gru_step(
-            self.kernel,
-            self.recurrent_kernel,
-            self.bias,
-            self.activation,
-            self.recurrent_activation,
-            self.reset_after,
-        )
+        super().__init__(make_cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
 
 
+# What a program reads of the layer, the cell has.
+_OF_CELL = (
+    *("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", "reset_after"),
+    *("kernel_initializer", "recurrent_initializer", "bias_initializer"),
+    *("dropout", "recurrent_dropout", "seed", "seed_generator"),
+    *("kernel", "recurrent_kernel", "bias"),
+)
+
+
+def _of_cell(name: str) -> property:
+    return property(lambda layer: getattr(layer.cell, name), lambda layer, value: setattr(layer.cell, name, value))
+
+
+for _name in _OF_CELL:
+    setattr(_Recurrent, _name, _of_cell(_name))
 for _kind in (SimpleRNN, LSTM, GRU):
     _kind.__doc__ = (_kind.__doc__ or "").replace("{common}", _COMMON)
