@@ -99,15 +99,15 @@ class BackupAndRestore(Callback):
     def _take_up(self, path: str) -> None:
         from dlbd.saving.training_state import read_position, restore_training
 
-        run = self.run
-        others = [c for c in run.callbacks if c is not self]
-        position = read_position(path)
-        if position["data"] is not None:
-            run.data.seek(position["data"])
-        run.epoch, run.batch, run.logs = position["epoch"], position["batch"], position["logs"]
-        restore_training(path, self.model, others, with_results=False)
-        if run.batch:
-            run.restore = lambda: restore_training(path, self.model, others, with_results=True)
+        def restore(with_results: bool = True) -> None:
+            restore_training(path, self.model, self._others, with_results)
+
+        self.run.take_up(read_position(path), restore)
+        restore(with_results=False)
+
+    @property
+    def _others(self) -> list[Callback]:
+        return [c for c in self.run.callbacks if c is not self]
 
     def _count(self, batch: int, read: Callable[[], Logs]) -> None:
         self._batches += 1
@@ -121,12 +121,10 @@ class BackupAndRestore(Callback):
     def _save(self, epoch: int, batch: int, logs: Logs) -> None:
         from dlbd.saving.training_state import save_training
 
-        data = self.run.data.position() if batch or self.run.data.goes_on else None
-        position = {"epoch": epoch, "batch": batch, "logs": logs, "data": data}
         current, previous = self._paths
         if self.double_checkpoint and os.path.exists(current):
             os.replace(current, previous)
-        save_training(current, self.model, [c for c in self.run.callbacks if c is not self], position)
+        save_training(current, self.model, self._others, self.run.position(epoch, batch, logs))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint:

@@ -21,6 +21,14 @@ _LARGER = re.compile(
 )
 
 
+def direction(name: str) -> str | None:
+    """Whether a value of this name, without "val_", is to become "min" or "max"; None if the name does not tell."""
+    for mode, pattern in (("min", _SMALLER), ("max", _LARGER)):
+        if pattern.search(name.lower()):
+            return mode
+    return None
+
+
 class MonitorCallback(Callback):
     """The base of callbacks that watch one value of the epochs' logs.
 
@@ -76,9 +84,9 @@ class MonitorCallback(Callback):
         name = self.monitor.removeprefix("val_")
         metrics = getattr(self.model, "metrics", ())
         for n in (name, *(snake_case(type(m).__name__) for m in metrics if m.name == name)):
-            for mode, pattern in (("min", _SMALLER), ("max", _LARGER)):
-                if pattern.search(n.lower()):
-                    return mode
+            found = direction(n)
+            if found is not None:
+                return found
         raise ValueError(
             f"[{type(self).__name__}] nothing tells whether a larger or a smaller {self.monitor!r} is better: pass "
             'mode="max" or mode="min"'

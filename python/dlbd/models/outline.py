@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,10 +55,16 @@ def outline(model: Any) -> list[Call]:
 
     Of a model whose ``call`` only runs on numbers: its layers, each once, with no sources.
     """
+    from dlbd.models.sequential import Sequential
+
     try:
         graph = model._made_graph()
     except AttributeError:
-        return [_alone(layer) for layer in model.layers]
+        alone = [_alone(layer) for layer in model.layers]
+        if isinstance(model, Sequential):  # not built
+            for before, call in pairwise(alone):
+                call.sources.append(Source(before.layer, 0, 0))
+        return alone
     calls: list[Call] = []
     made: dict[int, tuple[Source, Shape]] = {}  # by the KerasTensor
 
