@@ -43,7 +43,7 @@ class ProgbarLogger(Callback):
         self._open(self._total, f"Epoch {epoch + 1}/{self.params['epochs']}")
 
     def after_train_batch(self, batch: int, read: Callable[[], Logs]) -> None:
-        self._advance(read)
+        self._advance(batch, read)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._total = self._steps  # if it was unknown before
@@ -59,7 +59,7 @@ class ProgbarLogger(Callback):
 
     def after_test_batch(self, batch: int, read: Callable[[], Logs]) -> None:
         if not self._in_fit:
-            self._advance(read)
+            self._advance(batch, read)
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         if not self._in_fit:
@@ -75,8 +75,8 @@ class ProgbarLogger(Callback):
         self._steps = 0
         self._bar = Bar(total, screen(self.verbose), title)
 
-    def _advance(self, read: Callable[[], Logs]) -> None:
-        self._steps += 1
+    def _advance(self, batch: int, read: Callable[[], Logs]) -> None:
+        self._steps = batch + 1  # the epoch may have begun in another process
         if self._bar is not None and self._bar.due():
             self._bar.show(self._steps, read())
 
