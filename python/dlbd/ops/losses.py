@@ -216,6 +216,7 @@ def each(kind: str, y_true: Any, y_pred: Any, *, sample_weight: Any = None, mask
 
 # What errors call the kinds whose names say too little.
 _SHOWN = {
+    "identity": "loss",
     "squared": "squared_error",
     "absolute": "absolute_error",
     "equal": "accuracy",
