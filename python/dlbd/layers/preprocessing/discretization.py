@@ -11,7 +11,7 @@ from dlbd import ops
 from dlbd.backend import INT32, Array
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.preprocessing.encoding import encoded, encoded_shape, mode_named, no_sparse
-from dlbd.layers.preprocessing.reading import batches_of
+from dlbd.layers.preprocessing.reading import numbers_of
 from dlbd.tensor import Tensor
 
 
@@ -83,14 +83,10 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise ValueError(f"[{self.name}] adapt() needs num_bins; this layer was given bin_boundaries")
-        summary = _Summary(self.epsilon)
-        for batch in batches_of(data, steps):
-            if not np.isfinite(batch).all():
-                raise ValueError(f"[{self.name}] adapt() met NaN or infinity: clean the data first")
-            summary.add(batch)
-        if not summary.values.size:
-            raise ValueError(f"[{self.name}] adapt() received no data")
-        self.bin_boundaries = summary.compressed(1.0 / self.num_bins)[0][:-1].tolist()
+        sample = _Sample()
+        for batch in numbers_of(data, self.name, steps):
+            sample.add(batch)
+        self.bin_boundaries = sample.boundaries(self.num_bins, self.epsilon)
 
     @property
     def output_dtype(self) -> np.dtype[Any]:
@@ -121,30 +117,58 @@ class Discretization(Layer):
         return layer
 
 
-class _Summary:
-    """A few values of a large sample, each with how many it stands for: Keras's way to find quantiles in one pass."""
+# Values that are kept as they are; of more, samples of so many: each doubling moves a rank by 1 / (2 * 65536) at most.
+_KEPT = 1 << 16
 
-    def __init__(self, epsilon: float) -> None:
-        self.epsilon = epsilon
-        self.values: Array = np.empty(0)
-        self.weights: Array = np.empty(0)
+
+class _Sample:
+    """A sorted sample of any number of values, in one pass.
+
+    Values are kept until there are ``_KEPT``; then they go to level 0. Two such arrays on one level become one on the
+    next, of every other value of both (Munro and Paterson: "Selection and sorting with limited storage", 1980).
+    """
+
+    def __init__(self) -> None:
+        self._pending: Array = np.empty(0)
+        self._levels: list[Array | None] = []
+        self._turn = 0  # which of two neighbours is kept: by turns
 
     def add(self, batch: Array) -> None:
-        values = np.sort(batch.reshape(-1).astype(np.float64))
-        step = max(values.size * self.epsilon, 1.0)
-        chosen = values[int(step - 1) :: int(step)]
-        values = np.concatenate([chosen, self.values])
-        weights = np.concatenate([np.full(chosen.size, step), self.weights])
-        order = np.argsort(values, kind="stable")
-        self.values, self.weights = values[order], weights[order]
-        self.values, self.weights = self.compressed(self.epsilon)
+        values = np.concatenate([self._pending, batch.reshape(-1).astype(np.float64)])
+        while values.size >= _KEPT:
+            self._carry(np.sort(values[:_KEPT]))
+            values = values[_KEPT:]
+        self._pending = values
 
-    def compressed(self, epsilon: float) -> tuple[Array, Array]:
-        """Values at every ``epsilon``-th part of the weights, by interpolation."""
-        if self.values.size * epsilon < 1:
-            return self.values, self.weights
-        parts = epsilon + np.arange(0.0, 1.0, epsilon)
-        sums = self.weights.cumsum()
-        fractions = sums / sums[-1]
-        at = np.interp(parts, fractions, sums)
-        return np.interp(parts, fractions, self.values), np.diff(at, prepend=0.0)
+    def _carry(self, values: Array) -> None:
+        level = 0
+        while level < len(self._levels) and (other := self._levels[level]) is not None:
+            values = np.sort(np.concatenate([values, other]))[self._turn :: 2]
+            self._levels[level] = None
+            self._turn = 1 - self._turn
+            level += 1
+        self._levels += [None] * (level + 1 - len(self._levels))
+        self._levels[level] = values
+
+    def boundaries(self, bins: int, epsilon: float) -> list[float]:
+        """Values between equally full bins; found as Keras does where no value is missing from the sample."""
+        parts = [(self._pending, 1.0), *((v, 2.0**i) for i, v in enumerate(self._levels) if v is not None)]
+        values = np.concatenate([v for v, _ in parts])
+        weights = np.concatenate([np.full(v.size, w) for v, w in parts])
+        order = np.argsort(values, kind="stable")
+        values, weights = values[order], weights[order]
+        if not self._levels:
+            step = max(values.size * epsilon, 1.0)
+            values = values[int(step - 1) :: int(step)]
+            values, weights = _compressed(values, np.full(values.size, step), epsilon)
+        return _compressed(values, weights, 1.0 / bins)[0][:-1].tolist()  # type: ignore[no-any-return]
+
+
+def _compressed(values: Array, weights: Array, epsilon: float) -> tuple[Array, Array]:
+    """Values at every ``epsilon``-th part of the weights, by interpolation, and what they stand for."""
+    if values.size * epsilon < 1:
+        return values, weights
+    sums = weights.cumsum()
+    parts = epsilon + np.arange(0.0, 1.0, epsilon)
+    at = np.interp(parts, sums / sums[-1], sums)
+    return np.interp(parts, sums / sums[-1], values), np.diff(at, prepend=0.0)

@@ -205,11 +205,6 @@ def with_host_inputs(arrays: Any, inputs: HostInputs | None) -> Any:
     return found if isinstance(arrays, list) else found[0]
 
 
-def is_prepared(inputs: Any) -> bool:
-    """Whether a step gives a model these tensors, for which its host layers have done their part."""
-    return any(isinstance(x, Prepared) for x in flatten(inputs))
-
-
 def prepared(inputs: Any, dtype: np.dtype[Any]) -> Any:
     """Tensors in place of :class:`HostInput`, for a model that is called with data."""
     return map_structure(lambda a: a.tensor(dtype) if isinstance(a, HostInput) else a, inputs)

@@ -12,7 +12,7 @@ from dlbd import ops
 from dlbd.backend import Array
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.input_spec import InputSpec
-from dlbd.layers.preprocessing.reading import batches_of
+from dlbd.layers.preprocessing.reading import numbers_of
 from dlbd.tensor import Tensor
 
 # The least standard deviation that is divided by, as in Keras: constant features become 0.
@@ -128,17 +128,13 @@ class Normalization(Layer):
         if self.input_mean is not None:
             raise ValueError(f"[{self.name}] adapt() would replace the mean and variance that the layer was given")
         moments = _Moments()
-        for batch in batches_of(data):
+        for batch in numbers_of(data, self.name):
             if not self.built:
                 self._build_for((None, *batch.shape[1:]))
             self.input_spec.check_shape(batch.shape, self)  # type: ignore[union-attr]
             moments.add(batch, self._reduced)
-        if moments.count == 0:
-            raise ValueError(f"[{self.name}] adapt() received no data")
-        mean, variance = moments.mean, moments.squares / moments.count
-        if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
-            raise ValueError(f"[{self.name}] adapt() met NaN or infinity: clean the data first")
-        for variable, value in zip(self._own_variables, (mean, variance, moments.count), strict=True):
+        found = (moments.mean, moments.squares / moments.count, moments.count)
+        for variable, value in zip(self._own_variables, found, strict=True):
             variable.assign(value)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -168,8 +164,6 @@ class _Moments:
 
     def add(self, batch: Array, reduced: tuple[int, ...]) -> None:
         count = prod(batch.shape[a] for a in reduced)
-        if batch.size == 0:
-            return
         x = batch.astype(np.float64)
         own = x.mean(axis=reduced, keepdims=True)
         x -= own

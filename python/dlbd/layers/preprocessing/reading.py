@@ -52,6 +52,21 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[Array]:
         yield np.atleast_1d(host_values(batch[0] if isinstance(batch, tuple) else batch))
 
 
+def numbers_of(data: Any, layer: str, steps: int | None = None) -> Iterator[Array]:
+    """The same of data that has to be made of finite numbers."""
+    empty = True
+    for batch in batches_of(data, steps):
+        if batch.dtype.kind not in "fiub":
+            raise TypeError(f"[{layer}] adapt() takes numbers; received dtype {batch.dtype}")
+        if not np.isfinite(batch).all():
+            raise ValueError(f"[{layer}] adapt() met NaN or infinity: clean the data first")
+        if batch.size:
+            empty = False
+            yield batch
+    if empty:
+        raise ValueError(f"[{layer}] adapt() received no data")
+
+
 def _parts(array: Any) -> Iterator[Array]:
     """Rows of an array or a data frame, wherever it lies."""
     if not array.shape:
