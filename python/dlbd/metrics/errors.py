@@ -331,11 +331,7 @@ class BinaryCrossentropy(_Named):
     _loss, _name = losses.BinaryCrossentropy, "binary_crossentropy"
 
     def __init__(
-        self,
-        name: str | None = None,
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
+        self, name: str | None = None, dtype: Any = None, from_logits: bool = False, label_smoothing: float = 0.0
     ) -> None:
         self._start(name, dtype, from_logits=from_logits, label_smoothing=label_smoothing)
 
