@@ -154,6 +154,16 @@ def test_models_inside_models():
     assert [v.path for v in model.trainable_variables] == [w.path for w in tail.weights]
 
 
+def test_a_gradient_goes_through_models_of_several_inputs_inside_others():
+    a, b = dlbd.Input((3,)), dlbd.Input((3,))
+    inner = dlbd.Model([a, b], layers.Dense(2)(layers.Add()([a, b])))
+    x = dlbd.Input((3,))
+    outer = dlbd.Model(x, inner([layers.Dense(3)(x), x]))
+    with dlbd.GradientTape() as tape:
+        y = ops.sum(outer(np.ones((2, 3))))
+    assert all(g is not None for g in tape.gradient(y, outer.trainable_variables))
+
+
 def test_features_of_a_trained_model():
     """Layers of a Sequential or functional model give what they were called with and what they gave."""
     base = dlbd.Sequential([layers.Dense(5, "relu", input_shape=(3,)), layers.Dense(2)])

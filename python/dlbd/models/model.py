@@ -10,14 +10,14 @@ from dlbd import ops
 from dlbd.layers.base import Layer, Shape, is_shape
 from dlbd.layers.input import InputLayer
 from dlbd.layers.input_spec import InputSpec
-from dlbd.layers.preprocessing.host import HostInputs, is_prepared, prepared
+from dlbd.layers.preprocessing.host import HostInputs, prepared
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.graph import Graph, symbols_from_config
 from dlbd.models.summary import summarize
 from dlbd.models.trainer import Trainer
 from dlbd.saving import serialize_keras_object
 from dlbd.structure import flatten, map_structure
-from dlbd.symbolic import KerasTensor, has_symbols
+from dlbd.symbolic import KerasTensor
 from dlbd.tensor import Tensor
 
 
@@ -92,8 +92,8 @@ class Model(Trainer):
         return self._graph.run(fitting)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._graph is not None and not isinstance(inputs, Tensor) and not has_symbols(inputs):
-            inputs = inputs if is_prepared(inputs) else prepared(adapt_inputs(self, inputs), self.dtype)
+        if self._graph is not None and not any(isinstance(x, (Tensor, KerasTensor)) for x in flatten(inputs)):
+            inputs = prepared(adapt_inputs(self, inputs), self.dtype)
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

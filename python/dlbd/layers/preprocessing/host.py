@@ -17,7 +17,7 @@ import numpy as np
 from dlbd.backend import Array
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.preprocessing.reading import host_values
-from dlbd.structure import flatten, map_structure
+from dlbd.structure import map_structure
 from dlbd.symbolic import has_symbols
 from dlbd.tensor import Tensor, as_tensor
 
