@@ -106,7 +106,7 @@ class TextVectorization(IndexLookup):
         named = split is None or callable(split)
         self.split = split if named else one_of(split, ("whitespace", "character"), "split", self.name)
         self.ngrams = ngrams if ngrams is None or isinstance(ngrams, int) else tuple(ngrams)
-        widths = range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams
+        widths = range(1, positive(ngrams, "ngrams", self.name) + 1) if isinstance(ngrams, int) else ngrams
         self._widths = None if widths is None else [positive(n, "ngrams", self.name) for n in widths]
         if output_sequence_length is not None and self.output_mode != "int":
             raise ValueError(f'[{self.name}] output_sequence_length is for output_mode="int"; received {output_mode!r}')
