@@ -1,4 +1,7 @@
+import json
+
 import numpy as np
+import pytest
 
 import dlbd
 
@@ -39,3 +42,28 @@ def test_in_a_recorded_step_numbers_are_new_unless_they_are_seeded():
     again = noisy.predict(x, verbose=0)
     dlbd.random.seed(2)
     np.testing.assert_array_equal(noisy.predict(x, verbose=0), again)
+
+
+def test_who_draws_from_the_process_changes_nothing_else():
+    """Whether the stream of numbers without a seed was used before, the seeds of layers are the same."""
+    found = []
+    for _ in range(2):
+        dlbd.random.seed(4)
+        first = dlbd.random.next_seed()
+        dlbd.random.normal((2,))
+        found.append((first, dlbd.random.next_seed()))
+    assert found[0] == found[1]
+
+
+def test_a_state_goes_on_anywhere():
+    dlbd.random.seed(4)
+    dlbd.random.normal((2,))
+    state = dlbd.random.get_state()
+    wanted = [np.array(dlbd.random.normal((3,))), dlbd.random.next_seed()]
+    dlbd.random.seed(9)
+    dlbd.random.set_state(json.loads(json.dumps(state)))
+    np.testing.assert_array_equal(wanted[0], dlbd.random.normal((3,)))
+    assert dlbd.random.next_seed() == wanted[1]
+    for wrong in ({}, {"generator": 1}, {**state, "generator": {"bit_generator": "other"}}, {**state, "counters": 5}):
+        with pytest.raises(ValueError, match="state"):
+            dlbd.random.set_state(wrong)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _generator: Generator | None = None
-_counters: dict[str, Tensor] = {}  # by device: where the stream of numbers stands that are drawn without a seed
+_stream: int | None = None  # the seed of the stream of numbers that are drawn without one
+_counters: dict[str, Tensor] = {}  # by device: where that stream stands
 
 
 def generator() -> Generator:
@@ -56,8 +57,20 @@ def seed(value: int) -> None:
     global _generator
     with _lock:
         _generator = np.random.default_rng(value)
+    _begin_stream(_seed_from(value))
+
+
+def _seed_from(entropy: int | None) -> int:
+    """A seed of a counter-based generator; from the operating system for None."""
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _begin_stream(seed: int) -> None:
+    """Not drawn from the generator: whether anybody has used the stream before must change nothing else."""
+    global _stream
+    _stream = seed
     for counter in _counters.values():  # in place: recorded steps hold it
-        backend.write(counter.array, _start(next_seed()))
+        backend.write(counter.array, _start(seed))
 
 
 def _start(seed: int) -> backend.Array:
@@ -78,15 +91,14 @@ def seeded(value: int) -> Iterator[None]:
         True
     """
     global _generator
-    before = generator(), {device: backend.copied(counter.array) for device, counter in _counters.items()}
+    mine, before = generator(), get_state()
     seed(value)
     try:
         yield
     finally:
         with _lock:
-            _generator = before[0]
-        for device, state in before[1].items():
-            backend.write(_counters[device].array, state)
+            _generator = mine
+        set_state(before)
 
 
 def get_state() -> dict[str, Any]:
@@ -100,7 +112,15 @@ def get_state() -> dict[str, Any]:
         True
     """
     counters = {device: backend.on_host(counter.array).tolist() for device, counter in _counters.items()}
-    return {"generator": generator().bit_generator.state, "counters": counters}
+    return {"generator": generator().bit_generator.state, "stream": _stream_seed(), "counters": counters}
+
+
+def _stream_seed() -> int:
+    global _stream
+    with _lock:
+        if _stream is None:
+            _stream = _seed_from(None)
+        return _stream
 
 
 def set_state(state: dict[str, Any]) -> None:
@@ -117,12 +137,11 @@ def set_state(state: dict[str, Any]) -> None:
         True
     """
     try:
-        for device in _counters.keys() - state["counters"].keys():
-            del _counters[device]  # it will begin as it did after that state
-        for device, counter in state["counters"].items():
-            with devices.device(device):
-                backend.write(_counter(None).array, np.array(counter, np.int64))  # which a new one draws from:
         generator().bit_generator.state = state["generator"]
+        _begin_stream(int(state["stream"]))
+        for device, counter in state["counters"].items():
+            with suppress(RuntimeError), devices.device(device):  # there may be no such device here
+                backend.write(_counter(None).array, np.array(counter, np.int64))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no state of random numbers: {error}") from error
 
@@ -171,7 +190,7 @@ def _counter(seed: int | SeedGenerator | None) -> Tensor:
         return ops.add(SeedGenerator(seed).state, 0)
     device = devices.current_device()
     if device not in _counters:
-        _counters[device] = SeedGenerator().state
+        _counters[device] = SeedGenerator(_stream_seed()).state
     return _counters[device]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -105,10 +106,10 @@ class ModelCheckpoint(MonitorCallback):
             value = self.watched(logs)
             if value is None:
                 return
-            if not self.improves(value, self.best):
-                self._print(numbers, f"{self.monitor} {value:.6g} is not better than {self.best:.6g}")
-                return
             before = "" if self.best is None else f" from {self.best:.6g}"
+            if math.isnan(value) or not self.improves(value, self.best):
+                self._print(numbers, f"{self.monitor} went{before} to {value:.6g}, not saved")
+                return
             why = f"{self.monitor} went{before} to {value:.6g}, "
             self.best = value
         path = self._path(numbers, logs)

@@ -172,7 +172,11 @@ class ArrayBatches:
                 raise ValueError("expected arrays with one row per sample; received a single number")
         lengths = [len(a) for a in self.arrays]
         if len(set(lengths)) != 1:
-            raise ValueError(f"inputs, targets and weights must have equally many rows; received {lengths}")
+            named = zip(("x", "y", "sample_weight"), self.structure, strict=True)
+            found = {
+                name: restore(part, lengths) for name, part in named if part is not None and flatten(part) != [None]
+            }
+            raise ValueError(f"inputs, targets and weights must have equally many rows; received {found}")
         return lengths[0]
 
     def epoch(self) -> Iterator[Batch]:
@@ -213,10 +217,14 @@ class StreamBatches:
         steps: batches per epoch, if that is known.
         adapt: gets (x, y, sample_weight) and gives them as the model takes them.
         floating: the dtype that floats have in the step.
+
+    Attributes:
+        once: whether the stream is an iterator, whose next epoch goes on where one ended.
     """
 
     def __init__(self, stream: Any, steps: int | None, adapt: Any, floating: np.dtype[Any]) -> None:
         self._stream = stream
+        self.once = isinstance(stream, Iterator)
         self._adapt = adapt
         self._floating = floating
         self.steps = steps if steps is not None else (len(stream) if isinstance(stream, Sized) else None)

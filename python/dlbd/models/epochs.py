@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from dlbd import random
@@ -85,12 +87,29 @@ class Run:
     Attributes:
         callbacks: all of them.
         data: where in the data it is.
+        validated: how many batches of the validation data were taken.
         epoch, batch: which epoch is next or running, and how many of its batches are done when ``fit`` takes it up.
         logs: of the last epoch that was finished.
         restore: puts everything back, once all exists that a first step makes.
     """
 
-    def __init__(self, callbacks: list[Any], data: Epochs, epoch: int) -> None:
-        self.callbacks, self.data, self.epoch, self.batch = callbacks, data, epoch, 0
+    def __init__(self, callbacks: list[Any], data: Epochs, validation: Source | None, epoch: int) -> None:
+        self.callbacks, self.data, self._validation = callbacks, data, validation
+        self.epoch, self.batch, self.validated = epoch, 0, 0
         self.logs: dict[str, Any] = {}
         self.restore: Callable[[], None] | None = None
+
+    def position(self, epoch: int, batch: int, logs: dict[str, Any]) -> dict[str, Any]:
+        """Where it stands when so many batches of ``epoch`` are done, for :meth:`take_up`."""
+        data = self.data.position() if batch or self.data.goes_on else None
+        return {"epoch": epoch, "batch": batch, "logs": logs, "data": data, "validated": self.validated}
+
+    def take_up(self, position: dict[str, Any], restore: Callable[[], None]) -> None:
+        """Stand there again. ``restore`` will be called once a step has been tried."""
+        self.epoch, self.batch, self.logs = position["epoch"], position["batch"], position["logs"]
+        self.validated = position["validated"]
+        if position["data"] is not None:
+            self.data.seek(position["data"])
+        if self._validation is not None and getattr(self._validation, "once", False):
+            deque(islice(self._validation.epoch(), self.validated), maxlen=0)
+        self.restore = restore if self.batch else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -194,14 +195,14 @@ def fit(
         params["validation_freq"] = validation_freq
     backups = [c for c in told if isinstance(c, BackupAndRestore)]  # which are told last
     list_of_callbacks = CallbackList([*(c for c in told if c not in backups), history, *backups], model, params)
-    run = Run(list_of_callbacks.callbacks, batches, initial_epoch)
+    run = Run(list_of_callbacks.callbacks, batches, validation, initial_epoch)
     for backup in backups:
         backup.run = run
     model.stop_training = False
     model.history = history
     list_of_callbacks.tell("on_train_begin", {})
     initial_epoch, logs = run.epoch, run.logs
-    try:
+    with _cut_short(model, bar):
         for epoch in range(initial_epoch, epochs):
             if model.stop_training and not run.batch:
                 break
@@ -224,19 +225,28 @@ def fit(
             if validation is not None and _validates(epoch, validation_freq):
                 model.reset_metrics()
                 list_of_callbacks.tell("on_test_begin", {})
-                _run_test(model, validation, validation_steps, list_of_callbacks)
+                run.validated += _run_test(model, validation, validation_steps, list_of_callbacks)
                 found = results(model)
                 list_of_callbacks.tell("on_test_end", found)
                 logs = logs | {f"val_{name}": value for name, value in found.items()}
             list_of_callbacks.tell("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
-    except BaseException:
-        if bar is not None:
-            bar.abandon()
-        raise
     list_of_callbacks.tell("on_train_end", logs)
     return history
+
+
+@contextmanager
+def _cut_short(model: Any, bar: ProgbarLogger | None) -> Iterator[None]:
+    """An error or an interrupt leaves a line of progress that ends, and says of a label whose targets it is among."""
+    try:
+        yield
+    except BaseException as error:
+        if bar is not None:
+            bar.abandon()
+        if isinstance(error, ValueError):
+            model._compiled_loss.explain(error)
+        raise
 
 
 def _require_positive(limits: dict[str, int | None]) -> None:
@@ -322,17 +332,14 @@ def evaluate(
     _require_positive({"steps": steps})
     source = make_source(model, x, y, sample_weight, batch_size, steps=steps)
     shown = verbosity(verbose)
-    bar = [ProgbarLogger(shown)] if shown else []
-    told = CallbackList([*bar, *as_list(callbacks)], model, {"verbose": shown, "steps": steps or source.steps})
+    bar = ProgbarLogger(shown) if shown else None
+    params = {"verbose": shown, "steps": steps or source.steps}
+    told = CallbackList([*([bar] if bar else []), *as_list(callbacks)], model, params)
     model.reset_metrics()
     told.tell("on_test_begin", {})
-    try:
+    with _cut_short(model, bar):
         _run_test(model, source, steps, told)
-    except BaseException:
-        for b in bar:
-            b.abandon()
-        raise
-    logs = results(model)
+        logs = results(model)
     told.tell("on_test_end", logs)
     return logs
 
@@ -347,6 +354,7 @@ def on_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, 
     source = make_source(model, x, y, sample_weight, n, class_weight=class_weight)
     model.reset_metrics()
     runner = _runner(model, train)
-    for batch in source.epoch():
-        runner(batch, source.structure)
-    return results(model)
+    with _cut_short(model, None):
+        for batch in source.epoch():
+            runner(batch, source.structure)
+        return results(model)

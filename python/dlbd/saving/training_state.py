@@ -45,8 +45,9 @@ def save_training(path: str, model: Any, callbacks: Sequence[Any], position: dic
 
 
 def read_position(path: str) -> Any:
-    """The ``position`` in the file alone."""
+    """The ``position`` in the file. ValueError if anything in the file is broken."""
     with TensorFile(path) as file:
+        file.verify()
         given = SavedFile(file)
         return _with_arrays(_training(given)["position"], file.read)
 
