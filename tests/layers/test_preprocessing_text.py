@@ -360,7 +360,7 @@ def test_hashing_arguments():
         (
             {"max_tokens": 4, "split": "character", "output_sequence_length": 3},
             ["", "[UNK]", " ", "o"],
-            [[1, 1, 1], [1, 2, 1], [0] * 3],
+            [[1, 1, 1], [1, 1, 1], [0] * 3],
         ),
         (
             {"max_tokens": 4, "output_mode": "count"},
