@@ -21,7 +21,17 @@ Shape = tuple[int | None, ...]
 
 
 class SymbolicArgument(TypeError):
-    """Something wanted the numbers of a KerasTensor."""
+    """Something wanted the numbers of what has none."""
+
+
+class Symbol:
+    """What stands for something that is not known yet."""
+
+    __slots__ = ()
+
+    def note(self, operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a function of :mod:`dlbd.ops` gives that was called with this among its arguments."""
+        raise NotImplementedError
 
 
 def dtype_of(dtype: Any) -> np.dtype[Any]:
@@ -29,7 +39,7 @@ def dtype_of(dtype: Any) -> np.dtype[Any]:
     return np.dtype(str) if isinstance(dtype, str) and dtype == "string" else np.dtype(dtype)
 
 
-class KerasTensor:
+class KerasTensor(Symbol):
     """A shape and a dtype without numbers, as :func:`dlbd.Input` and layers called with one give it.
 
     Operators (``a + b``, ``a[:, 0]``) and the functions of :mod:`dlbd.ops` take it as they take a tensor.
@@ -57,7 +67,7 @@ class KerasTensor:
         self.dtype = dtype_of(dtype)
         self.name = name if name is not None else automatic_name("keras_tensor")
 
-    if TYPE_CHECKING:  # dlbd.layers.operation installs them
+    if TYPE_CHECKING:  # dlbd.layers.operation installs them, and note()
 
         def __getitem__(self, key: Any) -> KerasTensor: ...
         def __add__(self, other: Any) -> KerasTensor: ...
@@ -151,21 +161,18 @@ def _run(function: Callable[..., Any], args: Any, kwargs: Any, unknown: int) -> 
     return function(*map_structure(zeros, args), **map_structure(zeros, kwargs))
 
 
-# (operation, args, kwargs) -> KerasTensors, set by dlbd.layers.operation: the layer that an operation becomes.
-note_operation: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any] | None = None
-
-
 def takes_symbols(operation: Callable[..., Any], module: str) -> Callable[..., Any]:
-    """``operation``, which becomes a layer when it is called with KerasTensors. ``module`` is where pickle finds it."""
+    """``operation``, which symbols among its arguments note. ``module`` is where pickle finds it."""
 
     @functools.wraps(operation)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return operation(*args, **kwargs)
         except Exception:
-            if note_operation is None or not has_symbols(args, kwargs):
+            symbol = next((x for x in flatten([args, kwargs]) if isinstance(x, Symbol)), None)
+            if symbol is None:
                 raise
-        return note_operation(wrapped, args, kwargs)
+        return symbol.note(wrapped, args, kwargs)
 
     wrapped.__module__ = module
     return wrapped

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,12 +26,28 @@ _NUMBERS = (bool, int, float, np.number, np.bool_)
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
+# (layer, *arguments of its call) -> what the call gives.
+RunLayer = Callable[..., Any]
+
+
 class _Context(threading.local):
     training = False  # of the enclosing call: what a layer gets that was not told
     depth = 0  # how many calls of layers are running
+    run: RunLayer | None = None
 
 
 _context = _Context()
+
+
+@contextmanager
+def calls_run_by(run: RunLayer) -> Iterator[None]:
+    """While this runs, ``run(layer, *args, **kwargs)`` stands for ``layer.call(*args, **kwargs)`` on this thread."""
+    before, _context.run = _context.run, run
+    try:
+        yield
+    finally:
+        _context.run = before
+
 
 # Options of a call that leave the output's shape to the input's.
 _WITHOUT_EFFECT_ON_SHAPES = frozenset(("training", "mask", "initial_state"))
@@ -214,7 +231,8 @@ class Layer(Weighted):
         context.training = bool(training)
         context.depth += 1
         try:
-            outputs = self.call(inputs, *args, **kwargs)
+            run = context.run
+            outputs = self.call(inputs, *args, **kwargs) if run is None else run(self, inputs, *args, **kwargs)
         except (ValueError, TypeError) as error:
             self._name_in(error, map_structure(lambda t: t.shape, inputs))
             raise

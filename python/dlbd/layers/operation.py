@@ -55,7 +55,8 @@ _FUNCTIONS["getitem"] = indexing.getitem  # what x[...] means; dlbd.ops does not
 _NAMES = {function: name for name, function in _FUNCTIONS.items()}
 
 
-def _note(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _note(self: KerasTensor, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The layer that the operation becomes."""
     return Operation(_NAMES[function])(*args, **kwargs)
 
 
@@ -66,7 +67,7 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
     return operator
 
 
-symbolic.note_operation = _note
+KerasTensor.note = _note  # type: ignore[assignment, method-assign]
 for _operation, _method in {
     "add": "add",
     "subtract": "sub",

@@ -18,7 +18,7 @@ from dlbd.backend import Array
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.preprocessing.reading import host_values
 from dlbd.structure import map_structure
-from dlbd.symbolic import has_symbols
+from dlbd.symbolic import Symbol
 from dlbd.tensor import Tensor, as_tensor
 
 
@@ -85,7 +85,7 @@ class HostLayer(Layer):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(inputs, Prepared) and id(self) in inputs.results:
             inputs = inputs.results[id(self)]
-        elif not has_symbols(inputs):
+        elif not isinstance(inputs, Symbol):
             inputs = as_tensor(self.staged(host_values(inputs)))
         return super().__call__(inputs, *args, **kwargs)
 
