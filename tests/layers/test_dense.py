@@ -72,9 +72,21 @@ def test_no_number_is_a_type_error_that_names_the_layer(x: np.ndarray):
 def test_unknown_arguments_and_regularizers():
     with pytest.raises(TypeError, match="takes no argument 'unitz'"):
         layers.Dense(2, unitz=3)
-    layers.Dense(2, kernel_regularizer=None, bias_constraint=None, activity_regularizer=None)
-    with pytest.raises(NotImplementedError, match="kernel_regularizer"):
-        layers.Dense(2, kernel_regularizer="l2")
+    layer = layers.Dense(2, kernel_regularizer="l2", bias_constraint="non_neg", activity_regularizer=None)
+    layer.build((None, 3))
+    assert isinstance(layer.kernel.regularizer, dlbd.regularizers.L2)
+    assert layer.kernel.constraint is None
+    assert isinstance(layer.bias.constraint, dlbd.constraints.NonNeg)
+    with pytest.raises(ValueError, match="nothing is named 'l3'"):
+        layers.Dense(2, kernel_regularizer="l3")
+
+
+def test_options_of_weights_are_configured():
+    layer = layers.Dense(2, kernel_regularizer=dlbd.regularizers.L1(0.5), bias_constraint="unit_norm")
+    again = layers.Dense.from_config(layer.get_config())
+    assert again.kernel_regularizer.get_config() == {"l1": 0.5}
+    assert isinstance(again.bias_constraint, dlbd.constraints.UnitNorm)
+    assert again.bias_regularizer is None
 
 
 def test_set_weights_checks_all_before_changing_any():
