@@ -374,7 +374,7 @@ def test_initial_epoch_and_stop_training():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda m, x, y: m.fit(x, y[:-1], verbose=0), ValueError, r"equally many rows; received \[200, 199\]"),
+        (lambda m, x, y: m.fit(x, y[:-1], verbose=0), ValueError, r"equally many rows; received {'x': 200, 'y': 199}"),
         (lambda m, x, y: m.fit(x[:0], y[:0], verbose=0), ValueError, "empty"),
         (lambda m, x, y: m.fit(x, y, batch_size=0, verbose=0), ValueError, "batch_size must be at least 1"),
         (lambda m, x, y: m.fit(x.astype(str), y, verbose=0), TypeError, "arrays of numbers"),

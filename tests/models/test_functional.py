@@ -268,7 +268,7 @@ def test_inputs_that_do_not_fit():
         model.predict({"left": left})
     with pytest.raises(ValueError, match=r"input 'right' .*\(40, 3\)"):
         model.predict([left, right[:, :3]])
-    with pytest.raises(ValueError, match=r"equally many rows; received \[40, 39\]"):
+    with pytest.raises(ValueError, match=r"equally many rows; received {'x': \[40, 39\]}"):
         model.predict([left, right[1:]])
 
 

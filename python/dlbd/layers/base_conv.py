@@ -42,8 +42,10 @@ class BaseConv(Spatial):
         """Those of the input, which a kernel is built for. From now on the input must have as many."""
         channels = input_shape[-1]
         if len(input_shape) != self.rank + 2 or channels is None:
+            missing = len(input_shape) == self.rank + 1
             raise ValueError(
                 f"{type(self).__name__} takes {AXES[self.rank]} with known channels; received shape {input_shape}"
+                + (". Is the axis of the channels missing? Pass x[..., None]" if missing else "")
             )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={-1: channels}, what=AXES[self.rank])
         return channels

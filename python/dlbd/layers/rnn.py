@@ -89,6 +89,7 @@ class RNN(Layer):
             raise ValueError(
                 f"{type(self).__name__} takes sequences (batch, time, features) with a known number of features; "
                 f"received shape {input_shape}"
+                + (". Does the RNN layer before it lack return_sequences=True?" if len(input_shape) == 2 else "")
             )
         if not self.cell.built:
             self.cell._build_for((input_shape[0], *input_shape[2:]))

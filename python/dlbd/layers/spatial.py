@@ -41,7 +41,10 @@ class Spatial(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self.input_spec.check_shape(input_shape, self)
-        lengths = (None if n is None else self._length(n, axis) for axis, n in enumerate(input_shape[1:-1]))
+        try:
+            lengths = [None if n is None else self._length(n, axis) for axis, n in enumerate(input_shape[1:-1])]
+        except ValueError as error:
+            raise ValueError(f"{error}; the axes are {AXES[self.rank]}") from None
         return (input_shape[0], *lengths, self._channels(input_shape[-1]))
 
     def _length(self, n: int, axis: int) -> int:

@@ -11,6 +11,7 @@ from dlbd.backend import Array, is_device_array, on_host
 from dlbd.layers.preprocessing.host import with_host_inputs
 from dlbd.models.batches import host_array
 from dlbd.models.frames import Columns, columns_by_name, is_frame
+from dlbd.models.hints import fits, inputs_hint
 from dlbd.structure import map_structure
 
 
@@ -75,7 +76,7 @@ def _arrays(model: Any, x: Any) -> Any:
 
 
 def _with_channels(x: Array, wanted: tuple[int | None, ...]) -> Array:
-    if x.ndim == len(wanted) - 1 and wanted[-1] == 1:
+    if wanted[-1] == 1 and fits(x.shape[1:], wanted[1:-1]):
         return x[..., None]
     if x.ndim == len(wanted) + 1 and x.shape[-1] == 1:
         return x[..., 0]
@@ -84,11 +85,10 @@ def _with_channels(x: Array, wanted: tuple[int | None, ...]) -> Array:
 
 def _fitted(model: Any, x: Array, wanted: tuple[int | None, ...], why: str) -> Array:
     x = _with_channels(x, wanted)
-    fits = x.ndim == len(wanted) and all(w is None or w == n for w, n in zip(wanted[1:], x.shape[1:], strict=True))
-    if not fits:
+    if not x.ndim or not fits(x.shape[1:], wanted[1:]):
         raise ValueError(
             f"model {model.name!r} takes inputs of shape {wanted} (batch size first; None: any), {why}; "
-            f"received shape {x.shape}"
+            f"received shape {x.shape}{inputs_hint(x.shape, wanted)}"
         )
     return x
 

@@ -11,6 +11,7 @@ from dlbd.backend import FLOAT64, copied, on_host, place, twin, write, zeros
 from dlbd.losses.crossentropy import resolve_crossentropy
 from dlbd.metrics.metric import mean_of
 from dlbd.models.batches import restore
+from dlbd.models.hints import targets_hint
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor
 
@@ -119,13 +120,32 @@ class CompiledLoss:
             if loss is not None:
                 if targets[i] is None:
                     raise ValueError(_NO_TARGETS)
-                found.append((i, *loss.sum_and_count(targets[i], predictions[i], weights[i])))
+                found.append((i, *self._sum_and_count(i, targets[i], predictions[i], weights[i])))
         if len(found) == 1 and not added and self._factors[found[0][0]] == 1.0:
             _, total, count = found[0]
             return Objective(total, count)  # the update divides by the count
         terms = [ops.multiply(_quotient(total, count), self._factors[i]) for i, total, count in found]
         parts = [(self._means[i], total, count) for i, total, count in found] if len(found) > 1 else []
         return replace(sum_of([*terms, *added]), parts=parts)
+
+    def _sum_and_count(self, i: int, y: Tensor, prediction: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor]:
+        try:
+            found: tuple[Tensor, Tensor] = self._losses[i].sum_and_count(y, prediction, sample_weight)
+        except (ValueError, TypeError) as error:
+            hint = "" if "belong to" in str(error) or "out of range" in str(error) else targets_hint(y, prediction)
+            self._name_output(error, (self.names or [""])[i], hint)
+            raise
+        return found
+
+    def explain(self, error: Exception) -> None:
+        """Say in the error of a label, which a replayed step met, whose targets they are."""
+        if "label" in str(error) and not getattr(error, "_names_output", False):
+            self._name_output(error, " or ".join(self.names or ()))
+
+    @staticmethod
+    def _name_output(error: Exception, name: str, hint: str = "") -> None:
+        error.args = (f"targets of the output {name!r}: {error}{hint}",)
+        error._names_output = True  # type: ignore[attr-defined]
 
     def note(self, objective: Objective, rows: int) -> None:
         self.noted = True
