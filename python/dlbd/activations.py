@@ -7,10 +7,14 @@ from typing import Any
 
 from dlbd import ops
 from dlbd.ops import (
+    celu,
     elu,
     exponential,
+    glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
+    hard_tanh,
     leaky_relu,
     log_sigmoid,
     log_softmax,
@@ -20,10 +24,16 @@ from dlbd.ops import (
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 from dlbd.saving import objects as _objects
 
@@ -54,12 +64,16 @@ swish = silu
 hard_swish = hard_silu
 
 _NAMED: dict[str, Activation] = {
+    "celu": celu,
     "elu": elu,
     "exponential": exponential,
     "gelu": gelu,
+    "glu": glu,
+    "hard_shrink": hard_shrink,
     "hard_sigmoid": hard_sigmoid,
     "hard_silu": hard_silu,
     "hard_swish": hard_silu,
+    "hard_tanh": hard_tanh,
     "leaky_relu": leaky_relu,
     "linear": linear,
     "log_sigmoid": log_sigmoid,
@@ -70,11 +84,17 @@ _NAMED: dict[str, Activation] = {
     "selu": selu,
     "sigmoid": sigmoid,
     "silu": silu,
+    "soft_shrink": soft_shrink,
     "softmax": softmax,
     "softplus": softplus,
     "softsign": softsign,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
+    "squareplus": squareplus,
     "swish": silu,
     "tanh": tanh,
+    "tanh_shrink": tanh_shrink,
+    "threshold": threshold,
 }
 
 # What rides in the epilogue of dense and conv. Not sigmoid: a cross-entropy after it wants the logits, which the

@@ -1,6 +1,6 @@
 """Layers, under Keras's names."""
 
-from dlbd.layers.activation import Activation, LeakyReLU, ReLU, Softmax
+from dlbd.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from dlbd.layers.attention import Attention
 from dlbd.layers.base import Layer
 from dlbd.layers.bidirectional import Bidirectional
@@ -8,7 +8,7 @@ from dlbd.layers.conv import Conv1D, Conv2D, Conv3D
 from dlbd.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from dlbd.layers.dense import Dense
 from dlbd.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
-from dlbd.layers.dropout import Dropout
+from dlbd.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from dlbd.layers.embedding import Embedding
 from dlbd.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -24,8 +24,13 @@ from dlbd.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
+from dlbd.layers.group_normalization import GroupNormalization
+from dlbd.layers.identity import ActivityRegularization, Identity
 from dlbd.layers.input import Input, InputLayer
 from dlbd.layers.input_spec import InputSpec
+from dlbd.layers.lambda_layer import Lambda
+from dlbd.layers.length_normalization import RMSNormalization, UnitNormalization
+from dlbd.layers.masking import Masking
 from dlbd.layers.merging import (
     Add,
     Average,
@@ -45,6 +50,7 @@ from dlbd.layers.merging import (
     subtract,
 )
 from dlbd.layers.multi_head_attention import MultiHeadAttention
+from dlbd.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from dlbd.layers.normalization import BatchNormalization, LayerNormalization
 from dlbd.layers.operation import Operation
 from dlbd.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
@@ -84,7 +90,7 @@ from dlbd.layers.preprocessing import (
 )
 from dlbd.layers.recurrent import GRU, LSTM, SimpleRNN
 from dlbd.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
-from dlbd.layers.reshaping import Flatten, Reshape
+from dlbd.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from dlbd.layers.rnn import RNN
 from dlbd.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from dlbd.layers.stacked_rnn_cells import StackedRNNCells
@@ -100,11 +106,14 @@ Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "RNN",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Attention",
     "Average",
     "AveragePooling1D",
@@ -142,6 +151,8 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GRUCell",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -154,16 +165,20 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Hashing",
     "HostLayer",
+    "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -176,6 +191,9 @@ __all__ = [
     "Multiply",
     "Normalization",
     "Operation",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -184,6 +202,7 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "Resizing",
@@ -194,11 +213,15 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlbd import activations, ops
+import numpy as np
+
+from dlbd import activations, initializers, ops
 from dlbd.layers.base import Layer, Shape
+from dlbd.layers.input_spec import InputSpec
 from dlbd.tensor import Tensor
 
 
@@ -108,10 +111,72 @@ class LeakyReLU(_Elementwise):
         return ops.leaky_relu(inputs, self.negative_slope)
 
 
+class ELU(_Elementwise):
+    """``x`` where it is positive, ``alpha (exp(x) - 1)`` elsewhere (Clevert et al., 2016).
+
+    Args:
+        alpha: minus the limit far below zero, 1 by default.
+        kwargs: see :class:`Layer`.
+
+    Example:
+        >>> dlbd.layers.ELU(alpha=0.5)([-100.0, 2.0]).numpy().tolist()
+        [-0.5, 2.0]
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = float(alpha)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.elu(inputs, self.alpha)
+
+
+class PReLU(_Elementwise):
+    """``x`` where it is positive, ``alpha x`` with a trained slope elsewhere (He et al., 2015).
+
+    Args:
+        alpha_initializer: of the slopes, "zeros" by default.
+        shared_axes: axes, counted from 1, along which all share a slope: (1, 2) for images gives one for each channel.
+            By default every element of a sample has its own.
+        kwargs: see :class:`Layer`.
+
+    Weights: alpha, the shape of a sample with 1 for the shared axes.
+
+    Raises:
+        ValueError: (at the call) a size that is not shared is unknown, or there is no such axis.
+
+    Example:
+        >>> layer = dlbd.layers.PReLU(alpha_initializer=dlbd.initializers.Constant(0.25), shared_axes=(1, 2))
+        >>> float(layer(np.full((1, 4, 4, 3), -2.0))[0, 0, 0, 0]), layer.weights[0].shape
+        (-0.5, (1, 1, 3))
+    """
+
+    regularizable = ("alpha",)
+
+    def __init__(
+        self, alpha_initializer: Any = "zeros", shared_axes: int | Sequence[int] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes or ()) or None
+
+    def build(self, input_shape: Shape) -> None:
+        shared = self.shared_axes or []
+        if not all(1 <= a < len(input_shape) for a in shared):
+            raise ValueError(f"shared_axes must lie between 1 and {len(input_shape) - 1}; received {shared}")
+        shape = [1 if i in shared else n for i, n in enumerate(input_shape)][1:]
+        self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha")
+        axes = {i: n for i, n in enumerate(input_shape) if i > 0 and i not in shared}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha, ops.relu(ops.negative(inputs))))
+
+
 class Softmax(_Elementwise):
     """``exp(x) / sum(exp(x))`` along an axis; the shape stays as it is.
 
-    Called with ``mask``, a bool array of the input's shape, what is False takes no part and gets 0.
+    Called with ``mask``, a bool array that broadcasts to the input, what is False takes no part and gets 0.
 
     Args:
         axis: the axis that sums to one, or several that do together; the last one by default.
@@ -130,8 +195,8 @@ class Softmax(_Elementwise):
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
-        if mask is not None:  # an explicit mask of the input's shape: False does not take part
-            mask = ops.convert_to_tensor(mask)
-            if mask.shape == inputs.shape:
-                inputs = ops.where(mask, inputs, -3.4028234663852886e38)
-        return ops.softmax(inputs, self.axis)
+        # One that comes along with a sequence, (batch, time), speaks of time steps, not of what is summed over.
+        if mask is None or ops.ndim(mask) != inputs.ndim:
+            return ops.softmax(inputs, self.axis)
+        y = ops.softmax(ops.where(mask, inputs, float(np.finfo(inputs.dtype).min)), self.axis)
+        return ops.where(mask, y, 0.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from dlbd import ops
 from dlbd.layers.base import Layer, Shape, is_shape
+from dlbd.layers.length_normalization import unit
 from dlbd.tensor import Tensor
 
 Masks = Sequence[Tensor | None] | None
@@ -291,7 +292,7 @@ class Dot(_Merge):
 
     def call(self, inputs: Any) -> Tensor:
         axes = self._axes([t.shape for t in inputs])
-        x, y = (_unit(t, axis) for t, axis in zip(inputs, axes, strict=True)) if self.normalize else inputs
+        x, y = (unit(t, axis) for t, axis in zip(inputs, axes, strict=True)) if self.normalize else inputs
         # (batch, other axes of x, n) @ (batch, n, other axes of y)
         x, y = ops.moveaxis(x, axes[0], -1), ops.moveaxis(y, axes[1], 1)
         batch, n = x.shape[0], x.shape[-1]
@@ -311,11 +312,6 @@ class Dot(_Merge):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None
-
-
-def _unit(x: Tensor, axis: int) -> Tensor:
-    """Divided by its length along the axis, as keras.utils.normalize does: zero stays zero."""
-    return ops.multiply(x, ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis, keepdims=True), 1e-12)))
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ from dlbd.layers.input_spec import InputSpec
 from dlbd.tensor import Tensor
 
 
-def _known_sizes(input_shape: Shape, axes: Sequence[int]) -> tuple[int, ...]:
+def known_sizes(input_shape: Shape, axes: Sequence[int]) -> tuple[int, ...]:
     found = []
     for axis in axes:
         if not -len(input_shape) <= axis < len(input_shape):
@@ -84,7 +84,7 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, input_shape: Shape) -> None:
-        shape = _known_sizes(input_shape, [self.axis])
+        shape = known_sizes(input_shape, [self.axis])
         self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma") if self.scale else None
         self.beta = self.add_weight(shape, self.beta_initializer, name="beta") if self.center else None
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
@@ -108,7 +108,7 @@ class BatchNormalization(Layer):
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        _known_sizes(input_shape, [self.axis])
+        known_sizes(input_shape, [self.axis])
         return input_shape
 
 
@@ -161,7 +161,7 @@ class LayerNormalization(Layer):
         return [self.axis] if isinstance(self.axis, int) else self.axis
 
     def build(self, input_shape: Shape) -> None:
-        shape = _known_sizes(input_shape, self._axes())
+        shape = known_sizes(input_shape, self._axes())
         self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma") if self.scale else None
         self.beta = self.add_weight(shape, self.beta_initializer, name="beta") if self.center else None
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(self._axes(), shape, strict=True)))
@@ -170,5 +170,5 @@ class LayerNormalization(Layer):
         return ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        _known_sizes(input_shape, self._axes())
+        known_sizes(input_shape, self._axes())
         return input_shape

@@ -1,4 +1,4 @@
-"""Flatten and Reshape: another shape for the same numbers, without a copy."""
+"""Flatten, Reshape, Permute and RepeatVector: the same numbers in another shape."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dlbd import ops
-from dlbd.layers.arguments import channels_last
+from dlbd.layers.arguments import channels_last, positive
 from dlbd.layers.base import Layer, Shape
+from dlbd.layers.input_spec import InputSpec
 from dlbd.tensor import Tensor
 
 
@@ -76,3 +77,63 @@ class Reshape(Layer):
         if not fits:
             raise ValueError(f"samples of shape {rest} ({size} numbers) cannot be reshaped to {self.target_shape}")
         return tuple(size // known if n == -1 else n for n in self.target_shape)
+
+
+class Permute(Layer):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: for each axis of the output, that of the input it comes from, counted from 1: the batch stays first.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: ``dims`` does not name the axes from 1 on, each once, or (at the call) the input has another number.
+
+    Example:
+        >>> dlbd.layers.Permute((2, 1))(np.ones((5, 3, 4))).shape
+        (5, 4, 3)
+    """
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(operator.index(n) for n in dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"[{self.name}] dims must order the axes 1 to {len(self.dims)}; received {dims}")
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        assert self.input_spec is not None
+        self.input_spec.check_shape(input_shape, self)
+        return tuple(input_shape[i] for i in (0, *self.dims))
+
+
+class RepeatVector(Layer):
+    """(batch, features) n times: (batch, n, features).
+
+    Args:
+        n: how often, at least 1.
+        kwargs: see :class:`Layer`.
+
+    Raises:
+        ValueError: ``n`` is less than 1, or (at the call) the input has not two axes.
+
+    Example:
+        >>> dlbd.layers.RepeatVector(2)([[1.0, 2.0]]).numpy().tolist()
+        [[[1.0, 2.0], [1.0, 2.0]]]
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive(n, "n", self.name)
+        self.input_spec = InputSpec(ndim=2, what="(batch, features)")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        assert self.input_spec is not None
+        self.input_spec.check_shape(input_shape, self)
+        return (input_shape[0], self.n, input_shape[1])

@@ -321,6 +321,30 @@ def squareplus(x: Any, b: float = 4) -> Tensor:
     return multiply(add(x, sqrt(add(square(x), b))), 0.5)
 
 
+def sparse_plus(x: Any) -> Tensor:
+    """0 up to -1, ``(x + 1)^2 / 4`` to 1, ``x`` above: a :func:`softplus` with zeros, of any shape.
+
+    Integers become float32.
+
+    Example:
+        >>> dlbd.ops.sparse_plus([-2.0, 0.0, 3.0]).numpy()
+        array([0.  , 0.25, 3.  ], dtype=float32)
+    """
+    x = as_float(x)
+    bend = unary("clip", x, -1.0, 1.0)
+    return add(unary("relu", add(x, -1.0)), multiply(square(add(bend, 1.0)), 0.25))
+
+
+def sparse_sigmoid(x: Any) -> Tensor:
+    """``(x + 1) / 2`` limited to [0, 1]: the derivative of :func:`sparse_plus`, of any shape; integers become float32.
+
+    Example:
+        >>> dlbd.ops.sparse_sigmoid([-2.0, 0.0, 0.5]).numpy()
+        array([0.  , 0.5 , 0.75], dtype=float32)
+    """
+    return unary("clip", multiply(add(as_float(x), 1.0), 0.5), 0.0, 1.0)
+
+
 def glu(x: Any, axis: int = -1) -> Tensor:
     """Gated linear unit (Dauphin et al. 2017): the first half of ``x`` along an axis times the sigmoid of the second.
 
