@@ -206,6 +206,13 @@ FLOPS = {
     "gru": (layers.GRU(6), [(10, 3)], 2 * 10 * 3 * (3 * 6 + 6 * 6)),
     "simple-rnn": (layers.SimpleRNN(6, return_sequences=True), [(10, 3)], 2 * 10 * (3 * 6 + 6 * 6)),
     "bidirectional": (layers.Bidirectional(layers.LSTM(6)), [(10, 3)], 2 * 2 * 10 * 4 * (3 * 6 + 6 * 6)),
+    "cells": (
+        layers.RNN([layers.LSTMCell(3), layers.GRUCell(4)]),
+        [(5, 2)],
+        2 * 5 * (4 * (2 + 3) * 3 + 3 * (3 + 4) * 4),
+    ),
+    "time-distributed": (layers.TimeDistributed(layers.Conv2D(3, 2)), [(5, 4, 4, 1)], 5 * 2 * 9 * 4 * 3),
+    "dot": (layers.Dot(axes=(2, 1)), [(4, 3), (3, 5)], 2 * 4 * 5 * 3),
     "self-attention": (layers.Attention(), [(10, 3)], 2 * 2 * 10 * 10 * 3),
     "attention": (layers.Attention(), [(10, 3), (7, 5), (7, 3)], 2 * 10 * 7 * (3 + 5)),
     "pooling": (layers.MaxPooling2D(), [(6, 6, 2)], 0),
