@@ -143,6 +143,12 @@ def test_lines_fit_into_the_terminal(terminal, columns):
     assert " ".join(out.lines()).count("accuracy: ") == 8
 
 
+def test_no_number_is_cut(terminal):
+    out = terminal(60)
+    progress.Bar(7, screen.screen(1)).show(1, {"accuracy": 0.25, "loss": 1.5})
+    assert re.fullmatch(r"\r1/7 ━━─{18} \d+s \d+[mu]s/step - accuracy: 0.2500 - …", out.getvalue())
+
+
 def test_a_shorter_line_leaves_nothing_of_a_longer_one(terminal):
     out = terminal()
     bar = progress.Bar(2, screen.screen(1))

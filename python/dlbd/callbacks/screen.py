@@ -52,7 +52,7 @@ class Terminal(Screen):
         return ""
 
     def show(self, parts: list[str]) -> None:
-        self._rewrite(_cut(" - ".join(parts), _columns() - 1))
+        self._rewrite(_cut(parts, _columns() - 1))
 
     def finish(self, parts: list[str]) -> None:
         first, *others = _broken(parts, _columns() - 1)
@@ -141,9 +141,14 @@ def _columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def _cut(line: str, width: int) -> str:
+def _cut(parts: list[str], width: int) -> str:
+    """As many of the parts as fit on a line."""
     dots = "…" if encodable("…") else "..."
-    return line if len(line) <= width else line[: max(width - len(dots), 0)] + dots
+    line = " - ".join(parts)
+    while len(line) > width and len(parts) > 1:
+        parts = parts[:-1]
+        line = " - ".join([*parts, dots])
+    return line[:width]
 
 
 def _broken(parts: list[str], width: int) -> list[str]:
