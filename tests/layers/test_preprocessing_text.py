@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from dlbd import Tensor, layers
+from dlbd import Input, Tensor, layers
 
 from ..arrays import tensor
 
@@ -121,6 +121,8 @@ def test_the_other_way_round():
     assert found.tolist() == [["", "[UNK]", "a"], ["b", "[UNK]", "[UNK]"]]
     with pytest.raises(TypeError, match="expected indices; received dtype float32"):
         layer(np.ones(2, np.float32))
+    with pytest.raises(TypeError, match="gives text, which a model cannot"):
+        layer(Input((1,), dtype="int64"))
 
 
 def test_adapt_counts_words():
@@ -225,8 +227,11 @@ def test_lookup_arguments(options, message):
 
 
 def test_adapt_wants_words():
-    with pytest.raises(ValueError, match="received no tokens"):
-        layers.StringLookup().adapt([])
+    for nothing in ([], ["[UNK]"], iter([])):
+        with pytest.raises(ValueError, match="received no tokens"):
+            layers.StringLookup().adapt(nothing)
+    with pytest.raises(ValueError, match="max_tokens=2 leaves no place"):
+        layers.StringLookup(max_tokens=2, mask_token="").adapt(["a"])
     with pytest.raises(TypeError, match="expected text"):
         layers.StringLookup().adapt([1.0])
 

@@ -217,13 +217,11 @@ class IndexLookup(HostLayer):
             steps: at most so many batches of an iterable.
 
         Raises:
-            ValueError: there is no token.
+            ValueError: there is no token, or no place for one.
         """
         self.reset_state()
         for batch in batches_of(data, steps):
             self.update_state(batch)
-        if not self._counts.tokens:
-            raise ValueError(f"[{self.name}] adapt() received no tokens")
         self.finalize_state()
 
     def reset_state(self) -> None:
@@ -249,9 +247,13 @@ class IndexLookup(HostLayer):
         ordered = sorted(counts.tokens.items(), key=lambda item: (item[1], item[0]), reverse=True)
         most = None if self.max_tokens is None else max(self.max_tokens - self._token_start, 0)
         tokens = [token for token, _ in ordered[:most]]
+        if not tokens:
+            raise ValueError(
+                f"[{self.name}] adapt() received no tokens, or max_tokens={self.max_tokens} leaves no place for any"
+            )
         if self.output_mode == "tf_idf":
             weights = np.log1p(counts.seen / (1.0 + np.array([counts.documents[token] for token in tokens])))
-            self._set_idf(np.r_[np.full(self._token_start, weights.mean() if tokens else 0.0), weights])
+            self._set_idf(np.r_[np.full(self._token_start, weights.mean()), weights])
         self._vocabulary = _Vocabulary(tokens)
         self.reset_state()
 

@@ -88,7 +88,12 @@ class StringLookup(IndexLookup):
         self._begin(vocabulary, idf_weights)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.invert and not has_symbols(inputs):
+        if self.invert:
+            if has_symbols(inputs):
+                raise TypeError(
+                    f"layer {self.name!r} (StringLookup) gives text, which a model cannot: call it with what predict() "
+                    "returns"
+                )
             return self.staged(host_values(inputs))
         return super().__call__(inputs, *args, **kwargs)
 
