@@ -184,6 +184,16 @@ def test_a_vocabulary_in_a_file(tmp_path):
     assert layers.IntegerLookup(vocabulary=numbers).get_vocabulary() == [-1, 12, -3]
 
 
+def test_configurations_of_keras():
+    keras = {"vocabulary_size": 3, "has_input_vocabulary": True, "dtype": "string"}
+    config = layers.StringLookup(vocabulary=["a", "b"]).get_config() | keras | {"oov_method": "floormod"}
+    assert layers.StringLookup.from_config(config).get_vocabulary() == ["[UNK]", "a", "b"]
+    config = layers.IntegerLookup(vocabulary=[1], oov_method="farmhash").get_config() | keras
+    assert layers.IntegerLookup.from_config(config).oov_method == "farmhash"
+    with pytest.raises(TypeError, match="takes no argument 'size'"):
+        layers.StringLookup.from_config({"size": 3})
+
+
 @pytest.mark.parametrize("missing", [None, np.nan, 3, pd.NA])
 def test_missing_values_are_an_error(missing):
     layer = layers.StringLookup(vocabulary=["a"], name="words")

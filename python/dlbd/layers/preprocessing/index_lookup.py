@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import chain
@@ -17,6 +18,9 @@ from dlbd.layers.preprocessing.encoding import encoded, encoded_shape, mode_name
 from dlbd.layers.preprocessing.host import HostLayer
 from dlbd.layers.preprocessing.reading import batches_of, host_values
 from dlbd.tensor import Tensor
+
+# What Keras notes of each lookup, which the vocabulary says, or of those only that have no use for it.
+_ONLY_IN_KERAS = frozenset(("has_input_vocabulary", "oov_method", "vocabulary_dtype", "vocabulary_size"))
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 
@@ -315,4 +319,5 @@ class IndexLookup(HostLayer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         if isinstance(config.get("vocabulary"), str):
             raise ValueError(f"{cls.__name__}: a configuration holds its vocabulary; no file is read for it")
-        return cls(**config)
+        known = inspect.signature(cls.__init__).parameters
+        return cls(**{key: value for key, value in config.items() if key in known or key not in _ONLY_IN_KERAS})
