@@ -1,7 +1,7 @@
 """Layers, under Keras's names."""
 
 from dlbd.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from dlbd.layers.attention import Attention
+from dlbd.layers.attention import AdditiveAttention, Attention
 from dlbd.layers.base import Layer
 from dlbd.layers.bidirectional import Bidirectional
 from dlbd.layers.conv import Conv1D, Conv2D, Conv3D
@@ -25,6 +25,7 @@ from dlbd.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from dlbd.layers.group_normalization import GroupNormalization
+from dlbd.layers.group_query_attention import GroupQueryAttention
 from dlbd.layers.identity import ActivityRegularization, Identity
 from dlbd.layers.input import Input, InputLayer
 from dlbd.layers.input_spec import InputSpec
@@ -68,6 +69,7 @@ from dlbd.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from dlbd.layers.position import PositionEmbedding, SinePositionEncoding
 from dlbd.layers.preprocessing import (
     CategoryEncoding,
     CenterCrop,
@@ -113,6 +115,7 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
     "Attention",
     "Average",
@@ -166,6 +169,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Hashing",
     "HostLayer",
     "Identity",
@@ -193,6 +197,7 @@ __all__ = [
     "Operation",
     "PReLU",
     "Permute",
+    "PositionEmbedding",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -212,6 +217,7 @@ __all__ = [
     "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
+    "SinePositionEncoding",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

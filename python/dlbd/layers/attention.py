@@ -1,4 +1,4 @@
-"""Attention, as Luong's dot-product and Bahdanau-like additive scores."""
+"""Attention by dot products (Luong) and by sums (Bahdanau)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from dlbd import ops, random
 from dlbd.layers.arguments import fraction, one_of
-from dlbd.layers.base import Layer
+from dlbd.layers.base import Layer, Shape, is_shape
 from dlbd.tensor import Tensor, as_tensor
 
 
@@ -58,19 +58,23 @@ class Attention(Layer):
         self.seed_generator = random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:
-        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
-        if not 1 <= len(shapes) <= 3 or any(len(s) != 3 for s in shapes):
-            raise ValueError(
-                "Attention takes [query, value] or [query, value, key], each (batch, time, dimension), or one tensor "
-                f"for self-attention; received shapes {input_shape}"
-            )
-        query, key = shapes[0], shapes[-1]
-        if query[-1] != key[-1]:
-            raise ValueError(f"query and key must share their last size; received {query} and {key}")
+        self._checked(input_shape)
         self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
         self.concat_score_weight = (
             self.add_weight((), "ones", name="concat_score_weight") if self.score_mode == "concat" else None
         )
+
+    def _checked(self, input_shape: Any) -> list[Shape]:
+        shapes = [tuple(input_shape)] if is_shape(input_shape) else list(input_shape)
+        if not 1 <= len(shapes) <= 3 or any(len(s) != 3 for s in shapes):
+            raise ValueError(
+                f"{type(self).__name__} takes [query, value] or [query, value, key], each (batch, time, dimension), or "
+                f"one tensor for self-attention; received shapes {input_shape}"
+            )
+        query, key = shapes[0], shapes[-1]
+        if query[-1] != key[-1]:
+            raise ValueError(f"query and key must share their last size; received {query} and {key}")
+        return shapes
 
     def call(
         self,
@@ -86,11 +90,12 @@ class Attention(Layer):
         key = tensors[2] if len(tensors) > 2 else value
         query_mask, value_mask = self._masks(mask)
         drops = training and self.dropout > 0
-        if self.score_mode == "dot" and not drops and not return_attention_scores:
+        if self._fuses() and not drops and not return_attention_scores:
             y = self._fused(query, key, value, value_mask, use_causal_mask)
             weights = None
         else:
-            weights = self._attention_weights(query, key, value_mask, use_causal_mask)
+            seen = None if value_mask is None else ops.expand_dims(value_mask, 1)
+            weights = masked_softmax(self._scores(query, key), seen, use_causal_mask)
             used = ops.dropout(weights, self.dropout, self.seed_generator.state) if drops else weights
             y = ops.matmul(used, value)
         if query_mask is not None:
@@ -113,18 +118,19 @@ class Attention(Layer):
         y = ops.dot_product_attention(q, k, v, mask=seen, scale=1.0, is_causal=causal)
         return ops.squeeze(y, 2)
 
-    def _attention_weights(self, query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-        """The attention weights (batch, query time, key time), as an array of their own."""
+    def _fuses(self) -> bool:
+        """Whether the kernel that never stores the scores can be used."""
+        return self.score_mode == "dot"
+
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+        """(batch, query time, key time)."""
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
-            if self.scale is not None:
-                scores = ops.multiply(scores, self.scale)
-        else:
-            both = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
-            if self.scale is not None:
-                both = ops.multiply(both, self.scale)
-            scores = ops.multiply(ops.sum(ops.tanh(both), axis=-1), self.concat_score_weight)
-        return masked_softmax(scores, mask if mask is None else ops.expand_dims(mask, 1), causal)
+            return scores if self.scale is None else ops.multiply(scores, self.scale)
+        both = _sums(query, key)
+        if self.scale is not None:
+            both = ops.multiply(both, self.scale)
+        return ops.multiply(ops.sum(ops.tanh(both), axis=-1), self.concat_score_weight)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if isinstance(previous_mask, (list, tuple)):
@@ -132,9 +138,52 @@ class Attention(Layer):
         return previous_mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
+        shapes = self._checked(input_shape)
         value = shapes[1] if len(shapes) > 1 else shapes[0]
         return (*shapes[0][:-1], value[-1])
+
+
+class AdditiveAttention(Attention):
+    """``softmax(sum(scale tanh(query + key))) @ value`` (Bahdanau et al., 2015).
+
+    Args:
+        use_scale: a trained factor for each of the d features; True by default.
+        dropout: fraction of the attention weights dropped while training; 0 by default.
+        seed: of the dropout.
+        kwargs: see :class:`Layer`.
+
+    Called as :class:`Attention`, with the same options. Weights: scale (d,), with ``use_scale``.
+
+    Raises:
+        ValueError: ``dropout`` is out of place, or (at the call) the inputs' shapes do not fit.
+
+    Example:
+        >>> layer = dlbd.layers.AdditiveAttention()
+        >>> y, weights = layer([np.ones((2, 5, 3)), np.ones((2, 7, 3))], return_attention_scores=True)
+        >>> y.shape, weights.shape
+        ((2, 5, 3), (2, 5, 7))
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(use_scale, dropout=dropout, seed=seed, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        features = self._checked(input_shape)[0][-1]
+        self.scale = self.add_weight((features,), "glorot_uniform", name="scale") if self.use_scale else None
+
+    def _fuses(self) -> bool:
+        return False
+
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+        scores = ops.tanh(_sums(query, key))
+        if self.scale is None:
+            return ops.sum(scores, axis=-1)
+        return ops.squeeze(ops.matmul(scores, ops.expand_dims(self.scale, 1)), -1)
+
+
+def _sums(query: Tensor, key: Tensor) -> Tensor:
+    """Each query's with each key: (batch, query time, key time, features)."""
+    return ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
@@ -147,7 +196,3 @@ def masked_softmax(scores: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         return ops.softmax(scores, -1)
     weights = ops.softmax(ops.where(mask, scores, -1e9), -1)
     return ops.where(mask, weights, 0.0)
-
-
-def _is_shape(value: Any) -> bool:
-    return all(n is None or isinstance(n, int) for n in value)

@@ -95,7 +95,7 @@ class MultiHeadAttention(Layer):
         self, query: Any, value: Any = None, key: Any = None, **kwargs: Any
     ) -> Any:
         if value is None:
-            raise TypeError(f"layer {self.name!r} (MultiHeadAttention) is called with (query, value, key=None)")
+            raise TypeError(f"layer {self.name!r} ({type(self).__name__}) is called with (query, value, key=None)")
         tensors = [self._tensor(t) for t in (query, value, value if key is None else key)]
         for name, t in zip(("query_mask", "value_mask", "key_mask"), tensors, strict=True):
             if kwargs.get(name) is None and (name != "key_mask" or key is not None):
@@ -113,7 +113,7 @@ class MultiHeadAttention(Layer):
             shapes = [input_shape] * 3
         if any(len(s) < 3 or len(s) != len(shapes[0]) or s[-1] is None for s in shapes):
             raise ValueError(
-                "MultiHeadAttention takes query, value and key of shape (batch, time, features), or all three with "
+                f"{type(self).__name__} takes query, value and key of shape (batch, time, features), or all three with "
                 f"more axes before the features, which must be known; received {shapes}"
             )
         query, value, key = shapes
@@ -145,7 +145,12 @@ class MultiHeadAttention(Layer):
         return attended, [a for a in between if a not in attended]
 
     def _projection(self, name: str, features: int, size: int) -> tuple[Variable, Variable | None]:
-        return self._pair(name, (features, self.num_heads, size), (self.num_heads, size))
+        heads = self._heads_of(name)
+        return self._pair(name, (features, heads, size), (heads, size))
+
+    def _heads_of(self, name: str) -> int:
+        """How many heads the query, the key or the value has."""
+        return self.num_heads
 
     def _pair(self, name: str, shape: Shape, bias_shape: Shape) -> tuple[Variable, Variable | None]:
         kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
@@ -203,7 +208,8 @@ class MultiHeadAttention(Layer):
         features, heads, size = kernel.shape
         flat = None if bias is None else ops.reshape(bias, (heads * size,))
         y = ops.dense(x, ops.reshape(kernel, (features, heads * size)), flat)
-        return ops.reshape(y, (*x.shape[:-1], heads, size))
+        y = ops.reshape(y, (*x.shape[:-1], heads, size))
+        return y if heads == self.num_heads else ops.repeat(y, self.num_heads // heads, axis=-2)
 
     def _folded(self, x: Tensor) -> Tensor:
         """(batch, axes, ...) as (batch and others, attended, ...): what the kernel knows."""
