@@ -11,6 +11,7 @@ import numpy as np
 
 from dlbd import _cpu, backend
 from dlbd.backend import FLOAT32, FLOAT64, INT64, Array
+from dlbd.saving.objects import with_objects
 from dlbd.tensor import Tensor, Variable, as_array, as_tensor
 
 _ALIGNMENT = 64  # bytes: each variable starts on a cache line, and a vector never straddles two variables
@@ -511,7 +512,7 @@ class Optimizer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
         """A new optimizer, without state, as :meth:`get_config` describes it."""
-        return cls(**config)
+        return cls(**with_objects(config))
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -536,5 +537,6 @@ def _view(array: Array, name: str) -> Variable:
     """A variable on memory that is somebody else's."""
     variable = Variable.__new__(Variable)
     Tensor.__init__(variable, array)
-    variable.trainable, variable.name, variable.path = False, name, name
+    variable.can_train, variable.trainable, variable.name, variable.path = False, False, name, name
+    variable.regularizer = variable.constraint = None
     return variable
