@@ -161,6 +161,7 @@ def _run(function: Callable[..., Any], args: Any, kwargs: Any, unknown: int) -> 
     return function(*map_structure(zeros, args), **map_structure(zeros, kwargs))
 
 
+@functools.cache  # an operation with two names stays one function
 def takes_symbols(operation: Callable[..., Any], module: str) -> Callable[..., Any]:
     """``operation``, which symbols among its arguments note. ``module`` is where pickle finds it."""
 

@@ -25,3 +25,24 @@ def test_reshape_that_does_not_fit_names_the_layer():
         layers.Reshape((3, 7), name="r")(np.zeros((3, 2, 10), np.float32))
     with pytest.raises(ValueError, match="one -1"):
         layers.Reshape((-1, -1))
+
+
+@pytest.mark.parametrize("dims", [(2, 1), (1, 2)])
+def test_permute(dims):
+    output = (3, *((4, 5)[d - 1] for d in dims))
+    check_layer(lambda: layers.Permute(dims), (3, 4, 5), output, reference=lambda x: x.transpose(0, *dims))
+
+
+def test_repeat_vector():
+    check_layer(lambda: layers.RepeatVector(4), (3, 5), (3, 4, 5), reference=lambda x: x[:, None].repeat(4, 1))
+
+
+def test_permute_and_repeat_vector_name_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"dims must order the axes 1 to 2; received \(0, 1\)"):
+        layers.Permute((0, 1))
+    with pytest.raises(ValueError, match=r"layer 'p' \(Permute\) takes inputs of 3 dimensions.*\(2, 3\)"):
+        layers.Permute((2, 1), name="p")(np.zeros((2, 3), np.float32))
+    with pytest.raises(ValueError, match=r"layer 'r' \(RepeatVector\).*\(batch, features\).*\(2, 3, 4\)"):
+        layers.RepeatVector(2, name="r")(np.zeros((2, 3, 4), np.float32))
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        layers.RepeatVector(0)

@@ -52,7 +52,7 @@ class Operation(Layer):
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(ops, name) for name in ops.__all__}
 _FUNCTIONS |= {f"image.{name}": getattr(ops.image, name) for name in ops.image.__all__}
 _FUNCTIONS["getitem"] = indexing.getitem  # what x[...] means; dlbd.ops does not show it
-_NAMES = {function: name for name, function in _FUNCTIONS.items()}
+_NAMES = {function: name for name, function in reversed(_FUNCTIONS.items())}  # of two names the first
 
 
 def _note(self: KerasTensor, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
