@@ -12,6 +12,7 @@ from dlbd.layers.preprocessing.host import with_host_inputs
 from dlbd.models.batches import host_array
 from dlbd.models.frames import Columns, columns_by_name, is_frame
 from dlbd.models.hints import fits, inputs_hint
+from dlbd.models.py_dataset import PyDataset
 from dlbd.structure import map_structure
 
 
@@ -26,7 +27,8 @@ def is_stream(x: Any) -> bool:
     arrayish = isinstance(x, (np.ndarray, list, tuple, dict, Mapping, str)) or any(
         hasattr(x, protocol) for protocol in ("__array__", "__dlpack__", "to_numpy")
     )
-    return not arrayish and (hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__")))
+    indexed = hasattr(x, "__getitem__") and (hasattr(x, "__len__") or isinstance(x, PyDataset))
+    return not arrayish and (hasattr(x, "__iter__") or indexed)
 
 
 def adapt_inputs(model: Any, x: Any) -> Any:

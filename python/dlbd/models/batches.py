@@ -17,6 +17,7 @@ from dlbd.backend import BOOL, FLOAT32, INT32, INT64, UINT8, Array
 from dlbd.layers.preprocessing.host import Hosted, HostedRows, HostInput, HostPlace, resolved
 from dlbd.layers.preprocessing.reading import host_values
 from dlbd.models.frames import Columns, frame_array, is_frame
+from dlbd.models.py_dataset import PyDataset
 from dlbd.structure import flatten, map_structure
 from dlbd.tensor import Tensor, as_array, lies_on_gpu
 
@@ -217,22 +218,33 @@ class StreamBatches:
         steps: batches per epoch, if that is known.
         adapt: gets (x, y, sample_weight) and gives them as the model takes them.
         floating: the dtype that floats have in the step.
+        shuffle: another order in every epoch, for a :class:`dlbd.utils.PyDataset`; others have theirs.
 
     Attributes:
         once: whether the stream is an iterator, whose next epoch goes on where one ended.
     """
 
-    def __init__(self, stream: Any, steps: int | None, adapt: Any, floating: np.dtype[Any]) -> None:
+    def __init__(
+        self, stream: Any, steps: int | None, adapt: Any, floating: np.dtype[Any], shuffle: bool | str = False
+    ) -> None:
         self._stream = stream
+        self._shuffle = bool(shuffle)
         self.once = isinstance(stream, Iterator)
         self._adapt = adapt
         self._floating = floating
-        self.steps = steps if steps is not None else (len(stream) if isinstance(stream, Sized) else None)
+        size = (
+            stream.num_batches if isinstance(stream, PyDataset) else len(stream) if isinstance(stream, Sized) else None
+        )
+        self.steps = size if steps is None else steps
         self.structure: tuple[Any, Any, Any] = (0, None, None)
 
     def epoch(self) -> Iterator[Batch]:
         stream = self._stream
-        items = iter(stream) if hasattr(stream, "__iter__") else (stream[i] for i in range(len(stream)))
+        items: Iterator[Any]
+        if isinstance(stream, PyDataset):
+            items = stream.epoch(self._shuffle)
+        else:
+            items = iter(stream) if hasattr(stream, "__iter__") else (stream[i] for i in range(len(stream)))
         for item in items:
             yield self.batch(item)
 

@@ -50,7 +50,7 @@ def make_source(
     if is_stream(x):
         if y is not None or sample_weight is not None:
             raise ValueError("x yields whole batches (x, y): y and sample_weight must be None")
-        return StreamBatches(x, steps, adapt, model.dtype)
+        return StreamBatches(x, steps, adapt, model.dtype, shuffle)
     return ArrayBatches(*adapt(x, y, sample_weight), 32 if batch_size is None else batch_size, shuffle, model.dtype)
 
 
