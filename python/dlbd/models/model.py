@@ -237,7 +237,7 @@ class Model(Trainer):
     ) -> None:
         """Print the layers, their output shapes and their numbers of parameters, as Keras does, and what they cost.
 
-        Where the layers are more than a chain, a column says which outputs each of them takes: layer[call][output].
+        Where the layers are more than a chain, a column says which outputs each of them takes: ``layer[call][output]``.
         Where the line is long enough two more columns say how much memory the outputs of one sample take, and how many
         floating-point operations make them: two per multiply-add of matrix products and convolutions, all others are
         not counted. A layer of your own tells by a method ``flops(input_shapes, output_shapes)``.
