@@ -210,12 +210,12 @@ def _loaded(given: SavedFile, custom_objects: Mapping[str, Any] | None, compile:
     set_states(parts, {name: given.read("state", name) for name in given.names("state")})
     compiled = given.text("compile")
     if compile and compiled is not None:
-        _compile(model, compiled, custom_objects)
+        compile_saved(model, compiled, custom_objects)
         restore_optimizers(parts_of(model), given.text("optimizers"), given)
     return model
 
 
-def _compile(model: Any, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> None:
+def compile_saved(model: Any, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> None:
     from dlbd.saving.registration import CustomObjectScope
 
     try:

@@ -147,14 +147,13 @@ def deserialize_keras_object(
 def _deserialized(config: Any) -> Any:
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         return _map(_deserialized, config)
+    require_no_code(config)
     name = config["class_name"]
     inner = config.get("config", {})
     if name == "__tuple__":
         return tuple(_deserialized(value) for value in config.get("items", ()))
     if name in ("__numpy__", "__tensor__"):
         return _array(inner)
-    if name == "__lambda__":
-        raise ValueError("the file holds the code of a lambda, which is never run: name the function and register it")
     if name == "function":
         return _named(config, "function", str(inner), _WITH_FUNCTIONS)
     if name.endswith("DTypePolicy"):
@@ -190,7 +189,14 @@ def with_objects(config: Any) -> Any:
     """A nest in which what :func:`serialize_keras_object` wrote is objects again; all else stays as it is."""
     if isinstance(config, dict) and {"class_name", "config", "module"} <= config.keys():
         return _deserialized(config)
+    require_no_code(config)
     return _map(with_objects, config)
+
+
+def require_no_code(config: Any) -> None:
+    """ValueError for what Keras makes of a lambda."""
+    if isinstance(config, dict) and config.get("class_name") == "__lambda__":
+        raise ValueError("the file holds the code of a lambda, which is never run: name the function and register it")
 
 
 def class_named(config: Mapping[str, Any]) -> Any:
