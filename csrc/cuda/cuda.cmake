@@ -6,6 +6,7 @@ set(cuda_sources
     attention_tensor
     attention_tensor_backward
     batch_norm
+    batch_norm_backward
     binary
     conv
     conv_backward_data
