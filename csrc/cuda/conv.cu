@@ -1,111 +1,34 @@
 // Convolution forward as a product that is never laid out: rows are output pixels, columns filters, the depth the
 // channels of the taps, read from x where they lie.
-#include "conv_gather.h"
 #include "conv_paths.h"
-#include "conv_plan.h"
+#include "conv_product.h"
 
 namespace dlbd::cuda {
 namespace {
 
-struct ForwardProduct {
-  Gather gather;
-  const float *x, *w;
-  TileOutput out;
-  int64_t split_stride;  // between the sums of the splits
-  int filters;           // of a group
-  int pitch;             // filters of all groups
-  int chunk;             // of the depth, per split
-  bool packed_w;
-};
-
-template <class Tile, bool Packed>
-struct ForwardOperands {
-  const Gather& g;
-  PixelRows<Tile, Packed> pixels;
-  DenseColumns<Tile> weights;
-
-  __device__ explicit ForwardOperands(const Gather& gather) : g(gather) {}
-
-  __device__ __forceinline__ void load(int slab, int left) {
-    if constexpr (Packed) {
-      pixels.load(g, slab, left);
-    } else {
-      pixels.load(g, left, [](int, bool) {});
-    }
-    weights.load(slab, left);
-  }
-  __device__ __forceinline__ void store(typename TileShared<Tile>::A& a, typename TileShared<Tile>::B& b) const {
-    pixels.store(a), weights.store(b);
-  }
-};
-
-// Blocks: tiles, groups, splits.
-template <class Tile, bool Packed>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks)
-    forward_kernel(const __grid_constant__ ForwardProduct p) {
-  auto& memory = shared<TileShared<Tile>>();
-  const Gather& g = p.gather;
-  const int group = static_cast<int>(blockIdx.y), split = static_cast<int>(blockIdx.z), targets = g.targets();
-  const TileIndex index = tile_index((targets + Tile::M - 1) / Tile::M, (p.filters + Tile::N - 1) / Tile::N);
-  const int first = split * p.chunk, row = index.m * Tile::M, column = index.n * Tile::N;
-  const int left = g.depth() - first < p.chunk ? g.depth() - first : p.chunk;
-  for (int i = static_cast<int>(threadIdx.x); i < Tile::M; i += Tile::kThreads)
-    memory.place[i] = row + i < targets ? static_cast<int64_t>(row + i) * p.pitch : -1;
-
-  const int64_t first_filter = static_cast<int64_t>(group) * p.filters + column;
-  ForwardOperands<Tile, Packed> operands{g};
-  operands.pixels.begin(g, p.x + group * g.channels, row, first);
-  operands.weights.begin(p.w + static_cast<int64_t>(first) * p.pitch + first_filter, p.pitch, p.filters - column,
-                         p.packed_w);
-  Tile tile;
-  tile.begin();
-  sum_tile(memory, tile, operands, left);
-  __syncthreads();
-  TileOutput out = p.out;
-  out.to += split * p.split_stride;
-  store_tile(memory, tile, out, first_filter, p.filters - column);
-}
-
-template <class Tile, bool Packed>
-void launch_forward(const ForwardProduct& p, const TilePlan& plan, int64_t targets, int64_t groups,
-                    cudaStream_t stream) {
-  const int64_t tiles = ceil_div(targets, Tile::M) * ceil_div(p.filters, Tile::N);
-  launch(forward_kernel<Tile, Packed>,
-         {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(groups), static_cast<unsigned>(plan.splits)),
-          Tile::kThreads, sizeof(TileShared<Tile>)},
-         stream, p);
-}
-
-bool is_packed(const ConvShape& s) { return s.c / s.groups % kQuad == 0; }
-
 TilePlan plan_forward(const ConvForwardArgs& a) {
   const ConvShape& s = a.shape;
   return plan_tiles(s.groups, s.n * out_pixels(s), s.k / s.groups, taps_of(s) * (s.c / s.groups), s.y_size,
-                    is_packed(s), a.precision);
+                    has_quads(s), a.precision);
 }
 
 // y = act(conv(x, w) + b) by tiles.
 void tiled_forward(const ConvForwardArgs& a) {
   const ConvShape& s = a.shape;
   const TilePlan plan = plan_forward(a);
-  const int64_t filters = s.k / s.groups;
-  const bool packed = filters % kQuad == 0;
   const TileOutput out{static_cast<float*>(a.y), static_cast<const float*>(a.b), a.activation, a.accumulate,
-                       packed && aligned(a.y, a.b)};
-  ForwardProduct p{};
-  p.gather = forward_gather(s, a.x);
-  p.x = static_cast<const float*>(a.x), p.w = static_cast<const float*>(a.w);
-  p.filters = static_cast<int>(filters), p.pitch = static_cast<int>(s.k), p.chunk = static_cast<int>(plan.chunk);
-  p.packed_w = packed && aligned(a.w);
-  p.out = first_output(plan, out, a.scratch, packed), p.split_stride = s.y_size;
-  const int64_t targets = s.n * out_pixels(s);
-  if (is_packed(s)) {
-    with_tile(plan, [&]<class Tile>(Tile) { launch_forward<Tile, true>(p, plan, targets, s.groups, stream_of(a)); });
+                       s.k / s.groups % kQuad == 0 && aligned(a.y, a.b)};
+  const ConvProduct p = conv_product(s, plan, a.x, a.w, out, a.scratch, s.y_size);
+  const auto run = [&]<class Tile, bool Packed>(Tile, std::bool_constant<Packed>) {
+    launch_product<Tile, PixelRows<Tile, Packed>>(p, plan, s.n * out_pixels(s), s.groups, stream_of(a));
+  };
+  if (has_quads(s)) {
+    with_tile(plan, [&](auto tile) { run(tile, std::true_type{}); });
   } else {
     switch (plan.tile) {
-      case TileKind::t128x32: launch_forward<Simt128x32, false>(p, plan, targets, s.groups, stream_of(a)); break;
-      case TileKind::t64x64: launch_forward<Simt64x64, false>(p, plan, targets, s.groups, stream_of(a)); break;
-      default: launch_forward<Simt128x64, false>(p, plan, targets, s.groups, stream_of(a)); break;
+      case TileKind::t128x32: run(Simt128x32{}, std::false_type{}); break;
+      case TileKind::t64x64: run(Simt64x64{}, std::false_type{}); break;
+      default: run(Simt128x64{}, std::false_type{}); break;
     }
   }
   if (plan.splits > 1)

@@ -141,6 +141,8 @@ __device__ __forceinline__ Pack<float, Width> load_some(const float* p, bool ali
   }
 }
 
+// What gathers the rows of a tile says how many rows there are and how deep the product is: count(), depth().
+//
 // Rows of the tile are pixels, steps are the channels of the taps. Packed: channels are whole quads; a quad of channels
 // of one or two rows per thread. Else one row, channel by channel.
 template <class Tile, bool Packed>
@@ -155,6 +157,8 @@ struct PixelRows<Tile, true> {
   const float* at[kRows];  // null: zeros
   float v[Tile::kSlabs][kRows][kQuad];
 
+  __device__ static int count(const Gather& g) { return g.targets(); }
+  __device__ static int depth(const Gather& g) { return g.depth(); }
   __device__ static int row() { return static_cast<int>(threadIdx.x) / 2; }
   __device__ static int step() { return static_cast<int>(threadIdx.x) % 2 * kQuad; }
 
@@ -209,6 +213,8 @@ struct PixelRows<Tile, false> {
   Window window;
   float v[kSteps];
 
+  __device__ static int count(const Gather& g) { return g.targets(); }
+  __device__ static int depth(const Gather& g) { return g.depth(); }
   __device__ static int row() { return static_cast<int>(threadIdx.x) % Tile::M; }
   __device__ static int step() { return static_cast<int>(threadIdx.x) / Tile::M; }
 
@@ -229,6 +235,9 @@ struct PixelRows<Tile, false> {
       walk.advance(g, kStep);
     }
   }
+  __device__ __forceinline__ void load(const Gather& g, int, int left) {
+    load(g, left, [](int, bool) {});
+  }
   __device__ __forceinline__ void store(typename TileShared<Tile>::A& to) const {
 #pragma unroll
     for (int i = 0; i < kSteps; ++i) to[step() + i * kStep][row()] = v[i];
@@ -247,6 +256,8 @@ struct TapRows {
   Place pixel;  // of the next load
   float v[Tile::kSlabs][kSteps][Width];
 
+  __device__ static int count(const Gather& g) { return g.depth(); }
+  __device__ static int depth(const Gather& g) { return g.targets(); }
   __device__ static int row() { return static_cast<int>(threadIdx.x) % kRows * Width; }
   __device__ static int step() { return static_cast<int>(threadIdx.x) / kRows; }
 
