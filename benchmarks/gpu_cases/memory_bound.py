@@ -130,11 +130,14 @@ class Adam(Operation):
             "adam", "none", 0.0, 0.0, self.beta_1, self.beta_2, 0.0, 0.0, self.epsilon, False, False, False
         )
         p, m, v, rate = empty(k, n), empty(k, n), empty(k, n), empty(k, 1)
-        iterations = k.empty((1,), np.dtype(np.int64))
-        for array, value in ((m, 0.0), (v, 0.0), (rate, self.rate), (iterations, 0.0)):
+        iterations, ticket = (k.empty((1,), np.dtype(np.int64)) for _ in range(2))
+        for array, value in ((m, 0.0), (v, 0.0), (rate, self.rate), (iterations, 0.0), (ticket, 0.0)):
             k.fill(value, array)
         k.assign(a["p"], p)
-        return lambda: k.optimizer_update(rule, a["table"], p, a["g"], m, v, None, None, rate, iterations, None), [p]
+        state = m, v, None
+        return lambda: k.optimizer_update(
+            rule, a["table"], p, a["g"], *state, None, rate, iterations, ticket, None
+        ), [p]
 
     def peers(self, s: Sizes, t: Arrays) -> dict[str, Call]:
         p = torch.nn.Parameter(t["p"].clone())

@@ -5,6 +5,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <utility>
+
 #include "../shapes/kernels.h"
 
 namespace dlbd {
@@ -59,6 +61,10 @@ void bind_core(py::module_& m) {
     if (Recording* r = Recording::current()) r->poison(std::move(reason));
   });
   m.def("is_recording", [] { return Recording::current() != nullptr; });
+  m.def(
+      "swap_recording", [](Recording* recording) { return std::exchange(Recording::current(), recording); },
+      "recording"_a.none(true), py::return_value_policy::reference,
+      "Have this thread's launches appended to another recording, or to none; gives the one before.");
   m.def("empty", &Backend::empty, "shape"_a, "dtype"_a);
 }
 

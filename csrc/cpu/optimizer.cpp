@@ -84,6 +84,39 @@ struct Adagrad {
   }
 };
 
+// What gradients are divided by.
+inline double count_of(const void* count, DType dtype) {
+  if (!count) return 1;
+  return dtype == DType::f32 ? static_cast<double>(*static_cast<const float*>(count))
+                             : *static_cast<const double*>(count);
+}
+
+template <class T>
+T reciprocal(double count) {
+  return count != 0 ? static_cast<T>(1 / count) : T(0);
+}
+
+// body(segment, begin, end) for the segments in all of [0, n), and their parts in each chunk.
+template <class Body>
+void for_each_segment(int threads, int64_t n, const int64_t* table, int64_t segments, const Body& body) {
+  parallel_for(n < kSerial ? 1 : threads, n, kOptimizerBlock, [&](int64_t begin, int64_t end, int) {
+    const FlushSubnormals flush;       // moments of weights whose gradient has become zero fade into that range
+    int64_t low = 0, high = segments;  // the segment that holds `begin`
+    while (high - low > 1) {
+      const int64_t middle = (low + high) / 2;
+      if (table[middle * kSegmentFields] <= begin)
+        low = middle;
+      else
+        high = middle;
+    }
+    for (int64_t segment = low; begin < end; ++segment) {
+      const int64_t stop = min_of(end, table[segment * kSegmentFields + 1]);
+      body(segment, begin, stop);
+      begin = stop;
+    }
+  });
+}
+
 // [begin, end) of one segment: whole vectors only.
 template <class Rule, class T>
 void update_range(const OptimizerArgs& a, const Constants<T>& c, int64_t segment, int64_t begin, int64_t end) {
@@ -116,38 +149,20 @@ void update_range(const OptimizerArgs& a, const Constants<T>& c, int64_t segment
 template <class Rule, class T>
 void update_as(const OptimizerArgs& a) {
   const OptimizerRule& r = a.rule;
-  const int64_t step = *a.iterations + 1;
-  double count = 1;
-  if (a.count) {
-    count = a.count_dtype == DType::f32 ? static_cast<double>(*static_cast<const float*>(a.count))
-                                        : *static_cast<const double*>(a.count);
-  }
+  const int64_t taken = (*a.iterations)++;
+  if ((taken + 1) % r.accumulation != 0) return;
+  const int64_t step = taken / r.accumulation + 1;
   Constants<T> c{};
   c.learning_rate = static_cast<T>(*a.learning_rate);
-  c.per_count = count != 0 ? static_cast<T>(1 / count) : T(0);
+  c.per_count = reciprocal<T>(count_of(a.count, a.count_dtype) * static_cast<double>(r.accumulation));
   c.decay = static_cast<T>(r.weight_decay);
   if (r.kind == OptimizerKind::adam) {
     const T root = static_cast<T>(__builtin_sqrt(static_cast<double>(T(1) - power<T>(r.beta_2, step))));
     c.step = c.learning_rate * root / (T(1) - power<T>(r.beta_1, step));
   }
-  const int threads = a.n < kSerial ? 1 : a.threads;
-  parallel_for(threads, a.n, kOptimizerBlock, [&](int64_t begin, int64_t end, int) {
-    const FlushSubnormals flush;         // moments of weights whose gradient has become zero fade into that range
-    int64_t low = 0, high = a.segments;  // the segment that holds `begin`
-    while (high - low > 1) {
-      const int64_t middle = (low + high) / 2;
-      if (a.table[middle * kSegmentFields] <= begin)
-        low = middle;
-      else
-        high = middle;
-    }
-    for (int64_t segment = low; begin < end; ++segment) {
-      const int64_t stop = min_of(end, a.table[segment * kSegmentFields + 1]);
-      update_range<Rule, T>(a, c, segment, begin, stop);
-      begin = stop;
-    }
+  for_each_segment(a.threads, a.n, a.table, a.segments, [&](int64_t segment, int64_t begin, int64_t end) {
+    update_range<Rule, T>(a, c, segment, begin, end);
   });
-  *a.iterations = step;
 }
 
 template <class T>
@@ -158,6 +173,38 @@ void dispatch(const OptimizerArgs& a) {
     case OptimizerKind::rmsprop: return update_as<RmsProp, T>(a);
     case OptimizerKind::adagrad: return update_as<Adagrad, T>(a);
   }
+}
+
+template <class T>
+void accumulate_as(const GradientAccumulateArgs& a) {
+  const T per_count = reciprocal<T>(count_of(a.count, a.count_dtype));
+  const bool first = *a.iterations % a.accumulation == 0;
+  const T* gradients = static_cast<const T*>(a.gradients);
+  T* sums = static_cast<T*>(a.sums);
+  for_each_segment(a.threads, a.n, a.table, a.segments, [&](int64_t segment, int64_t begin, int64_t end) {
+    const T scale = a.table[segment * kSegmentFields + 2] & kSegmentActive ? per_count : T(0);
+    if (scale == 0 && !first) return;
+    for (int64_t i = begin; i < end; i += kLanes<T>) {
+      const Vec<T> before = first ? splat(T(0)) : load(sums + i);
+      store(sums + i, scale == 0 ? before : before + load(gradients + i) * scale);
+    }
+  });
+}
+
+template <class T>
+void average_as(const MovingAverageArgs& a) {
+  const int64_t update = (*a.iterations - 1) / a.accumulation;  // how many came before this one
+  const T momentum = update == 0 ? T(0) : static_cast<T>(a.momentum), rest = T(1) - momentum;
+  const bool overwrites = a.overwrite_every > 0 && (update + 1) % a.overwrite_every == 0;
+  T* parameters = static_cast<T*>(a.parameters);
+  T* averages = static_cast<T*>(a.averages);
+  parallel_for(a.n < kSerial ? 1 : a.threads, a.n, kOptimizerBlock, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; i += kLanes<T>) {
+      const Vec<T> average = load(averages + i) * momentum + load(parameters + i) * rest;
+      store(averages + i, average);
+      if (overwrites) store(parameters + i, average);
+    }
+  });
 }
 
 template <class T>
@@ -205,6 +252,18 @@ void optimizer_update(const OptimizerArgs& a) {
   if (a.status->code != Fault::none) return;
   if (a.dtype == DType::f64) return dispatch<double>(a);
   dispatch<float>(a);
+}
+
+void gradient_accumulate(const GradientAccumulateArgs& a) {
+  if (a.status->code != Fault::none) return;
+  if (a.dtype == DType::f64) return accumulate_as<double>(a);
+  accumulate_as<float>(a);
+}
+
+void moving_average(const MovingAverageArgs& a) {
+  if (a.status->code != Fault::none) return;
+  if (a.dtype == DType::f64) return average_as<double>(a);
+  average_as<float>(a);
 }
 
 int64_t gradient_norms_scratch(const GradientNormsArgs& a) { return a.blocks * static_cast<int64_t>(sizeof(double)); }

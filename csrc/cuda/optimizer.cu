@@ -23,10 +23,11 @@ struct Constants {
   T learning_rate, per_count, step;
 };
 
-// beta_1^t and beta_2^t.
+// What a block finds out about this step before its threads begin: whether it is an update, beta_1^t and beta_2^t.
 template <class T>
-struct Powers {
-  T of_1, of_2;
+struct Step {
+  bool updates;
+  T power_1, power_2;
 };
 
 // Arrays that the rule does not use are null.
@@ -57,16 +58,51 @@ __device__ T power(double base, int64_t exponent) {
   return static_cast<T>(pow(static_cast<double>(static_cast<T>(base)), static_cast<double>(exponent)));
 }
 
+// What gradients are divided by.
+__device__ __forceinline__ double count_of(const void* count, DType dtype) {
+  if (!count) return 1;
+  return dtype == DType::f32 ? static_cast<double>(*static_cast<const float*>(count))
+                             : *static_cast<const double*>(count);
+}
+
 template <class T>
-__device__ __forceinline__ Constants<T> constants(const OptimizerArgs& a, const Powers<T>& powers) {
-  double count = 1;
-  if (a.count)
-    count = a.count_dtype == DType::f32 ? static_cast<double>(*static_cast<const float*>(a.count))
-                                        : *static_cast<const double*>(a.count);
-  Constants<T> c{static_cast<T>(*a.learning_rate), count != 0 ? static_cast<T>(1 / count) : T(0), T(0)};
+__device__ __forceinline__ T reciprocal(double count) {
+  return count != 0 ? static_cast<T>(1 / count) : T(0);
+}
+
+template <class T>
+__device__ __forceinline__ Constants<T> constants(const OptimizerArgs& a, const Step<T>& step) {
+  const double count = count_of(a.count, a.count_dtype) * static_cast<double>(a.rule.accumulation);
+  Constants<T> c{static_cast<T>(*a.learning_rate), reciprocal<T>(count), T(0)};
   if (a.rule.kind == OptimizerKind::adam)
-    c.step = c.learning_rate * static_cast<T>(sqrt(T(1) - powers.of_2)) / (T(1) - powers.of_1);
+    c.step = c.learning_rate * static_cast<T>(sqrt(T(1) - step.power_2)) / (T(1) - step.power_1);
   return c;
+}
+
+// Called by one thread of each block once the block has read how many steps were taken: the last one counts this step.
+__device__ __forceinline__ void take_ticket(const OptimizerArgs& a) {
+  using Word = unsigned long long;
+  __threadfence();  // the count goes up after all have read it
+  if (atomicAdd(reinterpret_cast<Word*>(a.ticket), Word{1}) + 1 != gridDim.x) return;
+  *a.ticket = 0;
+  if (a.status->code == Fault::none) ++*a.iterations;
+}
+
+// By two warps at once: a power takes a microsecond.
+template <class T>
+__device__ __forceinline__ void begin_step(const OptimizerArgs& a, Step<T>& step) {
+  const bool adam = a.rule.kind == OptimizerKind::adam;
+  if (threadIdx.x == 0 || threadIdx.x == kWarp) {
+    const int64_t taken = *a.iterations, update = taken / a.rule.accumulation + 1;
+    if (threadIdx.x == kWarp) {
+      if (adam) step.power_2 = power<T>(a.rule.beta_2, update);
+    } else {
+      if (adam) step.power_1 = power<T>(a.rule.beta_1, update);
+      step.updates = a.status->code == Fault::none && (taken + 1) % a.rule.accumulation == 0;
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) take_ticket(a);
 }
 
 // Moments of weights whose gradient has become zero fade to zero, not into the subnormal numbers.
@@ -141,14 +177,10 @@ __device__ __forceinline__ Segment<T> enter(const OptimizerArgs& a, const Consta
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads) update_kernel(OptimizerArgs a, Factors<T> f, Buffers<T> b) {
   using P = Pack<T, N>;
-  Powers<T>& powers = shared<Powers<T>>();
-  if (a.status->code != Fault::none) return;
-  if (a.rule.kind == OptimizerKind::adam) {  // by two warps at once: it takes a microsecond
-    if (threadIdx.x == 0) powers.of_1 = power<T>(a.rule.beta_1, *a.iterations + 1);
-    if (threadIdx.x == kWarp) powers.of_2 = power<T>(a.rule.beta_2, *a.iterations + 1);
-    __syncthreads();
-  }
-  const Constants<T> c = constants(a, powers);
+  Step<T>& step = shared<Step<T>>();
+  begin_step(a, step);
+  if (!step.updates) return;
+  const Constants<T> c = constants(a, step);
   constexpr int64_t kTile = int64_t{kThreads} * kPacks * N;
   for (int64_t tile = blockIdx.x * kTile; tile < a.n; tile += gridDim.x * kTile) {
     Segment<T> segment{};
@@ -182,19 +214,65 @@ __global__ void __launch_bounds__(kThreads) update_kernel(OptimizerArgs a, Facto
   }
 }
 
-// After the update, whose threads all read the number.
-__global__ void count_step_kernel(const Status* status, int64_t* iterations) {
-  if (status->code == Fault::none) ++*iterations;
-}
-
 template <class T, int N>
 void launch_update(const OptimizerArgs& a, const Buffers<T>& b) {
   const OptimizerRule& r = a.rule;
   const Factors<T> f{static_cast<T>(1 - r.beta_1),   static_cast<T>(1 - r.beta_2), static_cast<T>(r.rho),
                      static_cast<T>(1 - r.rho),      static_cast<T>(r.momentum),   static_cast<T>(r.epsilon),
                      static_cast<T>(r.weight_decay), static_cast<T>(r.clip)};
-  const unsigned blocks = blocks_for(ceil_div(a.n, int64_t{kThreads} * kPacks * N), kWaves);
-  launch(update_kernel<T, N>, Grid{blocks, kThreads, sizeof(Powers<T>)}, stream_of(a), a, f, b);
+  const int64_t tiles = ceil_div(a.n, int64_t{kThreads} * kPacks * N);
+  const unsigned blocks = blocks_for(tiles > 0 ? tiles : 1, kWaves);  // one counts the step where there is nothing else
+  launch(update_kernel<T, N>, Grid{blocks, kThreads, sizeof(Step<T>)}, stream_of(a), a, f, b);
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) accumulate_kernel(GradientAccumulateArgs a) {
+  using P = Pack<T, N>;
+  if (a.status->code != Fault::none) return;
+  const T per_count = reciprocal<T>(count_of(a.count, a.count_dtype));
+  const bool first = *a.iterations % a.accumulation == 0;
+  const T* gradients = static_cast<const T*>(a.gradients);
+  T* sums = static_cast<T*>(a.sums);
+  int64_t end = 0;  // of the segment
+  T scale = T(0);
+  for (int64_t i = global_thread() * N; i < a.n; i += global_threads() * N) {
+    if (i >= end) {
+      const int64_t* row = a.table + segment_of(a.table, a.segments, 0, i) * kSegmentFields;
+      end = row[1], scale = row[2] & kSegmentActive ? per_count : T(0);
+    }
+    P sum{};
+    if (!first) sum = *reinterpret_cast<const P*>(sums + i);
+    if (scale != 0) {
+      const P g = *reinterpret_cast<const P*>(gradients + i);
+#pragma unroll
+      for (int j = 0; j < N; ++j) sum.v[j] += g.v[j] * scale;
+    }
+    *reinterpret_cast<P*>(sums + i) = sum;
+  }
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) average_kernel(MovingAverageArgs a) {
+  using P = Pack<T, N>;
+  if (a.status->code != Fault::none) return;
+  const int64_t update = (*a.iterations - 1) / a.accumulation;  // how many came before this one
+  const T momentum = update == 0 ? T(0) : static_cast<T>(a.momentum), rest = T(1) - momentum;
+  const bool overwrites = a.overwrite_every > 0 && (update + 1) % a.overwrite_every == 0;
+  T* parameters = static_cast<T*>(a.parameters);
+  T* averages = static_cast<T*>(a.averages);
+  for (int64_t i = global_thread() * N; i < a.n; i += global_threads() * N) {
+    const P p = *reinterpret_cast<const P*>(parameters + i);
+    P average = *reinterpret_cast<const P*>(averages + i);
+#pragma unroll
+    for (int j = 0; j < N; ++j) average.v[j] = average.v[j] * momentum + p.v[j] * rest;
+    *reinterpret_cast<P*>(averages + i) = average;
+    if (overwrites) *reinterpret_cast<P*>(parameters + i) = average;
+  }
+}
+
+template <class Args>
+void launch_flat(void (*kernel)(Args), const Args& a, int64_t per_thread) {
+  launch(kernel, Grid{blocks_for(ceil_div(a.n, kThreads * per_thread)), kThreads}, stream_of(a), a);
 }
 
 // Squares are summed in double: in float32 they overflow from 1.8e19 on.
@@ -260,7 +338,26 @@ void optimizer_update(const OptimizerArgs& a) {
     else
       launch_update<T, 1>(a, b);
   });
-  launch(count_step_kernel, Grid{1, 1}, stream_of(a), a.status, a.iterations);
+}
+
+void gradient_accumulate(const GradientAccumulateArgs& a) {
+  with_float(a.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if (aligned(a.sums, a.gradients))
+      launch_flat(accumulate_kernel<T, kLanes<T>>, a, kLanes<T>);
+    else
+      launch_flat(accumulate_kernel<T, 1>, a, 1);
+  });
+}
+
+void moving_average(const MovingAverageArgs& a) {
+  with_float(a.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if (aligned(a.parameters, a.averages))
+      launch_flat(average_kernel<T, kLanes<T>>, a, kLanes<T>);
+    else
+      launch_flat(average_kernel<T, 1>, a, 1);
+  });
 }
 
 int64_t gradient_norms_scratch(const GradientNormsArgs& a) { return a.blocks * static_cast<int64_t>(sizeof(double)); }

@@ -49,6 +49,7 @@
   X(gather_backward, GatherArgs) \
   Y(gather_forward, GatherArgs) \
   X(gemm, GemmArgs) \
+  Y(gradient_accumulate, GradientAccumulateArgs) \
   X(gradient_norms, GradientNormsArgs) \
   X(layer_norm_backward, LayerNormBackwardArgs) \
   Y(layer_norm_forward, LayerNormForwardArgs) \
@@ -58,6 +59,7 @@
   Y(measure_fma_peak, MeasureFmaArgs) \
   Y(metric_add_loss, MetricAddLossArgs) \
   X(metric_update, MetricArgs) \
+  Y(moving_average, MovingAverageArgs) \
   Y(optimizer_update, OptimizerArgs) \
   Y(pool_backward, PoolBackwardArgs) \
   Y(pool_forward, PoolForwardArgs) \

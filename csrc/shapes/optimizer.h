@@ -26,8 +26,9 @@ struct OptimizerRule {
   double momentum;      // sgd (state 0), rmsprop (state 1); 0 for none
   double epsilon;       // adagrad: accumulator (state 0)
   bool nesterov;
-  bool amsgrad;   // largest velocity (state 2)
-  bool centered;  // average gradient (state 2)
+  bool amsgrad;          // largest velocity (state 2)
+  bool centered;         // average gradient (state 2)
+  int64_t accumulation;  // only every so many steps is an update, by the mean of sums of as many gradients
 };
 
 struct OptimizerArgs : LaunchArgs {
@@ -41,8 +42,33 @@ struct OptimizerArgs : LaunchArgs {
   const void* count;  // the gradient is divided by it (0: the gradient counts as zero); null for 1
   DType count_dtype;
   const float* learning_rate;
-  int64_t* iterations;
+  int64_t* iterations;  // steps taken; counted up by one
+  int64_t* ticket;      // GPU only: how many blocks are past reading `iterations`; 0 before and after each launch
   const double* norms;  // sums of squares per segment, and of all of them; null without clipping by norm
+};
+
+// The sums that an update with accumulation takes its mean from: they start anew after it.
+struct GradientAccumulateArgs : LaunchArgs {
+  DType dtype;
+  int64_t n, segments, accumulation;
+  const int64_t* table;
+  const void* gradients;
+  const void* count;  // as above
+  DType count_dtype;
+  const int64_t* iterations;
+  void* sums;
+};
+
+// After an update: averages = momentum averages + (1 - momentum) parameters, and the parameters themselves at the
+// first.
+struct MovingAverageArgs : LaunchArgs {
+  DType dtype;
+  int64_t n, accumulation;
+  int64_t overwrite_every;  // so many updates the parameters become their averages; 0 for never
+  double momentum;
+  const int64_t* iterations;
+  void* parameters;
+  void* averages;
 };
 
 struct GradientNormsArgs : LaunchArgs {
@@ -55,6 +81,6 @@ struct GradientNormsArgs : LaunchArgs {
 
 OptimizerRule make_optimizer_rule(const char* kind, const char* clipping, double clip, double weight_decay,
                                   double beta_1, double beta_2, double rho, double momentum, double epsilon,
-                                  bool nesterov, bool amsgrad, bool centered);
+                                  bool nesterov, bool amsgrad, bool centered, int64_t accumulation);
 
 }  // namespace dlbd

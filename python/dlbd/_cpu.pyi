@@ -171,6 +171,7 @@ class OptimizerRule:
         nesterov: bool,
         amsgrad: bool,
         centered: bool,
+        accumulation: int = 1,
     ) -> None: ...
 
 class PoolShape:
@@ -308,6 +309,14 @@ def gather_forward(outer: int, n: int, inner: int, along: bool, x: Array, indice
 def gemm(
     shape: GemmShape, a: Array, b: Array, bias: Array | None, c: Array, activation: Activation, accumulate: bool = False
 ) -> None: ...
+def gradient_accumulate(
+    table: Array,
+    gradients: Array,
+    count: Array | None,
+    iterations: Array,
+    accumulation: int,
+    sums: Array,
+) -> None: ...
 def gradient_norms(table: Array, gradients: Array, blocks: int, squares: Array) -> None: ...
 def is_recording() -> bool: ...
 def layer_norm_backward(
@@ -370,6 +379,14 @@ def metric_update(
     mask: Array | None,
     state: Array,
 ) -> None: ...
+def moving_average(
+    parameters: Array,
+    averages: Array,
+    iterations: Array,
+    momentum: float,
+    overwrite_every: int,
+    accumulation: int,
+) -> None: ...
 def num_threads() -> int: ...
 def optimizer_update(
     rule: OptimizerRule,
@@ -382,6 +399,7 @@ def optimizer_update(
     count: Array | None,
     learning_rate: Array,
     iterations: Array,
+    ticket: Array,
     norms: Array | None,
 ) -> None: ...
 def poison(value: str) -> None: ...
@@ -456,6 +474,7 @@ def select_forward(
 def set_num_threads(value: int) -> None: ...
 def softmax_backward(shape: SoftmaxShape, y: Array, dy: Array, dx: Array, log: bool, accumulate: bool) -> None: ...
 def softmax_forward(shape: SoftmaxShape, x: Array, y: Array, log: bool = False) -> None: ...
+def swap_recording(recording: Recording | None) -> Recording | None: ...
 def unary_backward(
     op: int, saved: Array, dy: Array, dx: Array, accumulate: bool, alpha: float = 0.0, beta: float = 0.0
 ) -> None: ...

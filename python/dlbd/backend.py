@@ -7,7 +7,7 @@ the kernel by name. Nothing here looks anything up at run time beyond that.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, ClassVar
@@ -47,6 +47,9 @@ DTYPE = {
 # what a layer, a loss or a metric reads while it runs was assigned anew.
 structure_version = 0
 
+# Grows with each label or index out of range that a read from a GPU met: updates before it did not happen.
+faults = 0
+
 
 def structure_changed() -> None:
     global structure_version
@@ -55,19 +58,30 @@ def structure_changed() -> None:
 
 class _Step(threading.local):
     running = False
+    host_work: list[Callable[[], None]] | None = None
 
 
 _step = _Step()
 
 
 @contextmanager
-def running_step() -> Iterator[None]:
-    """While a model's step runs: what its layers note on themselves then does not make it stale."""
-    before, _step.running = _step.running, True
+def running_step() -> Iterator[list[Callable[[], None]]]:
+    """While a model's step runs: what its layers note on themselves then does not make it stale.
+
+    Gives the list that :func:`before_each_replay` fills.
+    """
+    before = _step.running, _step.host_work
+    _step.running, _step.host_work = True, []
     try:
-        yield
+        yield _step.host_work
     finally:
-        _step.running = before
+        _step.running, _step.host_work = before
+
+
+def before_each_replay(work: Callable[[], None]) -> None:
+    """While a model's step runs: have ``work`` called on the host before each replay of it."""
+    if _step.host_work is not None:
+        _step.host_work.append(work)
 
 
 class Versioned:
@@ -151,10 +165,15 @@ def on_host(array: Array) -> Array:
     Raises:
         ValueError: a kernel met a label or an index out of range since the last read from the GPU.
     """
+    global faults
     if isinstance(array, np.ndarray):
         return array
     y = np.empty(array.shape, array.dtype)
-    _cuda.download(array, y)
+    try:
+        _cuda.download(array, y)
+    except ValueError:
+        faults += 1
+        raise
     return y
 
 
@@ -178,6 +197,18 @@ def poison(reason: str) -> None:
     _cpu.poison(reason)
     if _cuda is not None:
         _cuda.poison(reason)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """What the host launches and reads for itself in here is no part of the step that this thread records."""
+    twins = [_cpu] if _cuda is None else [_cpu, _cuda]
+    recordings = [twin.swap_recording(None) for twin in twins]
+    try:
+        yield
+    finally:
+        for twin, recording in zip(twins, recordings, strict=True):
+            twin.swap_recording(recording)
 
 
 def is_recording() -> bool:

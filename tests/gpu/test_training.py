@@ -150,14 +150,23 @@ def test_a_recorded_step_is_a_graph():
     assert all(isinstance(s._replay.__self__, _cuda.Recording) for s in recorded)
 
 
-def test_training_steps_do_not_wait_for_the_device():
+def scheduled():
+    """Everything that an optimizer might ask the device for."""
+    schedule = optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
+    options = {"use_ema": True, "gradient_accumulation_steps": 2, "loss_scale_factor": 8.0, "clipnorm": 1.0}
+    return optimizers.Adam(schedule, **options)
+
+
+@pytest.mark.parametrize("optimizer", [lambda: "adam", scheduled], ids=["adam", "scheduled"])
+def test_training_steps_do_not_wait_for_the_device(optimizer):
     from dlbd import _cuda
 
     if "emulation" not in _cuda.build:
         pytest.skip("only the emulation counts how often the host waits")
     waits = ctypes.CDLL(_cuda.__file__).cuda_emulation_synchronizations
     seen = []
-    _, _, model = trained("mlp", "cuda:0", steps=2)
+    _, _, model = trained("mlp", "cuda:0", steps=2, optimizer=optimizer())
+    model.weights[0].constraint = dlbd.constraints.MaxNorm(2.0)
     rng = np.random.default_rng(4)
     count = callbacks.LambdaCallback(on_epoch_begin=lambda *_: seen.append(waits()))
     steps = 10

@@ -215,6 +215,7 @@ def test_an_update_that_met_an_impossible_label_does_not_happen(label):
     dlbd.backend.write(step.y.array, good)
     recording.replay()
     assert int(step.optimizer.iterations) == 2
+    assert dlbd.backend.on_host(step.optimizer._built().ticket).tolist() == [0]
 
 
 @pytest.mark.parametrize("make", [lambda: SGD(momentum=0.9), Adam, RMSprop])

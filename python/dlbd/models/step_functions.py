@@ -22,11 +22,12 @@ def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
         objective = _objective(model, x, y, prediction, sample_weight, training=True)
         if objective is None:
             raise ValueError(f"[{model.name}] fit() needs a loss: compile(loss=...)")
+        total = model.optimizer.scale_loss(objective.total)
     variables = model.variables_to_train()
     optimizer = model.optimizer
     if model.has_own("train_step"):  # which came here by super(): nothing else has built it
         optimizer.build(variables)
-    found = tape.backward([objective.total], [None], variables, optimizer.gradient_slots)
+    found = tape.backward([total], [None], variables, optimizer.gradient_slots)
     active = [gradient is not None for gradient in found]
     if not any(active):
         raise ValueError(

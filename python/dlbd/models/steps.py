@@ -31,6 +31,7 @@ class Step:
     """One signature's buffers, recording and outputs. Used by one thread at a time."""
 
     __slots__ = (
+        "_host_work",
         "_replay",
         "_staging",
         "buffers",
@@ -54,6 +55,7 @@ class Step:
         self.recorded = False
         self.version = -1
         self._replay: Callable[[], None] | None = None
+        self._host_work: list[Callable[[], None]] = []  # what the optimizers in it do before each replay
 
     def run(self, batch: Batch) -> Any:
         """Outputs for this batch; they are overwritten by the next run."""
@@ -62,6 +64,8 @@ class Step:
         else:
             self._staging.write(batch)
         if self._replay is not None:
+            for work in self._host_work:
+                work()
             self._replay()
         elif self.recorded:  # and found to be more than a list of launches
             self._call()
@@ -82,7 +86,7 @@ class Step:
         return self.outputs
 
     def _call(self) -> None:
-        with backend.running_step():
+        with backend.running_step() as self._host_work:
             self.outputs = self.function(self.tensors)
 
     def _record(self) -> None:

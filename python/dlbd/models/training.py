@@ -113,7 +113,6 @@ class _Runner:
         self.model, self.train = model, train
         self._structure: Any = None
         self._steps: Any = None
-        self._optimizers: list[Any] = []
         self._state: Any = None
         self._version = -1
 
@@ -121,9 +120,6 @@ class _Runner:
         if self._version != backend.structure_version or self._structure != structure:
             self._prepare(batch, structure)
             self._version = backend.structure_version
-        if self.train:
-            for optimizer in self._optimizers:
-                optimizer.prepare_step()
         logs = self._steps.run(batch)
         if logs is not None:  # of a step of the model's own
             self.model._step_logs = logs
@@ -136,7 +132,6 @@ class _Runner:
                 ("_train_steps", self.model._train_step) if self.train else ("_test_steps", self.model._test_step)
             )
             self._structure = structure
-            self._optimizers = self.model.optimizers_in_use()
             self._steps = self.model._steps(kind, function, structure)
             self._state = self.model._fingerprint()
 
@@ -232,6 +227,8 @@ def fit(
             list_of_callbacks.tell("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
+    for optimizer in model.optimizers_in_use():
+        optimizer.finalize_variable_values(model.trainable_variables)
     list_of_callbacks.tell("on_train_end", logs)
     return history
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlbd.optimizers import schedules
 from dlbd.optimizers.optimizer import Optimizer
 from dlbd.optimizers.rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from dlbd.saving.objects import registered as _registered
+from dlbd.saving.objects import serialize_keras_object as _serialized
 
 _BY_NAME: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad)}
 
@@ -37,4 +39,27 @@ def get(identifier: Any) -> Optimizer:
     raise ValueError(f"[optimizer] expected an Optimizer or one of {sorted(_BY_NAME)}; received {identifier!r}")
 
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer without its state as plain data, which :func:`deserialize` understands.
+
+    Example:
+        >>> dlbd.optimizers.serialize(dlbd.optimizers.SGD(0.5))["config"]["learning_rate"]
+        0.5
+    """
+    return _serialized(optimizer)  # type: ignore[no-any-return]
+
+
+deserialize = get
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dlbd import _cpu, backend
-from dlbd.backend import FLOAT32, FLOAT64, INT64, Array
-from dlbd.saving.objects import with_objects
-from dlbd.tensor import Tensor, Variable, as_array, as_tensor
-
-_ALIGNMENT = 64  # bytes: each variable starts on a cache line, and a vector never straddles two variables
-_ACTIVE, _DECAYS = 1, 2  # flags of a segment (csrc/shapes/optimizer.h)
+from dlbd import _cpu, backend, devices, ops
+from dlbd.backend import Array
+from dlbd.optimizers import schedules
+from dlbd.optimizers.flat import Trainer
+from dlbd.tensor import Tensor, Variable, as_tensor
 
 
-class _Flat:
-    """The buffers of one set of variables."""
-
-    def __init__(self, variables: Sequence[Variable], slots: Sequence[tuple[str, float]]) -> None:
-        dtypes = {v.dtype for v in variables} or {FLOAT32}
-        if len(dtypes) > 1 or not dtypes <= {FLOAT32, FLOAT64}:
-            raise TypeError(
-                "[optimizer] all variables must be float32, or all float64; received "
-                + ", ".join(f"{v.path}: {v.dtype}" for v in variables)
-            )
-        self.dtype = dtypes.pop()
-        step = _ALIGNMENT // self.dtype.itemsize
-        self.bounds: list[tuple[int, int]] = []
-        self.offsets = []
-        end = 0
-        for v in variables:
-            self.offsets.append(end)
-            stop = end + (v.size + step - 1) // step * step
-            self.bounds.append((end, stop))
-            end = stop
-        self.shapes = [v.shape for v in variables]
-        like = variables[0].array if variables else backend.empty((0,), FLOAT32)
-        self.parameters = backend.zeros((end,), self.dtype, like)
-        self.gradients = backend.zeros((end,), self.dtype, like)
-        self.state = {}
-        for name, value in slots:
-            self.state[name] = backend.empty((end,), self.dtype, like)
-            backend.twin(like).fill(value, self.state[name])
-        # Views that the variables and the tape hold.
-        self.values = self.cut(self.parameters)
-        self.gradient_views = self.cut(self.gradients)
-        self.norms = backend.zeros((len(variables) + 1,), FLOAT64, like)
-
-    def cut(self, buffer: Array) -> list[Array]:
-        """The parts of a flat buffer that belong to each variable, in its shape."""
-        return [
-            buffer[offset : offset + math.prod(shape)].reshape(shape)
-            for offset, shape in zip(self.offsets, self.shapes, strict=True)
-        ]
-
-
-class Optimizer:
+class Optimizer(Trainer):
     """Base of all optimizers.
 
     ``build(variables)`` moves the variables into one flat buffer: each ``variable.array`` becomes a view of it. State
@@ -67,25 +23,33 @@ class Optimizer:
     live in arrays, which a recorded step reads anew each time it is replayed.
 
     A step divides the gradient by the count of the loss, clips it, takes ``learning_rate * weight_decay * p`` off the
-    parameters p, and applies the rule of the subclass. All is computed in the variables' dtype, float32 or float64,
-    which must be the same for all.
+    parameters p, applies the rule of the subclass and then the variables' constraints. All is computed in the
+    variables' dtype, float32 or float64, which must be the same for all.
 
     An optimizer pickles and deep-copies with its state. Its variables travel with it (so pickle it together with the
     model that owns them) and are moved into new flat buffers on arrival: nothing needs to be called afterwards.
 
     Args:
-        learning_rate: a number (0.001 by default), or a schedule: a function of the number of steps taken so far.
+        learning_rate: a number (0.001 by default), or a schedule: one of :mod:`dlbd.optimizers.schedules`, or a
+            function of the number of steps taken so far, which runs on the host.
         weight_decay: fraction, times the learning rate, that each step takes off every parameter; None for none.
         clipnorm: largest norm of each variable's gradient, which is scaled down to it.
         clipvalue: largest magnitude of each element of the gradient.
         global_clipnorm: largest norm of all gradients together, which are scaled down to it.
-        use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps: as in Keras,
-            but not supported yet: they must keep their defaults.
+        use_ema: keep an exponential moving average of the variables, which replaces them when ``fit`` ends, or where
+            :meth:`finalize_variable_values` is called; False by default.
+        ema_momentum: what an update leaves of the average, in [0, 1]; 0.99 by default. The first sets it to the
+            variables.
+        ema_overwrite_frequency: the average replaces the variables after every so many updates, too; None for never.
+        loss_scale_factor: what :meth:`scale_loss` multiplies a loss with, and a step divides the gradients by; None
+            for 1.
+        gradient_accumulation_steps: only every so many steps, 2 or more, is an update, by the mean of their gradients;
+            None for each. A schedule counts steps; :attr:`iterations`, Adam and the average count updates.
         name: that of the class in small letters by default.
 
     Raises:
-        ValueError: more than one of ``clipnorm``, ``clipvalue`` and ``global_clipnorm`` is given, or an option that is
-            not supported.
+        ValueError: more than one of ``clipnorm``, ``clipvalue`` and ``global_clipnorm`` is given, or an option has a
+            value that it cannot have.
         TypeError: ``learning_rate`` is neither a number nor a function.
 
     Example:
@@ -109,11 +73,16 @@ class Optimizer:
             "centered",
             "clipnorm",
             "clipvalue",
+            "ema_momentum",
+            "ema_overwrite_frequency",
             "epsilon",
             "global_clipnorm",
+            "gradient_accumulation_steps",
+            "loss_scale_factor",
             "momentum",
             "nesterov",
             "rho",
+            "use_ema",
             "weight_decay",
         )
     )
@@ -140,42 +109,39 @@ class Optimizer:
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(c is not None for c in clips.values()) > 1:
             raise ValueError(f"[{self.name}] at most one of clipnorm, clipvalue and global_clipnorm; received {clips}")
-        for option, given in {
-            "use_ema": use_ema,
-            "loss_scale_factor": loss_scale_factor,
-            "gradient_accumulation_steps": gradient_accumulation_steps,
-        }.items():
-            if given:
-                raise ValueError(f"[{self.name}] {option} is not supported yet; received {given!r}")
-        self._variables: list[Variable] = []
-        self._flat: _Flat | None = None
-        self._tables: dict[tuple[bool, ...] | None, tuple[Array, int]] = {}
-        self._excluded_ids: set[int] = set()
+        self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
+        self.loss_scale_factor, self.gradient_accumulation_steps = loss_scale_factor, gradient_accumulation_steps
+        if not 0 <= ema_momentum <= 1:
+            raise ValueError(f"[{self.name}] ema_momentum must be in [0, 1]; received {ema_momentum}")
+        for option, n, least in (
+            ("ema_overwrite_frequency", ema_overwrite_frequency, 1),
+            ("gradient_accumulation_steps", gradient_accumulation_steps, 2),
+        ):
+            if n is not None and (not isinstance(n, int) or n < least):
+                raise ValueError(
+                    f"[{self.name}] {option} must be an integer of {least} or more, or None; received {n!r}"
+                )
+        super().__init__()
+        self._excluded: list[Variable] = []
         self._excluded_names: list[str] = []
-        self._iterations = Variable(0, trainable=False, dtype=INT64, name="iteration")
-        self._schedule: Callable[[Any], Any] | None = None
-        self._learning_rate = Variable(0.0, trainable=False, name="learning_rate")
         self.learning_rate = learning_rate
-
-    # --- what a rule adds ---------------------------------------------------------------------------------------
-
-    def _slots(self) -> list[tuple[str, float]]:
-        """Names and initial values of the state buffers."""
-        return []
-
-    def _state_order(self) -> list[list[str]]:
-        """Which slots stand side by side in :attr:`variables`, as in Keras."""
-        return [[name] for name, _ in self._slots()]
 
     def _state_arguments(self) -> tuple[str | None, str | None, str | None]:
         """The slots that the kernel takes as its three state buffers."""
         return None, None, None
 
+    def _shared_slots(self) -> list[str]:
+        wanted = {"average": self.use_ema, "gradient_accumulator": self.gradient_accumulation_steps}
+        return [name for name, is_wanted in wanted.items() if is_wanted]
+
     # --- learning rate and step number --------------------------------------------------------------------------
 
     @property
-    def iterations(self) -> Variable:
-        """How many steps were taken: a scalar int64 variable."""
+    def iterations(self) -> Tensor:
+        """How many updates were made: a scalar int64 variable; with gradient accumulation a tensor, not the variable,
+        which counts steps."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
         return self._iterations
 
     @property
@@ -190,13 +156,15 @@ class Optimizer:
             >>> float(optimizer.learning_rate)
             0.25
         """
-        self.prepare_step()
+        if self._schedule is not None:
+            self._follow_schedule(self._schedule)
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if callable(value) and not isinstance(value, Tensor):
             self._schedule = value
+            self._iterations.forget()  # nobody counted
             return
         if isinstance(value, (str, bool)) or value is None:
             raise TypeError(f"[{self.name}] learning_rate must be a number or a schedule; received {value!r}")
@@ -205,112 +173,20 @@ class Optimizer:
 
     lr = learning_rate  # what older programs set
 
-    def prepare_step(self) -> None:
-        """Bring what the host decides up to date: call it before each replay of a recorded step."""
-        if self._schedule is not None:
+    def _follow_schedule(self, schedule: Callable[..., Any]) -> None:
+        with backend.unrecorded(), devices.device("cpu"):  # the schedule may use operations
+            step = self._iterations.on_host()
             try:
-                value = self._schedule(int(backend.on_host(self._iterations.array)))
+                value = schedule(step)
             except TypeError:  # Keras also takes a function without arguments
-                value = self._schedule()  # type: ignore[call-arg]
+                value = schedule()
             backend.write(self._learning_rate.array, float(value))
-        self.link()
 
-    # --- buffers ------------------------------------------------------------------------------------------------
-
-    @property
-    def built(self) -> bool:
-        """Whether :meth:`build` has been called."""
-        return self._flat is not None
-
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Take charge of ``variables``: move them into the flat buffer and make their state.
-
-        ``fit`` and ``apply_gradients`` call it. Called again with other variables, it keeps the state of those that
-        it had before.
-
-        Raises:
-            TypeError: the variables are not all float32 or all float64.
-            RuntimeError: a step is being recorded.
-
-        Example:
-            >>> optimizer = dlbd.optimizers.Adam()
-            >>> optimizer.build([dlbd.Variable([1.0, 2.0], name="w")])
-            >>> [v.name for v in optimizer.variables]
-            ['iteration', 'learning_rate', 'w_momentum', 'w_velocity']
-        """
-        listed = list({id(v): v for v in variables}.values())
-        if self._flat is not None and [id(v) for v in listed] == [id(v) for v in self._variables]:
-            self.link()
-            return
-        if backend.is_recording():
-            raise RuntimeError(f"[{self.name}] build it before a step is recorded")
-        known = self._saved_state() if self._flat is not None else {}
-        before = {id(v): i for i, v in enumerate(self._variables)}
-        self._variables = listed
-        self._move(
-            {name: [parts[before[id(v)]] if id(v) in before else None for v in listed] for name, parts in known.items()}
-        )
-
-    def link(self) -> None:
-        """Make sure that the variables still are views of the flat buffer (another optimizer may have moved them)."""
-        if self._flat is None:
-            return
-        if self._rule is None and [name for name, _ in self._slots()] != list(self._flat.state):
-            self._move(self._saved_state())  # a constant was set that needs another state: momentum, say
-            return
-        for v, view in zip(self._variables, self._flat.values, strict=True):
-            if v.array is not view:
-                if backend.is_recording():
-                    raise RuntimeError(f"[{self.name}] {v.path} was moved while a step was being recorded")
-                self._move(self._saved_state())
-                return
-
-    def _saved_state(self) -> dict[str, list[Array | None]]:
-        assert self._flat is not None
-        return {name: [backend.copied(part) for part in self._flat.cut(b)] for name, b in self._flat.state.items()}
-
-    def _move(self, state: dict[str, list[Array | None]]) -> None:
-        flat = _Flat(self._variables, self._slots())
-        for i, v in enumerate(self._variables):
-            backend.write(flat.values[i], v.array)
-        for name, buffer in flat.state.items():
-            for part, saved in zip(flat.cut(buffer), state.get(name, []), strict=False):
-                if saved is not None:
-                    backend.write(part, saved)
-        for v, view in zip(self._variables, flat.values, strict=True):
-            v.array = view
-        for own in (self._iterations, self._learning_rate):
-            own.array = as_array(own, like=flat.parameters)
-        self._flat = flat
-        self._tables = {}
-        self._rule = None
-        backend.structure_changed()
-
-    @property
-    def gradient_slots(self) -> dict[int, Array]:
-        """{id(variable): the array where its gradient is to be written}. RuntimeError before :meth:`build`."""
-        flat = self._built()
-        return {id(v): g for v, g in zip(self._variables, flat.gradient_views, strict=True)}
-
-    def _built(self) -> _Flat:
-        if self._flat is None:
-            raise RuntimeError(f"[{self.name}] build(variables) must come first")
-        return self._flat
-
-    def _table(self, active: tuple[bool, ...] | None) -> tuple[Array, int]:
-        """The segment table (one for each set of active variables, as recordings hold on to theirs) and its blocks."""
-        found = self._tables.get(active)
-        if found is None:
-            rows, blocks = [], 0
-            for i, (v, (begin, end)) in enumerate(zip(self._variables, self._built().bounds, strict=True)):
-                flags = _ACTIVE if active is None or active[i] else 0
-                if self._decays(v):
-                    flags |= _DECAYS
-                rows.append((begin, end, flags, blocks))
-                blocks += -(-(end - begin) // _cpu.OPTIMIZER_BLOCK)
-            found = backend.place(np.array(rows, INT64).reshape(-1, 4), self._built().parameters), blocks
-            self._tables[active] = found
-        return found
+    def _before_update(self) -> None:
+        """What the host does before each update, and before each replay of a step with one."""
+        if self._schedule is not None:
+            self._follow_schedule(self._schedule)
+            self._iterations.count()
 
     # --- weight decay -------------------------------------------------------------------------------------------
 
@@ -336,11 +212,11 @@ class Optimizer:
         """
         if self.built:
             raise ValueError(f"[{self.name}] exclude_from_weight_decay() must be called before the optimizer is built")
-        self._excluded_ids |= {id(v) for v in var_list or ()}
+        self._excluded += var_list or ()
         self._excluded_names += list(var_names or ())
 
     def _decays(self, variable: Variable) -> bool:
-        if id(variable) in self._excluded_ids:
+        if any(variable is excluded for excluded in self._excluded):
             return False
         return not any(re.search(pattern, variable.name) for pattern in self._excluded_names)
 
@@ -378,29 +254,75 @@ class Optimizer:
             self.apply_gradients(zip(gradients, variables, strict=True))
             return
         if not backend.is_recording():
-            self.prepare_step()
+            self.link()
+        backend.before_each_replay(self._before_update)
+        self._before_update()
         flat = self._built()
         chosen = None if active is None or all(active) else tuple(map(bool, active))
         table, blocks = self._table(chosen)
         twin = backend.twin(flat.parameters)
         rule = self._rule or self._make_rule()
+        iterations, accumulation = self._iterations.array, self.gradient_accumulation_steps or 1
+        gradient, count = flat.gradients, self._divisor(gradients)
+        if accumulation > 1:
+            sums = flat.state["gradient_accumulator"]
+            twin.gradient_accumulate(table, gradient, count, iterations, accumulation, sums)
+            gradient, count = sums, None
         norms = None
         if self.clipnorm is not None or self.global_clipnorm is not None:
             norms = flat.norms
-            twin.gradient_norms(table, flat.gradients, blocks, norms)
+            twin.gradient_norms(table, gradient, blocks, norms)
         state = [None if name is None else flat.state[name] for name in self._state_arguments()]
-        count = None if gradients is None else as_tensor(gradients, like=flat.parameters).array
+        rate = self._learning_rate.array
         twin.optimizer_update(
-            rule,
-            table,
-            flat.parameters,
-            flat.gradients,
-            *state,
-            count,
-            self._learning_rate.array,
-            self._iterations.array,
-            norms,
+            rule, table, flat.parameters, gradient, *state, count, rate, iterations, flat.ticket, norms
         )
+        if self.use_ema:
+            every, average = self.ema_overwrite_frequency or 0, flat.state["average"]
+            twin.moving_average(flat.parameters, average, iterations, self.ema_momentum, every, accumulation)
+        for i, v in enumerate(self._variables):
+            if v.constraint is not None and (active is None or active[i]):
+                v.assign(v.constraint(v))
+
+    def _divisor(self, count: Any) -> Array | None:
+        """What the gradients are divided by, a scalar; None for 1."""
+        flat, scale = self._built(), self.loss_scale_factor
+        if scale is not None:
+            count = ops.multiply(as_tensor(1.0 if count is None else count, like=flat.parameters), scale)
+        return None if count is None else as_tensor(count, like=flat.parameters).array
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times ``loss_scale_factor``, for a tape to differentiate; as it is without one.
+
+        Example:
+            >>> x, optimizer = dlbd.Variable([3.0]), dlbd.optimizers.SGD(0.25, loss_scale_factor=64.0)
+            >>> with dlbd.GradientTape() as tape:
+            ...     loss = optimizer.scale_loss(dlbd.ops.sum(x * x))
+            >>> step = optimizer.apply_gradients([(tape.gradient(loss, x), x)])
+            >>> x.numpy().tolist()
+            [1.5]
+        """
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """With ``use_ema``, set the variables, if it trains them, to their averages. ``fit`` does so when it ends.
+
+        Example:
+            >>> x, optimizer = dlbd.Variable([4.0]), dlbd.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
+            >>> for _ in range(2):  # 3, then 2: the average is 2.5
+            ...     step = optimizer.apply_gradients([([1.0], x)])
+            >>> optimizer.finalize_variable_values([x])
+            >>> x.numpy().tolist()
+            [2.5]
+        """
+        if not self.use_ema:
+            return
+        self.link()
+        flat = self._built()
+        averages = dict(zip(map(id, self._variables), flat.cut(flat.state["average"]), strict=True))
+        for v in var_list:
+            if id(v) in averages:
+                v.assign(averages[id(v)])
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
         """Take one step, in a loop of one's own.
@@ -410,7 +332,7 @@ class Optimizer:
                 None: that variable stays as it is. The first call builds the optimizer for these variables.
 
         Returns:
-            :attr:`iterations`, counted up by one.
+            How many steps were taken: a scalar int64 variable.
 
         Raises:
             ValueError: a shape does not fit, a variable is not among those of :meth:`build`, or no gradient is given.
@@ -456,7 +378,13 @@ class Optimizer:
         }
         flags = {name: bool(getattr(self, name, False)) for name in ("nesterov", "amsgrad", "centered")}
         self._rule = _cpu.OptimizerRule(
-            self._kind, clipping, float(limit), float(self.weight_decay or 0.0), **rule, **flags
+            self._kind,
+            clipping,
+            float(limit),
+            float(self.weight_decay or 0.0),
+            **rule,
+            **flags,
+            accumulation=self.gradient_accumulation_steps or 1,
         )
         return self._rule
 
@@ -468,36 +396,13 @@ class Optimizer:
             self._revision += 1
             backend.structure_changed()
 
-    # --- saving -------------------------------------------------------------------------------------------------
-
-    @property
-    def variables(self) -> list[Variable]:
-        """Step number, learning rate and state, in Keras's order. The state's are views: assigning changes it."""
-        found = [self._iterations]
-        if self._schedule is None:
-            found.append(self._learning_rate)
-        if self._flat is None:
-            return found
-        for names in self._state_order():
-            parts = [self._flat.cut(self._flat.state[name]) for name in names]
-            for i, v in enumerate(self._variables):
-                for name, arrays in zip(names, parts, strict=True):
-                    found.append(_view(arrays[i], f"{v.path.replace('/', '_')}_{name}"))
-        return found
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite :attr:`variables`, in their order. ValueError if the number of arrays or a shape differs."""
-        variables = self.variables
-        if len(weights) != len(variables):
-            raise ValueError(f"[{self.name}] expected {len(variables)} arrays; received {len(weights)}")
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
+    # --- configuration ------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as a dict; the learning rate as of now."""
         rate: Any = float(backend.on_host(self._learning_rate.array))
         if self._schedule is not None:
-            rate = self._schedule
+            rate = schedules.serialize(self._schedule)
         else:
             rate = float(np.format_float_positional(np.float32(rate), unique=True))  # 0.001, not 0.0010000000475
         return {
@@ -507,36 +412,20 @@ class Optimizer:
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
             "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
         """A new optimizer, without state, as :meth:`get_config` describes it."""
-        return cls(**with_objects(config))
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        state["_rule"], state["_tables"] = None, {}
-        state["_excluded_ids"] = [v for v in self._variables if id(v) in self._excluded_ids]
-        state["_flat"] = None if self._flat is None else self._saved_state()
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        saved = state.pop("_flat")
-        self.__dict__.update(state)
-        self._excluded_ids = {id(v) for v in state["_excluded_ids"]}
-        self._flat = None
-        if saved is not None:
-            self._move(saved)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = {**config, "learning_rate": schedules.deserialize(rate)}
+        return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={float(backend.on_host(self._learning_rate.array)):g}>"
-
-
-def _view(array: Array, name: str) -> Variable:
-    """A variable on memory that is somebody else's."""
-    variable = Variable.__new__(Variable)
-    Tensor.__init__(variable, array)
-    variable.can_train, variable.trainable, variable.name, variable.path = False, False, name, name
-    variable.regularizer = variable.constraint = None
-    return variable
