@@ -224,3 +224,81 @@ def test_multi_head_attention_has_no_order_over_several_axes():
         layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True)
     with pytest.raises(ValueError, match=r"attention_mask must end with the axes \(3, 4, 3, 4\)"):
         layers.MultiHeadAttention(2, 3)(x, x, attention_mask=np.ones((3, 4, 3), bool))
+
+
+def additive_reference(q, v, k, scale):
+    return softmax((np.tanh(q[:, :, None] + k[:, None]) * scale).sum(-1)) @ v
+
+
+def test_additive_attention():
+    check_layer(
+        lambda: layers.AdditiveAttention(),
+        (2, 5, 3),
+        (2, 5, 3),
+        weights=[(3,)],
+        reference=lambda x, scale: additive_reference(x, x, x, scale),
+    )
+    check_layer(
+        lambda: layers.AdditiveAttention(use_scale=False),
+        (2, 5, 3),
+        (2, 5, 3),
+        reference=lambda x: additive_reference(x, x, x, 1.0),
+    )
+
+
+def test_additive_attention_scores_masks_and_order():
+    q, v, k = inputs((2, 3, 4), (2, 5, 6), (2, 5, 4))
+    layer = layers.AdditiveAttention()
+    mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
+    y, weights = layer([q, v, k], mask=[None, mask], return_attention_scores=True)
+    (scale,) = layer.get_weights()
+    np.testing.assert_allclose(y[0], additive_reference(q[:1], v[:1, :3], k[:1, :3], scale)[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y[1], additive_reference(q, v, k, scale)[1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.array(weights).sum(-1), 1, rtol=1e-6)
+    causal, weights = layer([q, v, k], use_causal_mask=True, return_attention_scores=True)
+    assert not np.triu(np.array(weights), 1).any()
+    np.testing.assert_allclose(causal[:, 0], v[:, 0], rtol=1e-5, atol=1e-6)
+    assert layer.compute_output_shape([q.shape, v.shape, k.shape]) == (2, 3, 6)
+
+
+def test_dropout_of_additive_attention():
+    check_layer(lambda: layers.AdditiveAttention(dropout=0.5), (2, 5, 3), (2, 5, 3), weights=[(3,)], random=True)
+    with pytest.raises(ValueError, match=r"layer 'a' \(AdditiveAttention.*takes \[query, value\]"):
+        layers.AdditiveAttention(name="a")(inputs((2, 5)))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_group_query_attention_is_that_of_repeated_heads(groups):
+    q, v, k = inputs((2, 3, 5), (2, 4, 5), (2, 4, 5))
+    layer, whole = layers.GroupQueryAttention(4, 6, groups), layers.MultiHeadAttention(6, 4)
+    layer(q, v, k), whole(q, v, k)
+    assert [w.shape for w in layer.weights] == [
+        *[(5, 6, 4), (6, 4), (5, groups, 4), (groups, 4), (5, groups, 4), (groups, 4)],
+        *[(6, 4, 5), (5,)],
+    ]
+    values = [np.random.default_rng(i).standard_normal(w.shape).astype(np.float32) for i, w in enumerate(layer.weights)]
+    layer.set_weights(values)
+    shared = [w.repeat(6 // groups, axis=-2) if 2 <= i < 6 else w for i, w in enumerate(values)]
+    whole.set_weights(shared)
+    mask = np.tril(np.ones((3, 4), bool))
+    for options in ({}, {"attention_mask": mask}, {"use_causal_mask": True}):
+        np.testing.assert_allclose(layer(q, v, k, **options), whole(q, v, k, **options), rtol=1e-5, atol=1e-5)
+    _, scores = layer(q, v, k, return_attention_scores=True)
+    np.testing.assert_allclose(scores, whole(q, v, k, return_attention_scores=True)[1], rtol=1e-5, atol=1e-6)
+    again = layers.GroupQueryAttention.from_config(layer.get_config())
+    assert (again.head_dim, again.num_query_heads, again.num_key_value_heads) == (4, 6, groups)
+
+
+def test_group_query_attention_in_a_model():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((8, 4, 6)).astype(np.float32), rng.standard_normal((8, 4, 6)).astype(np.float32)
+    losses = []
+    for eagerly in (False, True):
+        dlbd.utils.set_random_seed(1)
+        a = dlbd.Input((4, 6))
+        model = dlbd.Model(a, layers.GroupQueryAttention(3, 4, 2, dropout=0.1)(a, a))
+        model.compile("adam", "mse", run_eagerly=eagerly)
+        losses.append(model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+    with pytest.raises(ValueError, match="num_key_value_heads must divide num_query_heads; received 4 and 6"):
+        layers.GroupQueryAttention(3, 6, 4)

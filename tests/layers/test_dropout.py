@@ -62,3 +62,22 @@ def test_training_reaches_inner_layers():
 def test_rate_is_a_fraction(rate):
     with pytest.raises(ValueError, match=r"rate must lie in \[0, 1\]"):
         layers.Dropout(rate)
+
+
+SPATIAL = [
+    (layers.SpatialDropout1D, (6, 5, 40)),
+    (layers.SpatialDropout2D, (6, 5, 4, 40)),
+    (layers.SpatialDropout3D, (6, 2, 3, 4, 40)),
+]
+
+
+@pytest.mark.parametrize(("kind", "shape"), SPATIAL)
+def test_spatial_dropout_drops_whole_features(kind, shape):
+    check_layer(lambda: kind(0.3), (6, *[3] * (len(shape) - 2), 8), (6, *[3] * (len(shape) - 2), 8), random=True)
+    y = np.array(kind(0.25)(np.ones(shape, np.float32), training=True))
+    first = y.reshape(6, -1, 40)[:, :1]
+    np.testing.assert_array_equal(y.reshape(6, -1, 40), np.broadcast_to(first, (6, y[0].size // 40, 40)))
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs((first == 0).mean() - 0.25) < 0.15
+    with pytest.raises(ValueError, match=f"layer 's'.*{len(shape)} dimensions"):
+        kind(0.3, name="s")(np.ones((2, 3), np.float32))

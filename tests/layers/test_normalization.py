@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,85 @@ def test_padding_leaves_the_moving_averages_of_a_model_alone():
         found.append(model.get_weights())
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def group_reference(x, gamma, beta, groups, epsilon=1e-3):
+    parts = x.reshape(len(x), -1, groups, x.shape[-1] // groups).astype(np.float64)
+    mean, variance = parts.mean((1, 3), keepdims=True), parts.var((1, 3), keepdims=True)
+    return ((parts - mean) / np.sqrt(variance + epsilon)).reshape(x.shape) * gamma + beta
+
+
+@pytest.mark.parametrize(
+    ("groups", "shape"),
+    [(1, (4, 6)), (2, (4, 6)), *itertools.product((1, 2, 6, -1), [(3, 5, 6), (2, 3, 4, 6)])],
+)
+def test_group_normalization(groups, shape):
+    check_layer(
+        lambda: layers.GroupNormalization(groups),
+        shape,
+        shape,
+        weights=[(6,), (6,)],
+        reference=lambda x, gamma, beta: group_reference(x, gamma, beta, 6 if groups == -1 else groups),
+    )
+
+
+@pytest.mark.parametrize(("options", "count"), [({"scale": False}, 1), ({"center": False}, 1)])
+def test_group_normalization_without_a_weight(options, count):
+    check_layer(lambda: layers.GroupNormalization(2, **options), (3, 5, 4), (3, 5, 4), weights=[(4,)] * count)
+
+
+def test_group_normalization_of_another_axis():
+    x = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype(np.float32)
+    layer, last = layers.GroupNormalization(2, axis=1), layers.GroupNormalization(2)
+    y = layer(x)
+    assert layer.gamma.shape == (4,)
+    wanted = np.moveaxis(np.array(last(np.ascontiguousarray(np.moveaxis(x, 1, -1)))), -1, 1)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_groups_that_do_not_fit_name_the_layer():
+    with pytest.raises(ValueError, match=r"layer 'g' .*groups=4 must divide the 6 channels of axis -1"):
+        layers.GroupNormalization(4, name="g")(np.zeros((2, 6), np.float32))
+    with pytest.raises(ValueError, match=r"\[g\] groups must be at least 1.*received 0"):
+        layers.GroupNormalization(0, name="g")
+    with pytest.raises(ValueError, match="axis 3 does not exist"):
+        layers.GroupNormalization(2, axis=3)(np.zeros((2, 6), np.float32))
+
+
+@pytest.mark.parametrize("axis", [-1, 1, [1, 2], (-1, -2)])
+def test_unit_normalization(axis):
+    over = axis if isinstance(axis, int) else tuple(axis)
+    check_layer(
+        lambda: layers.UnitNormalization(axis),
+        (3, 4, 5),
+        (3, 4, 5),
+        reference=lambda x: x / np.sqrt((x**2).sum(over, keepdims=True)),
+    )
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-18, 1e-10, 1e10])
+def test_unit_normalization_of_small_and_large_vectors(scale):
+    x = dlbd.Variable(np.array([[3.0, -4.0]], np.float32) * scale)
+    with dlbd.GradientTape() as tape:
+        y = layers.UnitNormalization()(x)
+    np.testing.assert_allclose(y, [[0.6, -0.8]] if scale >= 1e-10 else [[0.0, 0.0]], rtol=1e-5)
+    assert np.all(np.isfinite(np.array(tape.gradient(y, x))))
+
+
+@pytest.mark.parametrize(("axis", "weight"), [(-1, (5,)), (1, (4,)), ([1, 2], (4, 5))])
+def test_rms_normalization(axis, weight):
+    over = axis if isinstance(axis, int) else tuple(axis)
+
+    def reference(x, scale):
+        spread = scale[:, None] if axis == 1 else scale
+        return x / np.sqrt((x**2).mean(over, keepdims=True) + 1e-6) * spread
+
+    check_layer(lambda: layers.RMSNormalization(axis), (3, 4, 5), (3, 4, 5), weights=[weight], reference=reference)
+
+
+def test_axes_that_do_not_exist_name_the_layer():
+    for kind in (layers.UnitNormalization, layers.RMSNormalization):
+        with pytest.raises(ValueError, match="axis"):
+            kind(axis=2, name="n")(np.zeros((2, 3), np.float32))
+        with pytest.raises(ValueError, match=r"axis 2 does not exist in inputs of shape \(None, 3\)"):
+            kind(axis=2).compute_output_shape((None, 3))

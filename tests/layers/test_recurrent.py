@@ -262,3 +262,88 @@ def test_bidirectional_takes_recurrent_layers():
         layers.Bidirectional(layers.Dense(3))
     with pytest.raises(ValueError, match="merge_mode"):
         layers.Bidirectional(layers.LSTM(3), merge_mode="max")
+
+
+def test_bidirectional_starts_from_the_states_of_both_ways():
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    layer = layers.Bidirectional(layers.LSTM(4, return_sequences=True, return_state=True), merge_mode=None)
+    states = [np.full((2, 4), n, np.float32) for n in (0.1, 0.2, 0.3, 0.4)]
+    found = layer(x, initial_state=states)
+    there = layer.forward_layer(x, initial_state=states[:2])
+    back = layer.backward_layer(x, initial_state=states[2:])
+    wanted = [there[0], back[0][:, ::-1], *there[1:], *back[1:]]
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="the states of the way forth, then as many of the way back; received 3"):
+        layer(x, initial_state=states[:3])
+
+
+def test_bidirectional_with_a_mask_gives_zeros_for_padding():
+    x = np.random.default_rng(0).standard_normal((1, 5, 3)).astype(np.float32)
+    mask = np.array([[True, True, True, False, False]])
+    layer = layers.Bidirectional(layers.GRU(4, return_sequences=True))
+    y = np.array(layer(x, mask=mask))
+    assert not y[:, 3:].any()
+    np.testing.assert_allclose(y[:, :3], layer(x[:, :3]), rtol=1e-5, atol=1e-6)
+
+
+class Decay(layers.Layer):
+    """A cell that is not registered."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
+
+    def call(self, inputs, states):
+        h = dlbd.ops.add(dlbd.ops.matmul(inputs, self.kernel), 0.5 * states[0])
+        return h, [h]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.RNN(Decay(4), return_sequences=True),
+        lambda: layers.RNN([layers.LSTMCell(3), Decay(4)], return_sequences=True),
+        lambda: layers.GRU(4, activation=tanh_by_another_name, return_sequences=True),
+    ],
+)
+def test_bidirectional_of_what_is_not_registered(make):
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    layer = layers.Bidirectional(make())
+    y = layer(x)
+    assert len(layer.weights) == 2 * len(layer.forward_layer.weights)
+    np.testing.assert_array_equal(y[:, :, :4], layer.forward_layer(x))
+    np.testing.assert_array_equal(y[:, :, 4:], layer.backward_layer(x)[:, ::-1])
+
+
+def test_bidirectional_with_another_layer_for_the_way_back():
+    back = layers.GRU(6, return_sequences=True, go_backwards=True)
+    layer = layers.Bidirectional(layers.LSTM(4, return_sequences=True), backward_layer=back)
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    assert layer(x).shape == layer.compute_output_shape(x.shape) == (2, 5, 10)
+    assert layer.backward_layer is back
+    again = layers.Bidirectional.from_config(layer.get_config())
+    assert type(again.backward_layer) is layers.GRU
+    with pytest.raises(ValueError, match="go_backwards=True, the other not"):
+        layers.Bidirectional(layers.LSTM(4), backward_layer=layers.LSTM(4))
+    with pytest.raises(ValueError, match="return_sequences differs between the two directions"):
+        layers.Bidirectional(layers.LSTM(4), backward_layer=back)
+
+
+@each_kind
+def test_bidirectional_stateful_training_is_recorded_as_it_runs(name: str):
+    kind, _, _ = KINDS[name]
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((16, 5, 3)).astype(np.float32), rng.standard_normal((16, 1)).astype(np.float32)
+    losses = []
+    for eagerly in (False, True):
+        dlbd.utils.set_random_seed(2)
+        model = dlbd.Sequential([layers.Bidirectional(kind(4, stateful=True)), layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=eagerly)
+        losses.append(model.fit(x, y, epochs=2, batch_size=4, shuffle=False, verbose=0).history["loss"])
+        model.layers[0].reset_states()
+        assert not np.array(model.layers[0].backward_layer.states[0]).any()
+    assert losses[0] == losses[1]

@@ -131,12 +131,13 @@ class Bidirectional(Layer):
         return everything if len(everything) > 1 else y
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
-        found = self.forward_layer.compute_output_shape(input_shape)
-        y, *states = found if self.return_state else (found,)
+        ways = [way.compute_output_shape(input_shape) for way in (self.forward_layer, self.backward_layer)]
+        (y, *states), (y_back, *states_back) = (way if self.return_state else (way,) for way in ways)
+        if self.merge_mode is None:
+            return (y, y_back, *states, *states_back)
         if self.merge_mode == "concat":
-            y = (*y[:-1], 2 * y[-1])
-        everything = (y, *([y] if self.merge_mode is None else []), *states, *states)
-        return everything if len(everything) > 1 else everything[0]
+            y = (*y[:-1], y[-1] + y_back[-1])
+        return (y, *states, *states_back) if self.return_state else y
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
