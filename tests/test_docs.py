@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+KERAS_FILES = sorted((ROOT / "tests" / "golden" / "keras_files").glob("images.*"))
 _BLOCK = re.compile(r"^( *)```python(?P<options>[^\n]*)\n(?P<code>.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
@@ -25,6 +26,8 @@ def blocks(page: Path) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for file in KERAS_FILES:
+        (tmp_path / file.name).symlink_to(file)
     namespace: dict = {"__name__": "__main__"}
     for line, code in blocks(page):
         exec(compile("\n" * (line - 1) + code, str(page), "exec"), namespace)

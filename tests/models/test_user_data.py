@@ -60,6 +60,13 @@ def test_arrays_in_a_list_are_inputs_not_rows():
         model.fit(None, y, verbose=0)
 
 
+def test_batches_in_lists():
+    """As PyTorch's DataLoader gives them."""
+    x, y = blobs(40)
+    wanted = trained(iter([(x[:20], y[:20]), (x[20:], y[20:])]))
+    assert same(wanted, trained(iter([[x[:20], y[:20]], [x[20:], y[20:]]])))
+
+
 def test_batches_by_index():
     """As Keras's PyDataset: a length and indices, which need not end with an IndexError."""
     x, y = blobs(96)

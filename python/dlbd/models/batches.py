@@ -257,7 +257,9 @@ class StreamBatches:
 
 
 def unpack(item: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) of what a stream yields."""
+    """(x, y, sample_weight) of what a stream yields; a list of arrays, PyTorch's way, is taken as a tuple."""
+    if isinstance(item, list) and all(hasattr(part, "shape") for part in item):
+        item = tuple(item)
     if isinstance(item, tuple):
         if not 1 <= len(item) <= 3:
             raise ValueError(f"a batch is x, (x, y) or (x, y, sample_weight); received a tuple of {len(item)}")
