@@ -11,6 +11,7 @@ from dlbd.callbacks.model_checkpoint import ModelCheckpoint
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from dlbd.callbacks.stop_at_threshold import StopAtThreshold
+from dlbd.callbacks.swap_ema_weights import SwapEMAWeights
 from dlbd.callbacks.tensorboard import TensorBoard
 from dlbd.callbacks.terminate_on_nan import TerminateOnNaN
 
@@ -27,6 +28,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "StopAtThreshold",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]
