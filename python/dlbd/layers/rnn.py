@@ -65,7 +65,7 @@ class RNN(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else require_cell(cell)
+        self.cell = StackedRNNCells(cell, dtype=self.dtype) if isinstance(cell, (list, tuple)) else require_cell(cell)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
