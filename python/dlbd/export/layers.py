@@ -11,7 +11,7 @@ from dlbd import layers, ops
 from dlbd.backend import BOOL, FLOAT64, INT64
 from dlbd.export.graph import Value
 from dlbd.export.proto import ML_DOMAIN, as_outputs
-from dlbd.export.tracing import NotInOnnx, Spec, Trace, Traced
+from dlbd.export.tracing import NotInOnnx, Spec, Trace, Traced, refused
 from dlbd.layers.preprocessing.index_lookup import IndexLookup
 from dlbd.layers.stacked_rnn_cells import StackedRNNCells, fuses, output_size
 from dlbd.structure import flatten
@@ -142,13 +142,6 @@ def _lookup(t: Trace, layer: Any, inputs: Traced) -> Any:
     return layer.call(t.tensor(index, Spec(inputs.shape, INT64)))
 
 
-def _without_form(reason: str) -> Callable[..., Any]:
-    def refuse(t: Trace, layer: Any, *args: Any, **kwargs: Any) -> Any:
-        raise NotInOnnx(reason)
-
-    return refuse
-
-
 # What stands for the calls of layers of a type.
 LAYERS: dict[type[layers.Layer], Callable[..., Any]] = {
     layers.RNN: _recurrent,
@@ -159,7 +152,7 @@ LAYERS: dict[type[layers.Layer], Callable[..., Any]] = {
     layers.PositionEmbedding: _position_embedding,
     layers.SinePositionEncoding: _sine_position_encoding,
     IndexLookup: _lookup,
-    layers.TextVectorization: _without_form("it standardizes and splits text: let the program do so before the model"),
-    layers.Hashing: _without_form("ONNX knows no hash: let the program hash before the model"),
-    layers.HostLayer: _without_form("it works on the host, in Python: let the program do so before the model"),
+    layers.TextVectorization: refused("it standardizes and splits text: let the program do so before the model"),
+    layers.Hashing: refused("ONNX knows no hash: let the program hash before the model"),
+    layers.HostLayer: refused("it works on the host, in Python: let the program do so before the model"),
 }

@@ -66,7 +66,7 @@ class _Writer:
             return ""
         if value.array is not None and value not in self._names:
             name = self._name(value, value.name or "constant")
-            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value.array), name)
+            self._constants[name] = numpy_helper.from_array(np.asarray(value.array, order="C"), name)
         return self._names[value]
 
     def graph(self, body: Body, name: str) -> onnx.GraphProto:

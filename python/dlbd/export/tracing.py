@@ -13,12 +13,13 @@ import numpy as np
 
 from dlbd import backend, ops
 from dlbd.backend import Array
+from dlbd.export.composites import composite
 from dlbd.export.graph import Body, Graph, Value
 from dlbd.layers.base import Layer, calls_run_by
 from dlbd.ops import indexing
 from dlbd.structure import flatten, map_structure
 from dlbd.symbolic import Symbol, SymbolicArgument
-from dlbd.tensor import Tensor, Variable
+from dlbd.tensor import Tensor, Variable, as_array
 
 
 class NotInOnnx(ValueError):
@@ -242,7 +243,10 @@ class Trace:
         """What an operation gives for arguments with symbols among them."""
         name = operation.__name__
         if name not in self._operations:
-            raise NotInOnnx(f"[{name}] ONNX has nothing for this operation")
+            try:
+                return composite(operation)(*args, **kwargs)
+            except SymbolicArgument as error:
+                raise NotInOnnx(f"[{name}] ONNX has nothing for this operation") from error
         arguments = inspect.signature(operation).bind(*args, **kwargs)
         arguments.apply_defaults()
         spec = self._outcome(operation, args, kwargs)
@@ -321,7 +325,7 @@ class Trace:
             scalar = self.graph.node("Squeeze", x.value(), self.graph.integers(0))
             return scalar if dtype in (None, np.int64) else self.graph.node("Cast", scalar, to=np.dtype(dtype))
         if not isinstance(x, Tensor):
-            return self.graph.constant(x, dtype)
+            return self.graph.constant(backend.on_host(as_array(x)) if dtype is None else x, dtype)
         if dtype is not None and x.dtype != dtype:
             return self.graph.constant(numbers(x), dtype)
         if id(x) not in self._weights:
@@ -353,6 +357,15 @@ class Trace:
 def composed(function: Callable[..., Any]) -> Callable[..., Any]:
     """An operation that is made of others, for :class:`Trace`; it takes the operation's arguments by name."""
     return lambda trace, spec, **arguments: function(**arguments)
+
+
+def refused(reason: str) -> Callable[..., Any]:
+    """An operation or a layer that ONNX cannot say, for :class:`Trace`."""
+
+    def refuse(trace: Trace, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotInOnnx(reason)
+
+    return refuse
 
 
 def numbers(x: Any) -> Array:

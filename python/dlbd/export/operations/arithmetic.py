@@ -11,7 +11,7 @@ import numpy as np
 from dlbd import ops
 from dlbd.backend import BOOL, INT32, UINT8
 from dlbd.export.graph import Value
-from dlbd.export.tracing import Spec, Trace, Traced, composed
+from dlbd.export.tracing import Spec, Trace, Traced, composed, refused
 from dlbd.ops.promotion import operands
 from dlbd.tensor import Tensor
 
@@ -204,7 +204,6 @@ OPERATIONS: dict[str, Operation] = {
     "erf": _unary("Erf"),
     "exp": _unary("Exp"),
     "expm1": composed(lambda x: ops.exp(x) - 1.0),
-    "exponential": composed(lambda x: ops.exp(x)),
     "floor": _unary("Floor"),
     "floor_divide": _floor_divide,
     "gelu": composed(_gelu),
@@ -222,9 +221,7 @@ OPERATIONS: dict[str, Operation] = {
     "less": _comparison("Less"),
     "less_equal": _comparison("LessOrEqual"),
     "log": _unary("Log"),
-    "log10": composed(lambda x: ops.log(x) * (1.0 / math.log(10))),
     "log1p": composed(lambda x: ops.log(x + 1.0)),
-    "log2": composed(lambda x: ops.log(x) * (1.0 / math.log(2))),
     "log_sigmoid": composed(lambda x: -ops.softplus(-x)),
     "logical_and": _logical("And"),
     "logical_not": lambda t, y, x: t.graph.pointwise("Not", t.value(x, BOOL)),
@@ -255,11 +252,15 @@ OPERATIONS: dict[str, Operation] = {
     "sparse_sigmoid": composed(lambda x: ops.clip((x + 1.0) * 0.5, 0.0, 1.0)),
     "sqrt": _unary("Sqrt"),
     "square": composed(lambda x: x * x),
-    "squareplus": composed(lambda x, b: (x + ops.sqrt(x * x + b)) * 0.5),
+    "stop_gradient": composed(lambda variable: variable),
     "subtract": _binary("Sub"),
     "tan": _unary("Tan"),
     "tanh": _unary("Tanh"),
     "tanh_shrink": composed(lambda x: x - ops.tanh(x)),
     "threshold": composed(lambda x, threshold, default_value: ops.where(ops.greater(x, threshold), x, default_value)),
     "where": _where,
+}
+OPERATIONS |= {
+    name: refused(f"[{name}] draws random numbers, and an ONNX file only predicts")
+    for name in ("dropout", "random_normal", "random_uniform")
 }

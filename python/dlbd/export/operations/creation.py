@@ -24,10 +24,6 @@ def _arange(t: Trace, y: Spec, start: Any, stop: Any, step: Any, dtype: Any) -> 
     return t.graph.node("Cast", t.graph.node("Range", *limits), to=y.dtype)
 
 
-def _filled(value: float) -> Callable[..., Any]:
-    return composed(lambda shape, dtype: ops.full(shape, value, dtype))
-
-
 def _like(x: Any, fill_value: Any, dtype: Any) -> Any:
     return ops.full(x.shape, fill_value, x.dtype if dtype is None else dtype)
 
@@ -36,8 +32,4 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "arange": _arange,
     "full": _full,
     "full_like": composed(_like),
-    "ones": _filled(1.0),
-    "ones_like": composed(lambda x, dtype: _like(x, 1.0, dtype)),
-    "zeros": _filled(0.0),
-    "zeros_like": composed(lambda x, dtype: _like(x, 0.0, dtype)),
 }

@@ -49,6 +49,10 @@ def _matmul(t: Trace, y: Spec, x1: Any, x2: Any) -> Value:
     return t.graph.node("MatMul", t.value(x1, y.dtype), t.value(x2, y.dtype))
 
 
+def _einsum(t: Trace, y: Spec, subscripts: str, operands: Sequence[Any]) -> Value:
+    return t.graph.node("Einsum", *(t.value(x, y.dtype) for x in operands), equation=subscripts)
+
+
 def _attention(query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: float | None, is_causal: bool) -> Any:
     """With the matrix of scores, head by head."""
     scale = 1.0 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
@@ -128,6 +132,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "batch_normalization": _batch_normalization,
     "dense": _dense,
     "dot_product_attention": composed(_attention),
+    "einsum": _einsum,
     "layer_normalization": _layer_normalization,
     "log_softmax": _softmax("LogSoftmax", ops.log_softmax),
     "matmul": _matmul,

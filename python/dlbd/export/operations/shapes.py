@@ -37,20 +37,6 @@ def _transpose(t: Trace, y: Spec, x: Traced, axes: Sequence[int] | None) -> Valu
     return t.graph.transposed(t.value(x), list(order))
 
 
-def _moveaxis(x: Traced, source: Any, destination: Any) -> Any:
-    froms, tos = ([a % x.ndim for a in integers(axes)] for axes in (source, destination))
-    order = [i for i in range(x.ndim) if i not in froms]
-    for to, axis in sorted(zip(tos, froms, strict=True)):
-        order.insert(to, axis)
-    return ops.transpose(x, order)
-
-
-def _swapaxes(x: Traced, axis1: int, axis2: int) -> Any:
-    order = list(range(x.ndim))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return ops.transpose(x, order)
-
-
 def _flip(t: Trace, y: Spec, x: Traced, axis: Any) -> Value:
     return flipped(t, t.value(x), *(a % x.ndim for a in (range(x.ndim) if axis is None else integers(axis))))
 
@@ -230,10 +216,6 @@ def _class_counts(x: Any, num_classes: int, weights: Any, dtype: Any) -> Any:
     return ops.sum(hits if weights is None else hits * ops.expand_dims(weights, -1), axis=-2)
 
 
-def _multi_hot(inputs: Any, num_classes: int, axis: int, dtype: Any) -> Any:
-    return ops.max(ops.one_hot(inputs, num_classes, dtype=dtype), axis=-2)
-
-
 def _slice(inputs: Any, start_indices: Sequence[Any], shape: Sequence[Any]) -> Any:
     return inputs[tuple(slice(start, start + n) for start, n in zip(start_indices, shape, strict=True))]
 
@@ -251,11 +233,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "expand_dims": _expand_dims,
     "flip": _flip,
     "getitem": _getitem,
-    "moveaxis": composed(_moveaxis),
-    "multi_hot": composed(_multi_hot),
     "one_hot": composed(_one_hot),
     "pad": _pad,
-    "ravel": composed(lambda x: ops.reshape(x, (-1,))),
     "repeat": _repeat,
     "reshape": _reshape,
     "roll": composed(_roll),
@@ -263,7 +242,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "split": _split,
     "squeeze": _squeeze,
     "stack": composed(_stack),
-    "swapaxes": composed(_swapaxes),
     "take": _take,
     "take_along_axis": _take_along_axis,
     "tile": _tile,

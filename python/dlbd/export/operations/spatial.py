@@ -85,13 +85,6 @@ def _depthwise_conv(t: Trace, y: Spec, x: Traced, kernel: Any, bias: Any, activa
     return _convolution(t, y, x, grouped, channels, bias, activation, _window(x.shape, window, **windows))
 
 
-def _separable_conv(
-    t: Trace, y: Spec, x: Any, depthwise_kernel: Any, pointwise_kernel: Any, bias: Any, activation: Any, **options: Any
-) -> Any:
-    between = ops.depthwise_conv(x, depthwise_kernel, **options)
-    return ops.conv(between, pointwise_kernel, bias=bias, activation=activation)
-
-
 def _conv_transpose(
     t: Trace,
     y: Spec,
@@ -242,5 +235,4 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "depthwise_conv": _depthwise_conv,
     "max_pool": _pool("MaxPool"),
     "resize": _resize,
-    "separable_conv": _separable_conv,
 }
