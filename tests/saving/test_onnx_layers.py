@@ -298,7 +298,10 @@ CASES: dict[type, list[Case]] = {
         case(lambda mode=mode: layers.IntegerLookup(vocabulary=[3, 1, 4], output_mode=mode), (4,), dtype="int32")
         for mode in ("int", "one_hot", "multi_hot", "count")
     ]
-    + [case(lambda: layers.IntegerLookup(vocabulary=[3, 1], mask_token=0), (4,), open=(None,), dtype="int64")],
+    + [
+        case(lambda: layers.IntegerLookup(vocabulary=[3, 1], mask_token=0), (4,), open=(None,), dtype="int64"),
+        case(lambda: layers.IntegerLookup(vocabulary=[3, 1], invert=True), (4,), dtype="int64"),
+    ],
     layers.LSTM: recurrent(
         layers.LSTM, case(lambda: layers.LSTM(4, recurrent_activation="hard_sigmoid"), SEQUENCE, open=OPEN_SEQUENCE)
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlbd import layers, ops
-from dlbd.backend import BOOL, FLOAT64, INT64
+from dlbd.backend import BOOL, FLOAT32, FLOAT64, INT64
 from dlbd.export.graph import Value
 from dlbd.export.proto import ML_DOMAIN, as_outputs
 from dlbd.export.tracing import NotInOnnx, Spec, Trace, Traced, refused
@@ -29,7 +29,7 @@ def _recurrent(
     """
     if layer.stateful:
         raise NotInOnnx("it keeps its state between calls (stateful=True), and an ONNX file keeps nothing")
-    if mask is None and fuses(layer.cell, False):
+    if mask is None and layer.dtype == FLOAT32 and fuses(layer.cell, False):  # runtimes have none in double
         return layer.call(sequences, initial_state)
     x = ops.cast(sequences, layer.dtype)
     if isinstance(mask, (list, tuple)):
@@ -117,29 +117,34 @@ def _sine_position_encoding(t: Trace, layer: Any, inputs: Traced, start_index: i
 def _lookup(t: Trace, layer: Any, inputs: Traced) -> Any:
     """By the table of ONNX's extension for classical machine learning."""
     text = isinstance(layer, layers.StringLookup)
+    if text != (inputs.dtype.kind == "U"):
+        raise NotInOnnx(f"it looks up {'text' if text else 'integers'}; its input is declared as {inputs.dtype}")
     if layer.invert:
-        raise NotInOnnx("it gives tokens (invert=True), with which no layer can go on")
+        table, otherwise = dict(enumerate(layer.get_vocabulary())), layer.oov_token
+    else:
+        table, otherwise = _places(layer), layer._oov_start
+    found = t.graph.node(
+        "LabelEncoder",
+        t.value(inputs, None if text else INT64),
+        domain=ML_DOMAIN,
+        values_int64s=list(table.values()),
+        default_int64=otherwise,
+        **{"keys_strings" if text else "keys_int64s": list(table)},
+    )
+    return layer.call(t.tensor(found, Spec(inputs.shape, INT64)))
+
+
+def _places(layer: Any) -> dict[Any, int]:
+    """The indices of tokens."""
     if layer.num_oov_indices != 1:
         raise NotInOnnx(
             f"it has num_oov_indices={layer.num_oov_indices}: for an unknown token ONNX knows neither hashes nor "
             "errors, only one index"
         )
-    if text != (inputs.dtype.kind == "U"):
-        raise NotInOnnx(f"it looks up {'text' if text else 'integers'}; its input is declared as {inputs.dtype}")
-    tokens, places = list(layer._vocabulary.tokens), range(layer._token_start, layer.vocabulary_size())
-    table = dict(zip(tokens, places, strict=True))
+    places = dict(zip(layer.get_vocabulary(False), range(layer._token_start, layer.vocabulary_size()), strict=True))
     if layer.mask_token is not None:
-        table[layer.mask_token] = 0 if layer.output_mode == "int" else -1
-    keys = {"keys_strings" if text else "keys_int64s": list(table)}
-    index = t.graph.node(
-        "LabelEncoder",
-        t.value(inputs, None if text else INT64),
-        domain=ML_DOMAIN,
-        values_int64s=list(table.values()),
-        default_int64=layer._oov_start,
-        **keys,
-    )
-    return layer.call(t.tensor(index, Spec(inputs.shape, INT64)))
+        places[layer.mask_token] = 0 if layer.output_mode == "int" else -1
+    return places
 
 
 # What stands for the calls of layers of a type.

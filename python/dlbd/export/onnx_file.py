@@ -37,7 +37,7 @@ def export_model(
     also in layers and models of one's own.
 
     What differs: no error is raised for numbers that are out of place, such as an index beyond a table. float64 models
-    are written in double, for which ONNX Runtime has no convolution, and not every activation.
+    are written in double, for which ONNX Runtime has no convolution, nor every activation.
 
     Args:
         model: a model that is built.
