@@ -161,6 +161,25 @@ def test_a_batch_size_that_is_declared():
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 4
 
 
+def test_arithmetic_of_sizes():
+    def halves(x):
+        time = x.shape[1]
+        first, rest = x[:, : -(-time // 2)], x[:, time // 2 :]
+        pairs = ops.reshape(x, (time * x.shape[0], 2, -1))
+        place = ops.cast(ops.arange(time, 2 * time) % (time + 1), "float32")
+        return first, rest, ops.repeat(pairs, 2, 1), x * ops.expand_dims(place, -1), ops.zeros((time % 3, time - 1))
+
+    model = model_of(layers.Lambda(halves), Input((None, 4)))
+    assert_same(model, normal(2, 5, 4), normal(3, 8, 4))
+
+
+def test_networks_that_go_down_and_up_again():
+    x = Input((None, None, 1))
+    low = layers.Conv2D(2, 3, padding="same")(layers.MaxPooling2D(16)(layers.Conv2D(3, 3, padding="same")(x)))
+    both = layers.Concatenate()([x, layers.UpSampling2D(16)(low)])
+    assert_same(randomized(Model(x, layers.Conv2DTranspose(1, 3, padding="same")(both))), normal(2, 32, 48, 1))
+
+
 # Masks: exact wherever the padding is
 
 
@@ -235,6 +254,15 @@ class Net(Model):
         return {"scaled": first * self.scale + ops.mean(x, -1, keepdims=True), "plain": second[:, 0]}
 
 
+def test_weights_in_another_shape_keep_their_names():
+    x = Input((5, 4))
+    proto = checked(Model(x, layers.MultiHeadAttention(2, 3, name="heads")(x, x)))
+    weights = {
+        f"heads/{part}/{kind}" for part in ("query", "key", "value", "attention_output") for kind in ("kernel", "bias")
+    }
+    assert weights <= {i.name for i in proto.graph.initializer}
+
+
 def test_a_subclass_as_it_was_built():
     model = Net()
     with pytest.raises(ValueError, match="is not built"):
@@ -272,6 +300,19 @@ def test_a_signature_declares_sizes():
         model.export("never.onnx")
     proto = checked(model, input_signature=Input((8, 9, 3)))
     assert_same(model, normal(2, 8, 9, 3), proto=proto)
+
+
+def test_a_signature_of_another_number_of_inputs():
+    x = Input((3,), name="x")
+    with pytest.raises(ValueError, match=r"has 1 inputs, \['x'\]; input_signature has 2"):
+        Model(x, layers.Dense(1)(x)).export("never.onnx", input_signature=[Input((3,)), Input((3,))])
+
+
+def test_sizes_that_fit_for_no_open_one():
+    x = Input((None,))
+    model = Model(x, layers.Lambda(lambda x: ops.reshape(x, (x.shape[0], 11, 13)), output_shape=(11, 13))(x))
+    with pytest.raises(ValueError, match=r"cannot be exported to ONNX: .*\[reshape\]"):
+        model.export("never.onnx")
 
 
 def test_training_goes_on_after_an_export(tmp_path):
@@ -401,6 +442,13 @@ def test_what_is_looked_up_is_declared():
 def test_another_format():
     with pytest.raises(ValueError, match="format must be \"onnx\"; received 'tf_saved_model'"):
         digits().export("never", format="tf_saved_model")
+
+
+def test_weights_that_no_file_can_hold(monkeypatch, tmp_path):
+    monkeypatch.setattr("dlbd.export.proto.MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="has 373,304 bytes of weights; an ONNX file holds at most 1,000"):
+        digits().export(tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_the_package(monkeypatch):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from dlbd import devices
 from dlbd.export.graph import Value
 from dlbd.export.tracing import NotInOnnx, Size, Spec, Trace, Traced
 from dlbd.layers.base import Layer
@@ -15,15 +18,6 @@ from dlbd.symbolic import KerasTensor, SymbolicArgument, infer
 
 if TYPE_CHECKING:
     import onnx
-
-# What stands for the batch size in the trials, and for the first other size that is not known: numbers with many
-# divisors. The later pairs are for windows that do not fit into the first.
-_BATCH = (2, 3)
-_OTHERS = ((12, 36), (48, 120), (192, 480))
-# How much larger each further size is: no two shall be alike.
-_APART = (12, 24)
-# Protocol buffers end there.
-_MOST_BYTES = 2**31 - 1
 
 
 def export_model(
@@ -72,8 +66,6 @@ def export_model(
             raise
         raise ModuleNotFoundError('export needs the package onnx: pip install "dlbd[onnx]"', name="onnx") from None
     path = os.fspath(filepath)
-    if proto.ByteSize() > _MOST_BYTES:
-        raise ValueError(f"the model has {proto.ByteSize():,} bytes; an ONNX file holds at most {_MOST_BYTES:,}")
     with replacing(path) as file:
         file.write(proto.SerializeToString())
     if verbose:
@@ -83,17 +75,18 @@ def export_model(
 def onnx_model(model: Any, input_signature: Any = None) -> onnx.ModelProto:
     """The model in ONNX's form; arguments and errors as in :func:`export_model`."""
     declared, names = _inputs(model, input_signature)
-    trials = [(sizes, shared) for shared in (False, True) for sizes in _OTHERS]
-    fault: Exception | None = None
-    for sizes, shared in trials if any(None in x.shape[1:] for x in flatten(declared)) else trials[:1]:
-        try:
-            return _traced(model, declared, names, sizes, shared)
-        except (NotInOnnx, SymbolicArgument) as error:
-            raise ValueError(f"model {model.name!r} cannot be exported to ONNX: {error}") from error
-        except (ValueError, TypeError) as error:  # sizes that do not fit together, perhaps
-            fault = fault or error
-    assert fault is not None
-    raise fault
+    opened = any(None in x.shape[1:] for x in flatten(declared))
+    faults: list[Exception] = []
+    with devices.device(model.weights[0].device) if model.weights else nullcontext():
+        for shared, numbers in itertools.product((False, True), _TRIES if opened else _TRIES[:1]):
+            try:
+                return _traced(model, declared, names, numbers, shared)
+            except (NotInOnnx, SymbolicArgument) as error:
+                faults = [error]
+                break
+            except (ValueError, TypeError) as error:  # sizes that do not fit together, perhaps
+                faults.append(error)
+    raise ValueError(f"model {model.name!r} cannot be exported to ONNX: {faults[0]}") from faults[0]
 
 
 def _inputs(model: Any, signature: Any) -> tuple[Any, list[str]]:
@@ -115,6 +108,10 @@ def _inputs(model: Any, signature: Any) -> tuple[Any, list[str]]:
     else:
         names = [x.name for x in flatten(given)]
         given = given if signature is None else signature
+    if len(flatten(given)) != len(names):
+        raise ValueError(
+            f"model {model.name!r} has {len(names)} inputs, {names}; input_signature has {len(flatten(given))}"
+        )
     return map_structure(lambda x: _in_dtype_of(model, x), given), names
 
 
@@ -127,20 +124,33 @@ def _of_shapes(shapes: Any, dtype: Any) -> Any:
     return type(shapes)(_of_shapes(value, dtype) for value in shapes)
 
 
-def _traced(model: Any, declared: Any, names: Sequence[str], others: tuple[int, int], shared: bool) -> onnx.ModelProto:
-    """With these values in the trials; ``shared`` takes open sizes of several inputs for one where the axis is."""
+# What stands for open sizes in the trials: numbers of this scale, to which these are added. At first such that no
+# rounded part of one is another; where they do not fit, larger ones, for large windows, and ones with many divisors.
+_ODD, _EVEN = (3, 5, 6), (0, 0, 0)
+_TRIES = ((8, _ODD), (32, _ODD), (8, _EVEN), (32, _EVEN), (96, _EVEN))
+_BATCH = (2, 3, 5)
+
+
+def _in_trials(number: int, scale: int, added: tuple[int, ...]) -> list[int]:
+    """For open size number 0, 1, 2, ...: none is a simple function of another."""
+    places = ((number * step + start) % 7 + number // 7 * 7 for step, start in ((1, 0), (2, 1), (3, 4)))
+    return [scale * (1 + place) + more for place, more in zip(places, added, strict=True)]
+
+
+def _traced(model: Any, declared: Any, names: Sequence[str], numbers: tuple[Any, ...], shared: bool) -> onnx.ModelProto:
+    """With such ``numbers`` in the trials. ``shared``: inputs have the same open size along the same axis."""
     from dlbd.export.layers import LAYERS
     from dlbd.export.operations import OPERATIONS
     from dlbd.export.proto import as_outputs, model_proto
 
-    trace = Trace(OPERATIONS, LAYERS)
+    trace = Trace(OPERATIONS, LAYERS, model.weights)
     opened: dict[Any, Size] = {}
 
     def size(name: str, axis: int) -> Size:
         key = axis if shared or axis == 0 else (name, axis)
         if key not in opened:
-            values = [first + step * len(opened) for first, step in zip(others, _APART, strict=True)]
-            opened[key] = trace.known_size(values if axis else _BATCH, name=f"{name}_{axis}" if axis else "batch")
+            values = _in_trials(len(opened), *numbers) if axis else _BATCH
+            opened[key] = trace.known_size(values, name=f"{name}_{axis}" if axis else "batch")
         return opened[key]
 
     waiting = iter(names)

@@ -19,15 +19,25 @@ OPSET = 18
 IR_VERSION = 8
 # Of ONNX's own extension for classical machine learning, which has the look-up of strings.
 ML_DOMAIN, ML_OPSET = "ai.onnx.ml", 2
+# What protocol buffers can hold.
+MOST_BYTES = 2**31 - 1
 
 
 def model_proto(graph: Graph, name: str) -> onnx.ModelProto:
-    """The whole model, checked by ONNX's own checker."""
+    """The whole model, checked by ONNX's own checker.
+
+    Raises:
+        ValueError: its weights are larger than a file can be.
+    """
+    made = _Writer(graph).graph(graph, name)
+    size = sum(len(constant.raw_data) for constant in made.initializer)
+    if size > MOST_BYTES:
+        raise ValueError(f"model {name!r} has {size:,} bytes of weights; an ONNX file holds at most {MOST_BYTES:,}")
     opsets = [helper.make_opsetid("", OPSET)]
     if any(node.domain == ML_DOMAIN for node in graph.nodes):
         opsets.append(helper.make_opsetid(ML_DOMAIN, ML_OPSET))
     model = helper.make_model(
-        _Writer(graph).graph(graph, name),
+        made,
         opset_imports=opsets,
         ir_version=IR_VERSION,
         producer_name="dlbd",

@@ -26,8 +26,9 @@ class NotInOnnx(ValueError):
     """What ONNX cannot say."""
 
 
-# How often everything is tried, with other sizes in place of those that are not known.
-_TRIALS = 2
+# How often everything is tried, with other sizes in place of those that are not known: what is the same then is the
+# same always.
+_TRIALS = 3
 
 
 class Size(Symbol):
@@ -213,16 +214,19 @@ class Trace:
             (a list of them for several) and all its arguments by name. It gives values of the graph, as many as there
             are results, or tensors.
         layers: what stands for the ``call`` of layers of a type: called with the trace, the layer and its arguments.
+        weights: of the model; constants that are weights, in any shape, have their names.
     """
 
     def __init__(
         self,
         operations: dict[str, Callable[..., Any]],
         layers: dict[type[Layer], Callable[..., Any]],
+        weights: Sequence[Variable],
     ) -> None:
         self.graph = Graph()
         self._operations, self._layers = operations, layers
-        self._weights: dict[int, tuple[Tensor, Value]] = {}
+        self._names = {_address(w): w.path for w in weights}
+        self._constants: dict[int, tuple[Tensor, Value]] = {}
 
     # Running
 
@@ -328,10 +332,10 @@ class Trace:
             return self.graph.constant(backend.on_host(as_array(x)) if dtype is None else x, dtype)
         if dtype is not None and x.dtype != dtype:
             return self.graph.constant(numbers(x), dtype)
-        if id(x) not in self._weights:
-            name = x.path if isinstance(x, Variable) else ""
-            self._weights[id(x)] = x, self.graph.constant(numbers(x), name=name)
-        return self._weights[id(x)][1]
+        if id(x) not in self._constants:
+            name = self._names.get(_address(x), "")
+            self._constants[id(x)] = x, self.graph.constant(numbers(x), name=name)
+        return self._constants[id(x)][1]
 
     def reshaped(self, value: Value, before: Sequence[Any], after: Sequence[Any]) -> Value:
         """ONNX's Reshape between shapes with open sizes."""
@@ -366,6 +370,12 @@ def refused(reason: str) -> Callable[..., Any]:
         raise NotInOnnx(reason)
 
     return refuse
+
+
+def _address(x: Tensor) -> int:
+    """Where its numbers lie."""
+    a: Any = x.array
+    return int(a.data.ptr if backend.is_device_array(a) else a.ctypes.data)
 
 
 def numbers(x: Any) -> Array:
