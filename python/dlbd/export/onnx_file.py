@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlbd import devices
 from dlbd.export.graph import Value
-from dlbd.export.tracing import NotInOnnx, Size, Spec, Trace, Traced
+from dlbd.export.sizes import Size
+from dlbd.export.tracing import NotInOnnx, Spec, Trace, Traced
 from dlbd.layers.base import Layer
 from dlbd.saving.atomic import replacing
 from dlbd.structure import flatten, map_structure

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 import dlbd
 from dlbd.export.graph import Body, Declared, Graph, Node, Value
-from dlbd.export.tracing import Size
+from dlbd.export.sizes import Size
 
 # ONNX 1.13 of December 2022: the first with one form for all reductions; every runtime of note reads it.
 OPSET = 18

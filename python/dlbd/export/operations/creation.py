@@ -9,7 +9,8 @@ import numpy as np
 
 from dlbd import ops
 from dlbd.export.graph import Value
-from dlbd.export.tracing import Size, Spec, Trace, composed
+from dlbd.export.sizes import Size
+from dlbd.export.tracing import Spec, Trace, composed
 
 
 def _full(t: Trace, y: Spec, shape: Any, fill_value: Any, dtype: Any) -> Value:

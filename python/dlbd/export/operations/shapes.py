@@ -11,7 +11,8 @@ import numpy as np
 from dlbd import ops
 from dlbd.backend import FLOAT32, INT32, INT64
 from dlbd.export.graph import Value
-from dlbd.export.tracing import NotInOnnx, Size, Spec, Trace, Traced, composed
+from dlbd.export.sizes import Size
+from dlbd.export.tracing import NotInOnnx, Spec, Trace, Traced, composed
 from dlbd.ops.shape import axis_of, integers
 from dlbd.tensor import Tensor
 

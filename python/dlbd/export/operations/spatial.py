@@ -11,7 +11,8 @@ from dlbd import ops
 from dlbd.backend import FLOAT32
 from dlbd.export.graph import Value
 from dlbd.export.operations.products import activated
-from dlbd.export.tracing import NotInOnnx, Size, Spec, Trace, Traced
+from dlbd.export.sizes import Size
+from dlbd.export.tracing import NotInOnnx, Spec, Trace, Traced
 from dlbd.ops.conv import per_axis, repeated
 from dlbd.ops.image import taps
 
