@@ -63,3 +63,4 @@ errors = {name: float(np.mean((y - test[1]) ** 2)) for name, y in forecasts_of.i
 print("Mean squared error in the four months of the test, in square degrees:")
 for name, error in errors.items():
     print(f"  {name:27}{error:7.3f}")
+print(f"The best of them: {min(errors, key=errors.get)}")
