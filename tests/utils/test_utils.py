@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dlbd
-from dlbd.utils import pad_sequences, set_random_seed, to_categorical
+from dlbd.utils import normalize, pad_sequences, set_random_seed, to_categorical
 
 
 def test_to_categorical():
@@ -54,3 +54,12 @@ def test_set_random_seed_rules_python_numpy_and_ours():
         set_random_seed(-1)
     with pytest.raises(TypeError):
         set_random_seed(1.5)
+
+
+def test_normalize():
+    """As programs write it that begin with normalize(images, axis=1)."""
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    found = normalize(x, axis=1)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.sum(found**2, axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(normalize([[1, 3], [0, 0]], order=1), [[0.25, 0.75], [0, 0]])
