@@ -170,7 +170,8 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         >>> x = np.random.default_rng(0).normal(size=(90, 2)) + np.repeat([[0, 5], [5, 0], [-5, -5]], 30, axis=0)
         >>> names = np.repeat(["north", "east", "south-west"], 30)
         >>> from dlbd.sklearn import Classifier
-        >>> classifier = Classifier(mlp, model_kwargs={"units": 8}, optimizer=dlbd.optimizers.Adam(0.05), random_state=0)
+        >>> adam = dlbd.optimizers.Adam(0.05)
+        >>> classifier = Classifier(mlp, model_kwargs={"units": 8}, optimizer=adam, random_state=0)
         >>> scores = cross_val_score(classifier, x, names)
         >>> bool(scores.mean() > 0.9)
         True
