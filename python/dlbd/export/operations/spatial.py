@@ -75,21 +75,25 @@ def _convolution(
     return _last(t, activated(t, t.graph.node("Conv", *operands, **attributes), activation), rank)
 
 
-def _conv(t: Trace, y: Spec, x: Traced, kernel: Any, groups: int, bias: Any, activation: Any, **windows: Any) -> Value:
-    attributes = _window(x.shape, kernel.shape[:-2], **windows)
-    return _convolution(t, y, x, t.value(kernel, y.dtype), groups, bias, activation, attributes)
+def _conv(
+    t: Trace, y: Spec, inputs: Traced, kernel: Any, groups: int, bias: Any, activation: Any, **windows: Any
+) -> Value:
+    attributes = _window(inputs.shape, kernel.shape[:-2], **windows)
+    return _convolution(t, y, inputs, t.value(kernel, y.dtype), groups, bias, activation, attributes)
 
 
-def _depthwise_conv(t: Trace, y: Spec, x: Traced, kernel: Any, bias: Any, activation: Any, **windows: Any) -> Value:
+def _depthwise_conv(
+    t: Trace, y: Spec, inputs: Traced, kernel: Any, bias: Any, activation: Any, **windows: Any
+) -> Value:
     *window, channels, multiplier = kernel.shape
     grouped = t.reshaped(t.value(kernel, y.dtype), kernel.shape, (*window, 1, channels * multiplier))
-    return _convolution(t, y, x, grouped, channels, bias, activation, _window(x.shape, window, **windows))
+    return _convolution(t, y, inputs, grouped, channels, bias, activation, _window(inputs.shape, window, **windows))
 
 
 def _conv_transpose(
     t: Trace,
     y: Spec,
-    x: Traced,
+    inputs: Traced,
     kernel: Any,
     strides: Any,
     padding: str,
@@ -99,7 +103,7 @@ def _conv_transpose(
     bias: Any,
     activation: Any,
 ) -> Value:
-    rank = x.ndim - 2
+    rank = inputs.ndim - 2
     window, same = kernel.shape[:-2], padding.lower() == "same"
     steps, dilation = (_sizes(value, rank) for value in (strides, dilation_rate))
     extra = [None] * rank if output_padding is None else _sizes(output_padding, rank)
@@ -113,7 +117,7 @@ def _conv_transpose(
         before.append(cut)
         after.append(max(rest, 0))
         added.append(max(-rest, 0))
-    operands = [_first(t, t.value(x, y.dtype), rank), _kernel_first(t, t.value(kernel, y.dtype), rank)]
+    operands = [_first(t, t.value(inputs, y.dtype), rank), _kernel_first(t, t.value(kernel, y.dtype), rank)]
     if bias is not None:
         operands.append(t.value(bias, y.dtype))
     made = t.graph.node(
@@ -131,11 +135,13 @@ def _conv_transpose(
 def _pool(op: str) -> Callable[..., Any]:
     """Padding is left out of the mean, and counts as -inf for the largest value: ONNX's defaults."""
 
-    def operation(t: Trace, y: Spec, x: Traced, pool_size: Any, strides: Any, padding: str, data_format: Any) -> Value:
-        rank = x.ndim - 2
+    def operation(
+        t: Trace, y: Spec, inputs: Traced, pool_size: Any, strides: Any, padding: str, data_format: Any
+    ) -> Value:
+        rank = inputs.ndim - 2
         window = _sizes(pool_size, rank)
-        attributes = _window(x.shape, window, window if strides is None else strides, padding, data_format)
-        return _last(t, t.graph.node(op, _first(t, t.value(x, y.dtype), rank), **attributes), rank)
+        attributes = _window(inputs.shape, window, window if strides is None else strides, padding, data_format)
+        return _last(t, t.graph.node(op, _first(t, t.value(inputs, y.dtype), rank), **attributes), rank)
 
     return operation
 
