@@ -83,7 +83,7 @@ class Layer(Weighted):
         ...         self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
         ...     def call(self, inputs):
         ...         return inputs * self.factor
-        >>> layer = Scale()
+        >>> layer = Scale(name="scale")
         >>> layer([[1.0, 2.0]]).numpy().tolist(), [w.path for w in layer.weights]
         ([[1.0, 2.0]], ['scale/factor'])
     """
