@@ -5,7 +5,8 @@ import subprocess
 import sys
 import zipfile
 
-MAX_WHEEL_BYTES = 3 << 20
+# 2.8 MB of it are kernels for three instruction sets, compressed; the front end is 0.45.
+MAX_WHEEL_BYTES = 3_500_000
 MAX_IMPORT_MS = 60
 
 
