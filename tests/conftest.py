@@ -11,7 +11,7 @@ import pytest
 from dlbd import config
 
 # Tests in these folders speak of operations and models, not of the CPU or of a process.
-ON_EVERY_DEVICE = ("layers", "losses", "metrics", "models", "ops", "optimizers", "saving")
+ON_EVERY_DEVICE = ("golden", "layers", "losses", "metrics", "models", "ops", "optimizers", "saving")
 
 
 def devices() -> list[str]:

@@ -14,21 +14,11 @@ from dlbd import Tensor
 
 from . import archive, cases
 
-# Cases in which dlbd does not give what Keras gives, and should. A test of one that passes fails: it leaves this set.
-FAULTS = {
-    'Dense(3, kernel_regularizer="l2", bias_regularizer=regularizers.L1(0.1), activity_regularizer="l1")',
-    "ActivityRegularization(l1=0.1, l2=0.2)",
-    "regularized",  # penalties of outputs are not divided by the batch size
-}
 
-
-def cases_of(tables: Mapping[str, Mapping[str, Any]], faults: bool = False) -> list[Any]:
-    """The cases as parameters (kind, case) of a test, which FAULTS are expected to fail if ``faults``."""
-    mark = pytest.mark.xfail(reason="a known fault: answers.FAULTS", strict=True)
+def cases_of(tables: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """The cases as parameters (kind, case) of a test."""
     return [
-        pytest.param(kind, case, id=f"{kind}-{name}", marks=[mark] if faults and name in FAULTS else [])
-        for kind, table in tables.items()
-        for name, case in table.items()
+        pytest.param(kind, case, id=f"{kind}-{name}") for kind, table in tables.items() for name, case in table.items()
     ]
 
 

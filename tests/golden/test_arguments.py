@@ -35,7 +35,6 @@ OTHERWISE = {
     "InputSpec": {"dtype", "max_ndim", "axes", "allow_last_axis_squeeze", "name"},
     "Layer.add_weight": {"constraint", "name", "regularizer"},  # name comes first
     "Metric.add_weight": {"initializer"},  # "zeros"
-    "Optimizer.apply": {"grads"},  # gradients
     "PReLU": {"alpha_initializer"},  # "zeros", which Keras writes "Zeros" here
     "Model.export": {"format"},  # "onnx"
     "batch_normalization": {"mean", "variance", "axis", "offset", "scale"},  # docs/deviations.md

@@ -12,6 +12,7 @@ from .programs import PROGRAMS, compiled, epoch_losses, step_losses
 
 RUNS = json.loads((Path(__file__).parent / "steps.json").read_text())
 each_program = pytest.mark.parametrize("name", PROGRAMS)
+pytestmark = pytest.mark.large
 
 
 @each_program

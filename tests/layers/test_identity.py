@@ -25,7 +25,7 @@ def test_activity_regularization():
     x = np.array([[1.0, -2.0], [0.5, 0.0]], np.float32)
     layer = layers.ActivityRegularization(l1=0.1, l2=0.2)
     layer(x)
-    np.testing.assert_allclose(float(layer.losses[0]), 0.1 * np.abs(x).sum() + 0.2 * (x**2).sum(), rtol=1e-6)
+    np.testing.assert_allclose(float(layer.losses[0]), (0.1 * np.abs(x).sum() + 0.2 * (x**2).sum()) / 2, rtol=1e-6)
     with pytest.raises(ValueError, match="must not be negative"):
         layers.ActivityRegularization(l1=-1.0)
 

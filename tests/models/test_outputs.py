@@ -148,7 +148,7 @@ def test_what_layers_add_to_the_loss():
         np.mean((hidden @ kernel_2 + bias_2 - y) ** 2)
         + 0.1 * np.sum(kernel**2)
         + 0.01 * np.abs(bias).sum()
-        + 0.01 * np.sum(hidden**2)
+        + 0.01 * np.sum(hidden**2) / len(x)
         + 0.1 * np.mean(hidden**2)
     )
     assert model.evaluate(x, y, verbose=0) == pytest.approx(wanted, rel=1e-4)

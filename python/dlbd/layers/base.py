@@ -72,7 +72,7 @@ class Layer(Weighted):
         batch_shape: the same with the batch size in front.
         kwargs: ``<weight>_regularizer`` (see :mod:`dlbd.regularizers`) and ``<weight>_constraint`` (see
             :mod:`dlbd.constraints`) of the weights in ``regularizable``, such as ``kernel_regularizer``, and
-            ``activity_regularizer`` of the outputs; None by default.
+            ``activity_regularizer`` of the outputs, divided by the batch size; None by default.
 
     Raises:
         TypeError: an argument is unknown, or ``dtype`` is neither float32 nor float64.
@@ -240,8 +240,8 @@ class Layer(Weighted):
             context.training = before
             context.depth -= 1
         if self.activity_regularizer is not None:
-            for y in flatten(outputs):
-                self.add_loss(self.activity_regularizer(y))
+            for y in flatten(outputs):  # of a sample, so that its strength does not depend on the batch
+                self.add_loss(self.activity_regularizer(y) / max(y.shape[0] if y.shape else 1, 1))
         if mask is not None or type(self).compute_mask is not Layer.compute_mask:
             self._carry_mask(inputs, mask, outputs)
         return outputs

@@ -30,7 +30,7 @@ class Identity(Layer):
 
 
 class ActivityRegularization(Layer):
-    """Gives its input, and adds ``l1 sum(|x|) + l2 sum(x^2)`` to the loss.
+    """Gives its input, and adds ``l1 sum(|x|) + l2 sum(x^2)`` of a sample, on average, to the loss.
 
     Args:
         l1, l2: the factors, 0 by default.
@@ -56,7 +56,7 @@ class ActivityRegularization(Layer):
         self._penalty = regularizers.L1L2(self.l1, self.l2)
 
     def call(self, inputs: Tensor) -> Tensor:
-        self.add_loss(self._penalty(inputs))
+        self.add_loss(self._penalty(inputs) / max(inputs.shape[0], 1))
         return inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -224,7 +224,7 @@ class Optimizer(Trainer):
 
     def apply(
         self,
-        gradients: Any = None,
+        grads: Any = None,
         trainable_variables: Sequence[Variable] | None = None,
         *,
         active: Sequence[bool] | None = None,
@@ -232,7 +232,7 @@ class Optimizer(Trainer):
         """Take one step.
 
         Args:
-            gradients: a list of gradients, one per variable (as in Keras); or the count (a scalar tensor) by which the
+            grads: a list of gradients, one per variable (as in Keras); or the count (a scalar tensor) by which the
                 gradients that lie in :attr:`gradient_slots` are divided; or None for 1.
             trainable_variables: the variables of a list of gradients, if not those of ``build``.
             active: which variables take part; those without a gradient must not.
@@ -247,11 +247,11 @@ class Optimizer(Trainer):
             >>> x.numpy().tolist()
             [2.0]
         """
-        if isinstance(gradients, (list, tuple)):
+        if isinstance(grads, (list, tuple)):
             variables = self._variables if trainable_variables is None else list(trainable_variables)
-            if len(gradients) != len(variables):
-                raise ValueError(f"[{self.name}] received {len(gradients)} gradients for {len(variables)} variables")
-            self.apply_gradients(zip(gradients, variables, strict=True))
+            if len(grads) != len(variables):
+                raise ValueError(f"[{self.name}] received {len(grads)} gradients for {len(variables)} variables")
+            self.apply_gradients(zip(grads, variables, strict=True))
             return
         if not backend.is_recording():
             self.link()
@@ -263,7 +263,7 @@ class Optimizer(Trainer):
         twin = backend.twin(flat.parameters)
         rule = self._rule or self._make_rule()
         iterations, accumulation = self._iterations.array, self.gradient_accumulation_steps or 1
-        gradient, count = flat.gradients, self._divisor(gradients)
+        gradient, count = flat.gradients, self._divisor(grads)
         if accumulation > 1:
             sums = flat.state["gradient_accumulator"]
             twin.gradient_accumulate(table, gradient, count, iterations, accumulation, sums)
