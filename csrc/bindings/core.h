@@ -65,7 +65,7 @@ void bind_core(py::module_& m) {
       "swap_recording", [](Recording* recording) { return std::exchange(Recording::current(), recording); },
       "recording"_a.none(true), py::return_value_policy::reference,
       "Have this thread's launches appended to another recording, or to none; gives the one before.");
-  m.def("empty", &Backend::empty, "shape"_a, "dtype"_a);
+  m.def("empty", &Backend::empty, "shape"_a, "dtype"_a, "like"_a = py::none());
 }
 
 }  // namespace dlbd

@@ -12,7 +12,7 @@ struct Owner {
 
 }  // namespace
 
-py::object CpuBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
+py::object CpuBackend::empty(const py::tuple& shape, const py::dtype& dtype, py::handle) {
   constexpr int kMaxDims = 32;
   const int ndim = static_cast<int>(shape.size());
   if (ndim > kMaxDims) throw py::value_error("arrays have at most 32 dimensions");

@@ -45,7 +45,7 @@ struct CpuBackend {
   }
 
   // An uninitialised C-contiguous array on a block of the recording's pool or the process's.
-  static py::object empty(const py::tuple& shape, const py::dtype& dtype);
+  static py::object empty(const py::tuple& shape, const py::dtype& dtype, py::handle like);
 };
 
 }  // namespace dlbd

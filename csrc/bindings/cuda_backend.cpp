@@ -1,6 +1,8 @@
 #include "cuda_backend.h"
 
+#include <cstdlib>
 #include <mutex>
+#include <sstream>
 
 namespace dlbd {
 namespace {
@@ -24,6 +26,7 @@ const CuPy& CuPy::get() {
         return CuPy{cupy.attr("ndarray"),
                     cuda.attr("alloc"),
                     cuda.attr("get_current_stream"),
+                    cuda.attr("Device"),
                     cuda.attr("MemoryPool"),
                     cuda.attr("memory").attr("OutOfMemoryError"),
                     cuda.attr("runtime").attr("memGetInfo")};
@@ -79,7 +82,32 @@ py::object CudaBackend::allocate(int64_t bytes, int device, CudaRecording* recor
   }
 }
 
-py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
+namespace {
+
+// make(device) with the device of `like` current, or with the one that is.
+template <class F>
+py::object beside(py::handle like, const F& make) {
+  int current = 0;
+  cudaGetDevice(&current);
+  const int device = like.is_none() ? current : like.attr("data").attr("device_id").cast<int>();
+  if (device == current) return make(device);
+  const py::object context = CuPy::get().device(device);
+  const auto leave = [&] { context.attr("__exit__")(py::none(), py::none(), py::none()); };
+  context.attr("__enter__")();
+  py::object made;
+  try {
+    made = make(device);
+  } catch (...) {
+    leave();
+    throw;
+  }
+  leave();
+  return made;
+}
+
+}  // namespace
+
+py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype, py::handle like) {
   int64_t bytes = dtype.itemsize();
   for (const auto& size : shape) {
     int overflow = 0;
@@ -88,9 +116,9 @@ py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype) {
     if (overflow != 0 || n < 0 || __builtin_mul_overflow(bytes, static_cast<int64_t>(n), &bytes))
       throw py::value_error("shape " + std::string(py::str(shape)) + " is negative or overflows 64 bits");
   }
-  int device = 0;
-  cudaGetDevice(&device);
-  return CuPy::get().ndarray(shape, dtype, allocate(bytes, device, CudaRecording::current()));
+  return beside(like, [&](int device) {
+    return CuPy::get().ndarray(shape, dtype, allocate(bytes, device, CudaRecording::current()));
+  });
 }
 
 namespace {
@@ -126,12 +154,44 @@ int CudaBackend::device_count() {
   return count;
 }
 
-py::object CudaBackend::from_host(HostArray<false, false> x) {
-  int device = 0;
-  cudaGetDevice(&device);
+namespace {
+
+// "86-real" is machine code for 8.6 to 8.9, "90a-real" for 9.0 alone, "90" is that of 9.x and PTX for all later ones.
+bool has_code_for(int capability) {
+  std::istringstream all(DLBD_CUDA_ARCHITECTURES);
+  for (std::string one; std::getline(all, one, ',');) {
+    const int version = std::atoi(one.c_str());
+    const size_t digits = one.find_first_not_of("0123456789");
+    const std::string kind = digits == std::string::npos ? "" : one.substr(digits);
+    const bool alone = kind.starts_with("a"), later = kind.empty() || kind == "-virtual";
+    if (alone ? version == capability : version <= capability && (later || version / 10 == capability / 10))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+const std::vector<int>& CudaBackend::usable_devices() {
+  static const std::vector<int> usable = [] {
+    std::vector<int> found;
+    for (int id = 0; id < device_count(); ++id) {
+      int major = 0, minor = 0;
+      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, id);
+      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, id);
+      if (has_code_for(10 * major + minor)) found.push_back(id);
+    }
+    return found;
+  }();
+  return usable;
+}
+
+py::object CudaBackend::from_host(HostArray<false, false> x, py::handle like) {
   // Not from a recording's pool, where a later launch of the step would get the block and a replay find other values.
-  const py::object y = CuPy::get().ndarray(x.owner.attr("shape"), x.owner.attr("dtype"),
-                                           allocate(x.size * size_of(x.dtype), device, nullptr));
+  const py::object y = beside(like, [&](int device) {
+    return CuPy::get().ndarray(x.owner.attr("shape"), x.owner.attr("dtype"),
+                               allocate(x.size * size_of(x.dtype), device, nullptr));
+  });
   upload(x, Out::from(y));
   return y;
 }
@@ -242,22 +302,27 @@ void CudaRecording::end() {
 
 size_t CudaRecording::bytes() const { return pool_.attr("total_bytes")().cast<size_t>(); }
 
-void CudaRecording::capture() {
+void CudaRecording::launch_all(cudaStream_t stream) {
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    launches_.arguments(i).stream = stream;
+    launches_.run(i);
+  }
+}
+
+cudaError_t CudaRecording::capture() {
   cudaStream_t stream = nullptr;
   cudaGraph_t graph = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream for the capture");
   cudaError_t error = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
   if (error == cudaSuccess) {
-    for (size_t i = 0; i < launches_.size(); ++i) {
-      launches_.arguments(i).stream = stream;
-      launches_.run(i);
-    }
+    launch_all(stream);
     error = cudaStreamEndCapture(stream, &graph);
   }
   if (error == cudaSuccess) error = cudaGraphInstantiate(&graph_, graph, 0);
   if (graph) cudaGraphDestroy(graph);
   cudaStreamDestroy(stream);
-  check(error, "capturing a step as a graph");
+  cudaGetLastError();  // told by what this returns: not an error of the next launch
+  return error;
 }
 
 void CudaRecording::replay() {
@@ -265,11 +330,23 @@ void CudaRecording::replay() {
   if (running_) throw std::runtime_error("this recording is still being made, or replayed by another thread");
   if (launches_.size() == 0) return;
   const OnDevice here(device_);
-  if (!graph_) capture();
+  if (!graph_ && !one_by_one_) {
+    const cudaError_t error = capture();
+    one_by_one_ = error != cudaSuccess;
+    const std::string text = std::string("CUDA cannot make a graph of a step (") + cudaGetErrorString(error) +
+                             "): its kernels are launched one by one";
+    if (one_by_one_ && PyErr_WarnEx(PyExc_RuntimeWarning, text.c_str(), 1) != 0) throw py::error_already_set();
+  }
   const auto stream = static_cast<cudaStream_t>(CudaBackend::current_stream(device_));
   running_ = true;
   WithoutGil released;
-  const cudaError_t error = cudaGraphLaunch(graph_, stream);
+  cudaError_t error = cudaSuccess;
+  if (graph_) {
+    error = cudaGraphLaunch(graph_, stream);
+  } else {
+    launch_all(stream);
+    error = cudaGetLastError();
+  }
   released.back();
   running_ = false;
   check(error, "launching a recorded step");

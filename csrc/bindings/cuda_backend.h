@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "../shapes/kernels.h"
 #include "device_array.h"
@@ -14,7 +15,8 @@
 namespace dlbd {
 
 // The list of launches of a step. Its first replay captures it as a CUDA graph; from then on a replay is one call.
-// Everything that was allocated meanwhile lies in a memory pool of its own, which no one else takes blocks from.
+// Where the driver cannot capture it, a replay is as many calls as launches. Everything that was allocated meanwhile
+// lies in a memory pool of its own, which no one else takes blocks from.
 class CudaRecording {
  public:
   CudaRecording();
@@ -42,7 +44,8 @@ class CudaRecording {
   py::object allocate(int64_t bytes);  // a MemoryPointer of this recording's pool
 
  private:
-  void capture();
+  void launch_all(cudaStream_t stream);
+  cudaError_t capture();
 
   LaunchList launches_;
   std::vector<py::object> kept_;
@@ -52,6 +55,7 @@ class CudaRecording {
   int device_ = 0;
   bool running_ = false;
   cudaGraphExec_t graph_ = nullptr;
+  bool one_by_one_ = false;
 };
 
 // Makes a device current for as long as it lives.
@@ -103,14 +107,15 @@ struct CudaBackend {
     }
   }
 
-  // An uninitialised C-contiguous cupy.ndarray on the current device.
-  static py::object empty(const py::tuple& shape, const py::dtype& dtype);
+  // An uninitialised C-contiguous cupy.ndarray on the device of `like`, or on the current one.
+  static py::object empty(const py::tuple& shape, const py::dtype& dtype, py::handle like);
 
   static void set_device(int device);
   static MatmulPrecision& precision();  // of the process
 
   static int device_count();
-  static py::object from_host(HostArray<false, false> x);
+  static const std::vector<int>& usable_devices();  // those that this build has code for
+  static py::object from_host(HostArray<false, false> x, py::handle like);
   static void upload(HostArray<false, false> x, Out y);
   static void download(In x, HostArray<true, false> y);
 

@@ -1,3 +1,5 @@
+#include <pybind11/stl.h>
+
 #include "cuda_backend.h"
 #include "families.h"
 
@@ -11,8 +13,12 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
       [](int precision) { Backend::precision() = static_cast<dlbd::MatmulPrecision>(precision); },
       pybind11::arg("precision"));
   m.def("device_count", &Backend::device_count, "How many GPUs there are; 0 without a driver.");
-  m.def("from_host", &Backend::from_host, pybind11::arg("x"),
-        "A copy of a NumPy array on the current device. While a step is recorded it is a constant of that step.");
+  m.def(
+      "usable_devices", [] { return pybind11::cast(Backend::usable_devices()); },
+      "The numbers of those that this build has code for.");
+  m.def("from_host", &Backend::from_host, pybind11::arg("x"), pybind11::arg("like") = pybind11::none(),
+        "A copy of a NumPy array on the device of `like`, or on the current one. While a step is recorded it is a "
+        "constant of that step.");
   m.def("upload", &Backend::upload, pybind11::arg("x"), pybind11::arg("y"),
         "Queues the copy of a NumPy array to a device array. Memory that is not pinned was read when this returns.");
   m.def("download", &Backend::download, pybind11::arg("x"), pybind11::arg("y"),

@@ -14,7 +14,7 @@ namespace py = pybind11;
 
 // What we ask CuPy for, looked up when the first device array is met.
 struct CuPy {
-  py::object ndarray, allocate, current_stream, memory_pool, out_of_memory, memory_info;
+  py::object ndarray, allocate, current_stream, device, memory_pool, out_of_memory, memory_info;
   static const CuPy& get();  // cuda_backend.cpp; raises ImportError
 };
 

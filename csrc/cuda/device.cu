@@ -16,7 +16,9 @@ int attribute(cudaDeviceAttr what, int id) {
   return value;
 }
 
+#if !defined(DLBD_CUDA_EMULATION)
 __global__ void probe_kernel() {}
+#endif
 
 // That of the device, or of the code that runs there if that was built for an older one: its PTX, compiled by the
 // driver, lacks what was left out for the older one.

@@ -143,7 +143,7 @@ def is_device_array(x: Any) -> bool:
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array | None = None) -> Array:
     """An uninitialised C-contiguous array on the device of ``like``, or on the current one."""
-    return (current_twin() if like is None else twin(like)).empty(shape, dtype)  # type: ignore[no-any-return]
+    return (current_twin() if like is None else twin(like)).empty(shape, dtype, like)  # type: ignore[no-any-return]
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array | None = None) -> Array:
@@ -156,7 +156,7 @@ def place(array: Array, like: Array | None = None) -> Array:
     """A NumPy array where ``like`` is, or on the current device: itself on the CPU, a copy on a GPU."""
     if _cuda is None or (isinstance(like, np.ndarray) if like is not None else current_twin() is _cpu):
         return array
-    return _cuda.from_host(np.require(array, requirements=["C", "A"]))  # type: ignore[no-any-return]
+    return _cuda.from_host(np.require(array, requirements=["C", "A"]), like)  # type: ignore[no-any-return]
 
 
 def on_host(array: Array) -> Array:

@@ -62,7 +62,12 @@ def gpu_count() -> int:
         >>> dlbd.config.gpu_count() >= 0
         True
     """
-    return 0 if EXTENSION is None else int(EXTENSION.device_count())
+    return len(_usable())
+
+
+def _usable() -> list[int]:
+    """The numbers of the GPUs that this build has code for."""
+    return [] if EXTENSION is None else EXTENSION.usable_devices()
 
 
 def current_device() -> str:
@@ -89,19 +94,22 @@ def _make_current(name: str) -> None:
 
 
 def _found() -> str:
-    """What DLBD_DEVICE says, or the first GPU, or the CPU."""
+    """What DLBD_DEVICE says, or the first GPU that can be used, or the CPU."""
     global _process
     wanted = os.environ.get("DLBD_DEVICE", "").strip()
     if wanted:
         name = _checked(wanted, "DLBD_DEVICE")
     else:
         name = CPU
-        if gpu_count():
+        if usable := _usable():
             try:
                 cupy()
-                name = "cuda:0"
+                name = f"cuda:{usable[0]}"
             except ImportError as error:
                 warnings.warn(f"there is a GPU, but {error}; the CPU is used", RuntimeWarning, stacklevel=4)
+        elif EXTENSION is not None and EXTENSION.device_count():
+            reason = f"this build has no code for it ({EXTENSION.build})"
+            warnings.warn(f"there is a GPU, but {reason}; the CPU is used", RuntimeWarning, stacklevel=4)
     _process = name
     return name
 
@@ -119,18 +127,21 @@ def _checked(name: Any, asked_by: str) -> str:
         raise ValueError(f'[{asked_by}] expected "cpu", "cuda" or "cuda:<number>"; received {name!r}')
     if EXTENSION is None:
         raise RuntimeError(f"[{asked_by}] {name!r} is not there: dlbd was built without CUDA (see `dlbd info`)")
-    count = gpu_count()
-    if int(number or 0) >= count:
+    usable, count = _usable(), EXTENSION.device_count()
+    wanted = int(number) if number else next(iter(usable), 0)
+    if wanted >= count:
         raise RuntimeError(f"[{asked_by}] {name!r} is not there: {count} GPUs are present")
+    if wanted not in usable:
+        raise RuntimeError(f"[{asked_by}] {name!r} cannot be used: this build has no code for it ({EXTENSION.build})")
     cupy()
-    return f"cuda:{int(number or 0)}"
+    return f"cuda:{wanted}"
 
 
 def set_device(name: str) -> None:
     """Choose the device of arrays and models made from now on, in all threads.
 
     Args:
-        name: "cpu", "cuda" (the first GPU) or "cuda:<number>".
+        name: "cpu", "cuda" (the first GPU that can be used) or "cuda:<number>".
 
     Raises:
         ValueError: another name.
@@ -154,7 +165,7 @@ def device(name: str) -> Iterator[None]:
     """Choose the device of arrays and models made in this block, on this thread.
 
     Args:
-        name: "cpu", "cuda" (the first GPU) or "cuda:<number>".
+        name: "cpu", "cuda" (the first GPU that can be used) or "cuda:<number>".
 
     Raises:
         ValueError, RuntimeError, ImportError: as :func:`set_device`.

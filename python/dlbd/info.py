@@ -32,12 +32,15 @@ def _device() -> str:
         name = devices.current_device()
     except (RuntimeError, ValueError, ImportError) as error:
         return f"unusable: {error}"
-    count = devices.gpu_count()
+    count, usable = devices.EXTENSION.device_count(), devices.EXTENSION.usable_devices()
     if not count:
         return f"{name} (no driver or no GPU)"
+    if not usable:
+        return f"{name} (no code for the {count} GPUs present)"
     gpus = [devices.cupy().cuda.runtime.getDeviceProperties(i) for i in range(count)]
-    listed = ", ".join(f"{g['name'].decode()} {g['totalGlobalMem'] >> 30} GiB" for g in gpus)
-    return f"{name} (present: {listed})"
+    listed = [f"{g['name'].decode()} {g['totalGlobalMem'] >> 30} GiB" for g in gpus]
+    notes = ["" if i in usable else " without code for it" for i in range(count)]
+    return f"{name} (present: {', '.join(map(str.__add__, listed, notes))})"
 
 
 def _version(package: str) -> str:

@@ -441,6 +441,12 @@ static std::atomic<int> synchronizations = 0;
 // How often the host has waited for the device: tests/gpu shows that a training step does not.
 extern "C" __attribute__((visibility("default"))) int cuda_emulation_synchronizations() { return synchronizations; }
 
+// As a driver that cannot make a graph.
+static std::atomic<bool> refuses_graphs = false;
+extern "C" __attribute__((visibility("default"))) void cuda_emulation_refuse_graphs(bool refuse) {
+  refuses_graphs = refuse;
+}
+
 cudaError_t cudaGetLastError() {
   const cudaError_t e = last_error;
   last_error = cudaSuccess;
@@ -488,6 +494,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* g) {
   return s->capture = nullptr, cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  if (refuses_graphs) return last_error = kInvalid;
   *exec = new CUgraphExec_st;
   (*exec)->nodes = graph->nodes;
   return cudaSuccess;

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -188,6 +191,46 @@ def test_a_second_gpu():
     np.testing.assert_array_equal(x.numpy(), [1, 1, 1])
     with pytest.raises(ValueError, match="cuda:0 and cuda:1"):
         ops.add(ops.ones(3), x)
+
+
+def test_what_stands_beside_an_array_goes_to_its_gpu():
+    """Whatever the current device is."""
+    if config.gpu_count() < 2:
+        pytest.skip("fewer GPUs than two")
+    with dlbd.device("cuda:1"):
+        x, w = ops.ones((2, 3)), dlbd.Variable(np.ones((3, 4), np.float32))
+        optimizer = dlbd.optimizers.Adam(0.5)
+        optimizer.build([w])
+    for device in ("cuda:0", "cpu"):
+        with dlbd.device(device):
+            y = ops.softmax(x * 2 + np.array([1.0, 2.0, 3.0]))
+            with dlbd.GradientTape() as tape:
+                loss = ops.sum(ops.matmul(y, w))
+            optimizer.apply_gradients([(tape.gradient(loss, w), w)])
+        assert y.device == w.device == loss.device == "cuda:1"
+    np.testing.assert_allclose(y.numpy().sum(-1), [1, 1], rtol=1e-6)
+    assert config.current_device() == "cuda:0"
+
+
+@pytest.mark.parametrize("capability", [70, 75, 120])
+def test_only_gpus_that_the_build_has_code_for_are_used(capability):
+    if "emulation" not in _cuda.build:
+        pytest.skip("only the emulation is any chip")
+    program = (
+        "import warnings; warnings.simplefilter('ignore'); import dlbd; from dlbd import _cuda, config, info\n"
+        "print(config.gpu_count(), config.current_device(), _cuda.device_count())\n"
+        "try: config.set_device('cuda:1')\n"
+        "except RuntimeError as error: print(error)\n"
+        "print(info.describe())"
+    )
+    environment = os.environ | {"DLBD_EMULATION_CAPABILITY": str(capability)}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    if capability >= 75:
+        assert told.stdout.startswith("2 cuda:0 2")
+        return
+    assert told.stdout.startswith("0 cpu 2")
+    assert "'cuda:1' cannot be used: this build has no code for it (host emulation)" in told.stdout
+    assert "cpu (no code for the 2 GPUs present)" in told.stdout
 
 
 def test_the_twins_have_the_same_names():

@@ -150,6 +150,26 @@ def test_a_recorded_step_is_a_graph():
     assert all(isinstance(s._replay.__self__, _cuda.Recording) for s in recorded)
 
 
+def test_a_step_that_cannot_be_a_graph_is_launched_one_by_one():
+    from dlbd import _cuda
+
+    if "emulation" not in _cuda.build:
+        pytest.skip("only the emulation can refuse to make a graph")
+    refuse = ctypes.CDLL(_cuda.__file__).cuda_emulation_refuse_graphs
+    wanted, weights, _ = trained("mlp", "cuda:0", steps=4)
+    refuse(True)
+    try:
+        with pytest.warns(
+            RuntimeWarning, match=r"cannot make a graph of a step \(.*\): its kernels are launched one by"
+        ):
+            found, same, _ = trained("mlp", "cuda:0", steps=4)
+    finally:
+        refuse(False)
+    np.testing.assert_array_equal(found, wanted)
+    for a, b in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def scheduled():
     """Everything that an optimizer might ask the device for."""
     schedule = optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
