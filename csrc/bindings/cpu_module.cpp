@@ -19,7 +19,9 @@
 #include "random.h"
 #include "reduce.h"
 #include "rnn.h"
+#include "scan.h"
 #include "softmax.h"
+#include "sort.h"
 #if defined(DLBD_SANITIZE)
 #include "planted_faults.h"
 #endif
@@ -51,7 +53,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_random<Backend>(m);
   dlbd::bind_reduce<Backend>(m);
   dlbd::bind_rnn<Backend>(m);
+  dlbd::bind_scan<Backend>(m);
   dlbd::bind_softmax<Backend>(m);
+  dlbd::bind_sort<Backend>(m);
 #if defined(DLBD_SANITIZE)
   dlbd::bind_planted_faults(m);
 #endif

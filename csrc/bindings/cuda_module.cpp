@@ -18,7 +18,9 @@
 #include "random.h"
 #include "reduce.h"
 #include "rnn.h"
+#include "scan.h"
 #include "softmax.h"
+#include "sort.h"
 
 PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   using Backend = dlbd::CudaBackend;
@@ -55,5 +57,7 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   dlbd::bind_random<Backend>(m);
   dlbd::bind_reduce<Backend>(m);
   dlbd::bind_rnn<Backend>(m);
+  dlbd::bind_scan<Backend>(m);
   dlbd::bind_softmax<Backend>(m);
+  dlbd::bind_sort<Backend>(m);
 }
