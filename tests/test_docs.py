@@ -1,6 +1,9 @@
-"""Every Python block of the guide runs, page by page, in the order in which a reader meets them."""
+"""Every Python block of the guide runs, page by page, as a reader meets them; the reference is whole."""
 
+import inspect
+import pkgutil
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 KERAS_FILES = sorted((ROOT / "tests" / "golden" / "keras_files").glob("images.*"))
+MODULES = (
+    *("", "activations", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses"),
+    *("metrics", "models", "ops", "ops.image", "optimizers", "optimizers.schedules", "random", "regularizers"),
+    *("saving", "sklearn", "utils"),
+)
+_REFERENCE = re.compile(r"^::: (\S+)$", re.MULTILINE)
+_FILE = re.compile(r"`((?:examples|benchmarks|tests)/[\w/.-]+)`")
 _BLOCK = re.compile(r"^( *)```python(?P<options>[^\n]*)\n(?P<code>.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
@@ -35,4 +45,30 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch):
 
 def test_only_blocks_that_say_so_do_not_run():
     marked = {p.name: p.read_text().count(".no-run") for p in PAGES if ".no-run" in p.read_text()}
-    assert set(marked) <= {"coming-from-keras.md", "coming-from-pytorch.md", "left-out.md"}
+    assert set(marked) <= {"coming-from-keras.md", "coming-from-pytorch.md", "004.md"}
+
+
+def documented() -> list[int]:
+    """What the reference shows."""
+    names = [name for page in PAGES for name in _REFERENCE.findall(page.read_text())]
+    return [id(inspect.unwrap(pkgutil.resolve_name(name))) for name in names]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_stands_in_the_reference(name: str):
+    module = import_module(f"dlbd.{name}".rstrip("."))
+    own = [n for n, v in vars(module).items() if callable(v) and v.__module__.startswith("dlbd")]
+    public = {n: getattr(module, n) for n in getattr(module, "__all__", own) if not n.startswith("_")}
+    shown = documented()
+    missing = [n for n, v in public.items() if callable(v) and id(inspect.unwrap(v)) not in shown]
+    assert missing == [], f"add them to a page of docs/reference: '::: {module.__name__}.<name>'"
+
+
+def test_nothing_stands_in_the_reference_twice():
+    shown = documented()
+    assert len(set(shown)) == len(shown)
+
+
+def test_the_files_that_a_page_names_are_there():
+    missing = [name for page in PAGES for name in _FILE.findall(page.read_text()) if not (ROOT / name).exists()]
+    assert missing == []

@@ -53,12 +53,13 @@ def images() -> None:
             layers.MaxPooling2D(),
             layers.Flatten(),
             layers.Dropout(0.0),
-            layers.Dense(3, activation="softmax"),
+            layers.Dense(3, activation="softmax", kernel_constraint="max_norm"),
         ],
         name="images",
     )
     loss = keras.losses.SparseCategoricalCrossentropy()
-    model.compile(keras.optimizers.Adam(0.01, clipnorm=1.0), loss, metrics=["accuracy"])
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.02, decay_steps=2, decay_rate=0.8)
+    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss, metrics=["accuracy"])
     keep("images", model, rng.random((16, 8, 8, 2), np.float32), np.arange(16) % 3)
     model.save_weights(FOLDER / "images.weights.h5")
     answers["images/weights"] = np.concatenate([w.ravel() for w in model.get_weights()])

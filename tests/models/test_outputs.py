@@ -63,7 +63,7 @@ def test_gradients_of_the_weighted_sum():
 
 
 def test_an_output_without_a_loss():
-    left, right, number, kind = pairs()
+    left, right, number, _ = pairs()
     model = two_towers()
     before = model.get_layer("kind").get_weights()
     model.compile("sgd", {"number": "mse"})

@@ -54,6 +54,9 @@ OPTIMIZERS = [
     optimizers.AdamW(0.01),
     optimizers.RMSprop(0.01, centered=True, momentum=0.5, global_clipnorm=1.0),
     optimizers.Adagrad(0.01, clipvalue=0.1),
+    optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 12), name="with_a_schedule"),
+    optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=3, name="with_averages"),
+    optimizers.Adam(0.01, gradient_accumulation_steps=3, loss_scale_factor=8.0, name="accumulating"),
 ]
 
 

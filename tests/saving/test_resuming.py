@@ -291,6 +291,24 @@ class CutAt(callbacks.Callback):
         raise Cut
 
 
+OPTIMIZERS = {
+    "a schedule": lambda: optimizers.Adam(optimizers.schedules.ExponentialDecay(0.1, 2, 0.7)),
+    "averages": lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
+    "accumulation": lambda: optimizers.AdamW(0.01, gradient_accumulation_steps=3, global_clipnorm=0.5),
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_optimizers(tmp_path, kind):
+    def fit(model, told):
+        x, y = data(dense, n=20)
+        swap = [callbacks.SwapEMAWeights(swap_on_epoch=True)] if kind == "averages" else []
+        return model.fit(x, y, batch_size=8, epochs=EPOCHS, verbose=0, callbacks=[*swap, *told], validation_data=(x, y))
+
+    for save_freq in (1, "epoch"):
+        check(tmp_path, lambda: compiled(dense, optimizer=OPTIMIZERS[kind]()), fit, save_freq)
+
+
 @pytest.mark.parametrize(
     ("stop", "stage", "save_freq"),
     [({"batch": 1}, "on_epoch_end", 1), ({"epoch": 1}, "on_train_end", "epoch"), ({"epoch": 1}, "on_train_end", 2)],

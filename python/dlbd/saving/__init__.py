@@ -17,10 +17,12 @@ from dlbd.saving.registration import (
 
 if TYPE_CHECKING:
     from dlbd.saving.model_file import load_model, load_weights, save_model, save_weights
+    from dlbd.saving.torch_weights import load_torch_weights
 
 # Layers need what stands above; what stands below needs layers.
 _LATER = {
     "load_model": "model_file",
+    "load_torch_weights": "torch_weights",
     "load_weights": "model_file",
     "save_model": "model_file",
     "save_weights": "model_file",
@@ -45,6 +47,7 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "load_model",
+    "load_torch_weights",
     "load_weights",
     "register_keras_serializable",
     "save_model",

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlbd import backend
 from dlbd.backend import Array
 from dlbd.saving.objects import deserialize_keras_object, serialize_keras_object
 from dlbd.saving.state import parts_of
@@ -106,4 +105,4 @@ def restore_optimizer(
             f"the optimizer's state, {len(state)} arrays, is not that of {optimizer!r}, which has {len(variables)}"
         )
     for variable, array in zip(variables, state, strict=True):
-        backend.write(variable.array, array)
+        variable.assign(array)
