@@ -19,13 +19,22 @@ CASES = [
     Case("overhead", "matmul_small", "matmul 4x4x4", {}, training=True),
     Case("overhead", "call_one", "call the MLP on one sample", {}, quick=True),
     Case("overhead", "predict_one", "predict one sample of the MLP", {}, quick=True),
+    Case("overhead", "fit_small", "a batch of fit: Dense(1) on 4 rows", {}, quick=True),
+    Case("overhead", "step_small", "the recorded step of that batch alone", {}, quick=True),
 ]
+
+SMALL_BATCH, SMALL_ROWS, SMALL_RATE = 4, 2048, 0.01
 
 
 def inputs(case: Case, rng: np.random.Generator) -> dict[str, Any]:
     if case.op in ("call_one", "predict_one"):
         model = programs.PROGRAMS["003-dense"]
         return {"x": model.data()[0][:1], "weights": programs.initial_weights([(784, 128), (128,), (128, 10), (10,)])}
+    if case.op in ("fit_small", "step_small"):
+        return {
+            "x": rng.standard_normal((SMALL_ROWS, 3), np.float32),
+            "y": rng.standard_normal((SMALL_ROWS, 1), np.float32),
+        }
     if case.op == "add_small":
         return {name: rng.standard_normal(4, np.float32) for name in ("x", "y", "dy")}
     return {name: rng.standard_normal((4, 4), np.float32) for name in ("x", "y", "dy")}
@@ -39,10 +48,22 @@ def reference(case: Case, arrays: dict[str, Any]) -> list[Any]:
         z = np.maximum(arrays["x"] @ w1 + b1, 0) @ w2 + b2
         e = np.exp(z - z.max())
         return [e / e.sum()]
+    if case.op in ("fit_small", "step_small"):
+        return list(descended(arrays["x"].astype(np.float64), arrays["y"].astype(np.float64)))
     x, y, dy = arrays["x"], arrays["y"], arrays["dy"]
     if case.op == "add_small":
         return [x + y, dy, dy] if case.training else [x + y]
     return [x @ y, dy @ y.T, x.T @ dy] if case.training else [x @ y]
+
+
+def descended(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias, from zero, after one epoch of gradient descent on the mean squared error."""
+    kernel, bias = np.zeros((x.shape[1], 1)), np.zeros(1)
+    for start in range(0, len(x), SMALL_BATCH):
+        rows = slice(start, start + SMALL_BATCH)
+        error = 2 / SMALL_BATCH * (x[rows] @ kernel + bias - y[rows])
+        kernel, bias = kernel - SMALL_RATE * x[rows].T @ error, bias - SMALL_RATE * error.sum(axis=0)
+    return kernel, bias
 
 
 def import_run(statement: str) -> Run:

@@ -163,6 +163,10 @@ def softmax(x: Array) -> Array:
     return e
 
 
+def softmax_gradient(y: Array, dy: Array) -> Array:
+    return y * (dy - (y * dy).sum(-1, keepdims=True))
+
+
 def attention(q: Array, k: Array, v: Array, causal: bool, dy: Array | None = None) -> tuple[Array, ...]:
     """q k v (B, T, heads, D). Returns y, and dq dk dv if dy is given. One head at a time: T x T at most."""
     scale = np.asarray(q.shape[-1] ** -0.5, q.dtype)
@@ -180,7 +184,7 @@ def attention(q: Array, k: Array, v: Array, causal: bool, dy: Array | None = Non
             if dy is None:
                 continue
             dp = dy[at] @ v[at].T
-            ds = p * (dp - (dp * p).sum(-1, keepdims=True)) * scale
+            ds = softmax_gradient(p, dp) * scale
             grads[0][at], grads[1][at], grads[2][at] = ds @ k[at], ds.T @ q[at], p.T @ dy[at]
     return (y,) if dy is None else (y, *grads)
 
@@ -188,6 +192,14 @@ def attention(q: Array, k: Array, v: Array, causal: bool, dy: Array | None = Non
 def layer_norm(x: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
     centred = x - x.mean(-1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + np.asarray(epsilon, x.dtype)) * gamma + beta
+
+
+def layer_norm_gradients(x: Array, gamma: Array, dy: Array, epsilon: float) -> tuple[Array, ...]:
+    centred = x - x.mean(-1, keepdims=True)
+    inverse = 1 / np.sqrt((centred**2).mean(-1, keepdims=True) + np.asarray(epsilon, x.dtype))
+    normal, dn = centred * inverse, dy * gamma
+    dx = inverse * (dn - dn.mean(-1, keepdims=True) - normal * (dn * normal).mean(-1, keepdims=True))
+    return dx, (dy * normal).sum(0), dy.sum(0)
 
 
 def gelu(x: Array) -> Array:

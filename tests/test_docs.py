@@ -69,6 +69,8 @@ def test_nothing_stands_in_the_reference_twice():
     assert len(set(shown)) == len(shown)
 
 
-def test_the_files_that_a_page_names_are_there():
-    missing = [name for page in PAGES for name in _FILE.findall(page.read_text()) if not (ROOT / name).exists()]
-    assert missing == []
+def test_pages_name_all_examples_and_no_file_that_is_not_there():
+    named = {name for page in PAGES for name in _FILE.findall(page.read_text())}
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    examples = {str(path.relative_to(ROOT)) for path in (ROOT / "examples" / "seeds").glob("[0-9]*.py")}
+    assert examples - named == set()

@@ -25,6 +25,7 @@ PUBLIC = [
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "utils",
 ]
 MODULES = sorted(

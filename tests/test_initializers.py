@@ -113,3 +113,20 @@ def test_get():
     for arguments in ({"scale": 0}, {"mode": "fan"}, {"distribution": "cauchy"}):
         with pytest.raises(ValueError, match="VarianceScaling"):
             initializers.VarianceScaling(**arguments)
+
+
+def test_fans_of_a_weight_that_is_laid_out_otherwise():
+    """(in, heads, size): the fans are in, and heads x size."""
+    wide = initializers.VarianceScaling(1.0, "fan_out", "uniform", input_axes=[0], output_axes=[1, 2])
+    limit = np.sqrt(3 / (40 * 50))
+    assert 0.99 * limit < np.abs(wide((30, 40, 50)).numpy()).max() <= limit
+    assert initializers.VarianceScaling.from_config(wide.get_config()).get_config() == wide.get_config()
+    with pytest.raises(ValueError, match="input_axes and output_axes are given together"):
+        initializers.GlorotUniform(input_axes=[0])
+
+
+def test_serialize_and_deserialize_are_inverse():
+    written = initializers.serialize(initializers.HeNormal(seed=3))
+    again = initializers.deserialize(written)
+    assert isinstance(again, initializers.HeNormal)
+    assert initializers.serialize(again) == written

@@ -21,8 +21,7 @@ from benchmarks.gpu_cases.case import (
     torch,
     with_gradients,
 )
-
-GELU_C = 0.044715
+from benchmarks.gpu_cases.memory_rows import ROW_CASES, memory_case, memory_pair
 
 
 class Add(Operation):
@@ -134,10 +133,8 @@ class Adam(Operation):
         for array, value in ((m, 0.0), (v, 0.0), (rate, self.rate), (iterations, 0.0), (ticket, 0.0)):
             k.fill(value, array)
         k.assign(a["p"], p)
-        state = m, v, None
-        return lambda: k.optimizer_update(
-            rule, a["table"], p, a["g"], *state, None, rate, iterations, ticket, None
-        ), [p]
+        arguments = (rule, a["table"], p, a["g"], m, v, None, None, rate, iterations, ticket, None)
+        return lambda: k.optimizer_update(*arguments), [p]
 
     def peers(self, s: Sizes, t: Arrays) -> dict[str, Call]:
         p = torch.nn.Parameter(t["p"].clone())
@@ -225,22 +222,15 @@ class Embedding(Operation):
         return [t["table"].double()[index], gradient][: 1 + self.training]
 
 
-def _case(name: str, op: Operation, sizes: Sizes, tiny: Sizes, moved: float, quick: bool = False) -> Case:
-    return Case("memory_bound", name, op, sizes, tiny, limit="copy", work=moved, targets=("memory",), quick=quick)
-
-
 def _cases() -> list[Case]:
-    from benchmarks.gpu_cases.memory_rows import ROW_CASES
-
     n = 1 << 26
     rows = {"count": 65536, "rows": 50257, "columns": 1024}
     few = {"count": 40, "rows": 7, "columns": 12}
     picked, table = 4.0 * rows["count"] * rows["columns"], 4.0 * rows["rows"] * rows["columns"]
     cases = [
-        _case("add 2^26", Add(), {"n": n}, {"n": 1000}, 12.0 * n, True),
-        _case("gelu 2^26, forward", Gelu(False), {"n": n}, {"n": 1001}, 8.0 * n),
-        _case("gelu 2^26, forward + backward", Gelu(True), {"n": n}, {"n": 1001}, 20.0 * n),
-        _case(
+        memory_case("add 2^26", Add(), {"n": n}, {"n": 1000}, 12.0 * n, True),
+        *memory_pair("gelu 2^26", Gelu, {"n": n}, {"n": 1001}, 8.0 * n, 12.0 * n),
+        memory_case(
             "sum of 2^28",
             Sum(),
             {"outer": 1, "n": 1 << 28, "inner": 1},
@@ -248,21 +238,21 @@ def _cases() -> list[Case]:
             4.0 * (1 << 28),
             True,
         ),
-        _case(
+        memory_case(
             "sum over rows 16384x8192",
             Sum(),
             {"outer": 1, "n": 16384, "inner": 8192},
             {"outer": 1, "n": 90, "inner": 33},
             4.0 * (1 << 27),
         ),
-        _case(
+        memory_case(
             "sum of each row 16384x8192",
             Sum(),
             {"outer": 16384, "n": 8192, "inner": 1},
             {"outer": 9, "n": 300, "inner": 1},
             4.0 * (1 << 27),
         ),
-        _case(
+        memory_case(
             "transpose 8192x8192",
             Transpose(),
             {"rows": 8192, "columns": 8192},
@@ -270,11 +260,10 @@ def _cases() -> list[Case]:
             8.0 * (1 << 26),
             True,
         ),
-        _case("Adam, 10 M parameters", Adam(), {"n": 10_000_000}, {"n": 1024}, 28.0e7, True),
-        _case("Adam, 100 M parameters", Adam(), {"n": 100_000_000}, {"n": 2048}, 28.0e8),
-        _case("dropout 2^26, forward + backward", Dropout(), {"n": n}, {"n": 1003}, 16.0 * n),
-        _case("embedding 65536 of 50257x1024, forward", Embedding(False), rows, few, 2 * picked),
-        _case("embedding 65536 of 50257x1024, forward + backward", Embedding(True), rows, few, 3 * picked + table),
+        memory_case("Adam, 10 M parameters", Adam(), {"n": 10_000_000}, {"n": 1024}, 28.0e7, True),
+        memory_case("Adam, 100 M parameters", Adam(), {"n": 100_000_000}, {"n": 2048}, 28.0e8),
+        memory_case("dropout 2^26, forward + backward", Dropout(), {"n": n}, {"n": 1003}, 16.0 * n),
+        *memory_pair("embedding 65536 of 50257x1024", Embedding, rows, few, 2 * picked, picked + table),
     ]
     return cases + ROW_CASES
 

@@ -54,11 +54,9 @@ class Softmax(Operation):
         return [ends(x) for x in results]
 
     def reference(self, s: Sizes, t: Arrays) -> list[Any]:
-        y = torch.softmax(ends(t["x"]).double(), -1)
         if not self.training:
-            return [y]
-        dy = ends(t["dy"]).double()
-        return [y, y * (dy - (y * dy).sum(-1, keepdim=True))]
+            return [torch.softmax(ends(t["x"]).double(), -1)]
+        return gradients64(lambda x: torch.softmax(x, -1), [ends(t["x"])], ends(t["dy"]))
 
 
 class LayerNorm(Operation):
@@ -223,28 +221,19 @@ class Pool(Operation):
         return gradients64(self._f(s), [t["x"]], t["dy"])[: 1 + self.training]
 
 
-def _pair(
+def memory_case(name: str, op: Operation, sizes: Sizes, tiny: Sizes, moved: float, quick: bool = False) -> Case:
+    """moved: bytes."""
+    return Case("memory_bound", name, op, sizes, tiny, limit="copy", work=moved, targets=("memory",), quick=quick)
+
+
+def memory_pair(
     name: str, op: Any, sizes: Sizes, tiny: Sizes, forward: float, backward: float, quick: bool = False
 ) -> list[Case]:
     """The forward, and forward + backward; bytes of each."""
-    made = []
-    for training in (False, True):
-        full = f"{name}, forward{' + backward' if training else ''}"
-        moved = forward + backward * training
-        made.append(
-            Case(
-                "memory_bound",
-                full,
-                op(training),
-                sizes,
-                tiny,
-                limit="copy",
-                work=moved,
-                targets=("memory",),
-                quick=quick,
-            )
-        )
-    return made
+    return [
+        memory_case(f"{name}, forward", op(False), sizes, tiny, forward, quick),
+        memory_case(f"{name}, forward + backward", op(True), sizes, tiny, forward + backward, quick),
+    ]
 
 
 def _cases() -> list[Case]:
@@ -252,21 +241,25 @@ def _cases() -> list[Case]:
     for rows, n in [(16384, 1000), (16384, 8192), (16384, 32768), (16384, 131072)]:
         size = float(rows * n)
         tiny = {"rows": 5, "n": {1000: 100, 8192: 4100}.get(n, 3000)}
-        made = _pair(f"softmax {rows}x{n}", Softmax, {"rows": rows, "n": n}, tiny, 8 * size, 12 * size, n == 1000)
+        made = memory_pair(f"softmax {rows}x{n}", Softmax, {"rows": rows, "n": n}, tiny, 8 * size, 12 * size, n == 1000)
         cases += made if n < 131072 else made[:1]
     for rows, n in [(8192, 1024), (8192, 4096), (8192, 12288)]:
         size = float(rows * n)
         tiny = {"rows": 7, "n": {1024: 100, 4096: 1030}.get(n, 3100)}
-        made = _pair(f"layer norm {rows}x{n}", LayerNorm, {"rows": rows, "n": n}, tiny, 8 * size, 12 * size, n == 4096)
+        made = memory_pair(
+            f"layer norm {rows}x{n}", LayerNorm, {"rows": rows, "n": n}, tiny, 8 * size, 12 * size, n == 4096
+        )
         cases += made
     for h, c in [(56, 64), (56, 256), (7, 2048)]:
         size = 32.0 * h * h * c  # the statistics are another pass over what is larger than the caches
         sizes, tiny = {"n": 32, "h": h, "c": c}, {"n": 2, "h": 5, "c": min(c, 70)}
-        cases += _pair(f"batch norm 32x{h}x{h}x{c}", BatchNorm, sizes, tiny, 12 * size, 20 * size, c == 256)
+        cases += memory_pair(f"batch norm 32x{h}x{h}x{c}", BatchNorm, sizes, tiny, 12 * size, 20 * size, c == 256)
     for rows, n in [(65536, 1000), (8192, 50257)]:
         size = float(rows * n)
         tiny = {"rows": 9, "n": 37}
-        cases += _pair(f"cross-entropy {rows}x{n}", CrossEntropy, {"rows": rows, "n": n}, tiny, 4 * size, 8 * size)
+        cases += memory_pair(
+            f"cross-entropy {rows}x{n}", CrossEntropy, {"rows": rows, "n": n}, tiny, 4 * size, 8 * size
+        )
     for average in (False, True):
         sizes = {"n": 32, "h": 112, "c": 64, "window": 3, "stride": 2}
         read, written = 4.0 * 32 * 112 * 112 * 64, 4.0 * 32 * 55 * 55 * 64
@@ -276,7 +269,7 @@ def _cases() -> list[Case]:
             return Pool(average, training)
 
         name = f"{'average' if average else 'max'} pool 3x3/2 32x112x112x64"
-        cases += _pair(name, op, sizes, sizes | {"n": 2, "h": 9, "c": 6}, read + written, backward)
+        cases += memory_pair(name, op, sizes, sizes | {"n": 2, "h": 9, "c": 6}, read + written, backward)
     return cases
 
 

@@ -11,7 +11,7 @@ import dlbd
 from benchmarks import overhead
 from benchmarks.harness import Case, Run
 from benchmarks.memory_bound import ADAM_STEPS
-from benchmarks.peers.fit import fit_run, mlp
+from benchmarks.peers.fit import fit_run, mlp, small, small_run
 from dlbd import GradientTape, Tensor, _cpu, ops
 
 
@@ -75,7 +75,7 @@ class Ours:
         return self._run(case, arrays, "x", ops.softmax)
 
     def layer_norm(self, case: Case, arrays: dict[str, Any]) -> Run:
-        return self._run(case, arrays, "x gamma beta", ops.layer_normalization)
+        return self._run(case, arrays, "x gamma beta", lambda *a: ops.layer_normalization(*a, epsilon=1e-3))
 
     def relu(self, case: Case, arrays: dict[str, Any]) -> Run:
         return self._run(case, arrays, "x", ops.relu)
@@ -117,6 +117,16 @@ class Ours:
 
     def import_library(self, case: Case, arrays: dict[str, Any]) -> Run:
         return overhead.import_run("import dlbd")
+
+    def fit_small(self, case: Case, arrays: dict[str, Any]) -> Run:
+        return small_run(dlbd, arrays)
+
+    def step_small(self, case: Case, arrays: dict[str, Any]) -> Run:
+        model, epoch = small(dlbd, arrays)
+        epoch()
+        (steps,) = model._train_steps.values()
+        ((step,),) = steps._free.values()
+        return Run(step._replay, check=small_run(dlbd, arrays).check)
 
     def add_small(self, case: Case, arrays: dict[str, Any]) -> Run:
         return self._run(case, arrays, "x y", ops.add)

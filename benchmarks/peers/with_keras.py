@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks import overhead
 from benchmarks.harness import Case, Run
-from benchmarks.peers.fit import fit_run, mlp
+from benchmarks.peers.fit import fit_run, mlp, small_run
 
 Arrays = dict[str, Any]
 
@@ -42,3 +42,6 @@ class Keras:
     def predict_one(self, case: Case, arrays: Arrays) -> Run:
         model, x = mlp(self.keras, arrays), arrays["x"]
         return Run(lambda: model.predict(x, verbose=0))
+
+    def fit_small(self, case: Case, arrays: Arrays) -> Run:
+        return small_run(self.keras, arrays)

@@ -21,7 +21,7 @@ class NumPy:
         return np.asarray(x)
 
     def __getattr__(self, op: str) -> Any:
-        if op in ("fit", "import_library", "predict_one", "adam_step"):
+        if op in ("fit", "fit_small", "step_small", "import_library", "predict_one", "adam_step"):
             raise AttributeError(op)
 
         def make(case: Case, arrays: dict[str, Any]) -> Run:

@@ -1,26 +1,5 @@
-#include "attention.h"
-#include "conv.h"
-#include "copy.h"
-#include "core.h"
 #include "cuda_backend.h"
-#include "dropout.h"
-#include "elementwise.h"
-#include "embedding.h"
-#include "epilogue.h"
-#include "gemm.h"
-#include "image.h"
-#include "losses.h"
-#include "measure.h"
-#include "metrics.h"
-#include "norm.h"
-#include "optimizer.h"
-#include "pool.h"
-#include "random.h"
-#include "reduce.h"
-#include "rnn.h"
-#include "scan.h"
-#include "softmax.h"
-#include "sort.h"
+#include "families.h"
 
 PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
   using Backend = dlbd::CudaBackend;
@@ -38,26 +17,5 @@ PYBIND11_MODULE(_cuda, m, pybind11::mod_gil_not_used()) {
         "Queues the copy of a NumPy array to a device array. Memory that is not pinned was read when this returns.");
   m.def("download", &Backend::download, pybind11::arg("x"), pybind11::arg("y"),
         "Copies a device array to a NumPy array, waits for it, and raises what a kernel found in its data before.");
-  dlbd::bind_core<Backend>(m);
-  dlbd::bind_attention<Backend>(m);
-  dlbd::bind_conv<Backend>(m);
-  dlbd::bind_copy<Backend>(m);
-  dlbd::bind_dropout<Backend>(m);
-  dlbd::bind_elementwise<Backend>(m);
-  dlbd::bind_embedding<Backend>(m);
-  dlbd::bind_epilogue<Backend>(m);
-  dlbd::bind_gemm<Backend>(m);
-  dlbd::bind_image<Backend>(m);
-  dlbd::bind_losses<Backend>(m);
-  dlbd::bind_measure<Backend>(m);
-  dlbd::bind_metrics<Backend>(m);
-  dlbd::bind_norm<Backend>(m);
-  dlbd::bind_optimizer<Backend>(m);
-  dlbd::bind_pool<Backend>(m);
-  dlbd::bind_random<Backend>(m);
-  dlbd::bind_reduce<Backend>(m);
-  dlbd::bind_rnn<Backend>(m);
-  dlbd::bind_scan<Backend>(m);
-  dlbd::bind_softmax<Backend>(m);
-  dlbd::bind_sort<Backend>(m);
+  dlbd::bind_all<Backend>(m);
 }

@@ -230,55 +230,6 @@ __device__ __forceinline__ void add_staged(const float (&s)[M][N][4], const Stag
   }
 }
 
-// Calls f(x, row, column) for each number x of a lane's part of M x N products, counted from the warp's first row.
-template <int M, int N, class F>
-__device__ __forceinline__ void each_product(float (&s)[M][N][4], const F& f) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, t = lane % 4;
-#pragma unroll
-  for (int m = 0; m < M; ++m)
-#pragma unroll
-    for (int n = 0; n < N; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) f(s[m][n][i], 16 * m + g + i / 2 * 8, 8 * n + 2 * t + i % 2);
-}
-
-// What the mask and the bias of one tile add to the logits, or gradients on their way out: through shared memory, where
-// lanes reach them at fixed offsets, and global memory sees whole lines. 8 floats more a row: no bank is met twice.
-template <int kRows, int kColumns>
-struct alignas(16) Addends {
-  float row[kRows][kColumns + 8];
-};
-
-// Calls f(row, column) for the 16 M rows of a warp, neighbours along the columns (or the rows) in neighbouring lanes.
-template <int M, int kColumns, bool kAlongRows, class F>
-__device__ __forceinline__ void each_of_warp(const F& f) {
-  __syncwarp();
-#pragma unroll 1
-  for (int at = static_cast<int>(threadIdx.x) % kWarp; at < 16 * M * kColumns; at += kWarp)
-    kAlongRows ? f(at % (16 * M), at / (16 * M)) : f(at / kColumns, at % kColumns);
-  __syncwarp();
-}
-
-// Row g + 8 half of o, times factor, to `width` numbers; adds if asked to. pairs: the row starts at 8 bytes.
-template <int kColumns>
-__device__ __forceinline__ void write_half(const float (&o)[kColumns][4], int half, float factor, float* row, int width,
-                                           bool pairs, bool accumulate) {
-  const int t = static_cast<int>(threadIdx.x) % 4;
-#pragma unroll
-  for (int n = 0; n < kColumns; ++n) {
-    const int d = 8 * n + 2 * t;
-    float x = o[n][2 * half] * factor, y = o[n][2 * half + 1] * factor;
-    if (pairs && d < width) {  // the width is even
-      auto* at = reinterpret_cast<float2*>(row + d);
-      if (accumulate) x += at->x, y += at->y;
-      *at = make_float2(x, y);
-    } else if (!pairs) {
-      if (d < width) row[d] = accumulate ? row[d] + x : x;
-      if (d + 1 < width) row[d + 1] = accumulate ? row[d + 1] + y : y;
-    }
-  }
-}
-
 // 2^x with a relative error of 2^-22; zero for -inf.
 __device__ __forceinline__ float exp2_of(float x) {
 #if defined(DLBD_CUDA_EMULATION)

@@ -1,6 +1,6 @@
 // Softmax attention on tensor cores, forward (FlashAttention-2, Dao 2023): a warp owns 16 M queries, whose logits and
 // probabilities never leave its registers; keys and values arrive while the tile before is worked on.
-#include "attention_operands.h"
+#include "attention_logits.h"
 #include "attention_tensor.h"
 
 namespace dlbd::cuda {
@@ -94,23 +94,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     }
     float s[M][N][4];
     dot_staged(sh.q, warp_row, sh.k[stage], s);
-    if (has_tables(a)) {
-      auto& addends = shared<TensorForwardSharedTables<P, W, M, N>>().addends;
-      const HeadTables<float> tables(a.mask, a.bias, b, h);  // made here: it would take registers of all tiles
-      each_of_warp<M, kKeys, false>([&](int row, int column) {
-        const int64_t i = i_warp + row, j = k0 + column;
-        addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
-      });
-      each_product(s, [&](float& x, int row, int column) {
-        const float more = addends.row[warp_row + row][column];
-        x = more == -infinity<float>() ? more : x + more;
-      });
-    } else if (!sees.whole(i_warp, 16 * M, k0, kKeys)) {
-      const int last = static_cast<int>(smaller(kKeys, shape.tk - k0)), diagonal = static_cast<int>(i_warp - k0);
-      each_product(s, [&](float& x, int row, int column) {
-        if (column >= last || (shape.causal && column > diagonal + row)) x = -infinity<float>();
-      });
-    }
+    finish_logits<TensorForwardSharedTables<P, W, M, N>, false>(a, sees, b, h, warp_row, i_warp, k0, s);
     exponentiate(state, s, o);
     add_staged<P>(s, sh.v[stage], o);
   }

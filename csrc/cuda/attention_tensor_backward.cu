@@ -1,6 +1,6 @@
 // Softmax attention on tensor cores, backward; see attention_backward.cu. A warp owns 16 M keys (dK, dV) or queries
 // (dQ): the transposed logits have the keys as rows, so that P and dS go from one product to the next in registers.
-#include "attention_operands.h"
+#include "attention_logits.h"
 #include "attention_tensor.h"
 
 namespace dlbd::cuda {
@@ -83,11 +83,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     const bool careful = has_tables(a) || !sees.whole(i0, kQueries, j_warp, 16 * M);
     if (has_tables(a)) {
       auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
-      const HeadTables<float> tables(a.mask, a.bias, b, h);  // made here: it would take registers of all tiles
-      each_of_warp<M, kQueries, true>([&](int row, int column) {
-        const int64_t i = i0 + column, j = j_warp + row;
-        addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
-      });
+      fill_addends<true, M>(a, sees, b, h, warp_row, j_warp, i0, addends);
       each_product(p, [&](float& x, int row, int column) {
         const float more = addends.row[warp_row + row][column];
         x = more == -infinity<float>() ? 0.0f : exp2_of(x + more - lse[column] * kLog2E);
@@ -167,25 +163,8 @@ __global__ void __launch_bounds__(kAttentionThreads)
     float p[M][N][4], ds[M][N][4];
     dot_staged(queries, warp_row, keys[stage], p);
     dot_staged(dys, warp_row, values[stage], ds);
-    const bool careful = has_tables(a) || !sees.whole(i_warp, 16 * M, k0, kKeys);
-    if (has_tables(a)) {
-      auto& addends = shared<TensorBackwardSharedTables<P, W, M, N>>().addends;
-      const HeadTables<float> tables(a.mask, a.bias, b, h);  // made here: it would take registers of all tiles
-      each_of_warp<M, kKeys, false>([&](int row, int column) {
-        const int64_t i = i_warp + row, j = k0 + column;
-        addends.row[warp_row + row][column] = sees(i, j) ? tables.adjust(0.0f, i, j) * kLog2E : -infinity<float>();
-      });
-      each_product(p, [&](float& x, int row, int column) {
-        const float more = addends.row[warp_row + row][column];
-        x = more == -infinity<float>() ? more : x + more;
-      });
-    } else if (careful) {
-      const int last = static_cast<int>(smaller(kKeys, shape.tk - k0)), diagonal = static_cast<int>(i_warp - k0);
-      const int last_query = static_cast<int>(smaller(16 * M, shape.tq - i_warp));
-      each_product(p, [&](float& x, int row, int column) {
-        if (column >= last || row >= last_query || (shape.causal && column > diagonal + row)) x = -infinity<float>();
-      });
-    }
+    const bool careful =
+        finish_logits<TensorBackwardSharedTables<P, W, M, N>, true>(a, sees, b, h, warp_row, i_warp, k0, p);
 #pragma unroll
     for (int m = 0; m < M; ++m)
 #pragma unroll

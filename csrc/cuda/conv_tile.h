@@ -4,6 +4,8 @@
 // register of their fragments takes of the depth.
 #pragma once
 
+#include <cfloat>
+
 #include "mma.h"
 #include "scalar_math.h"
 #include "vector.h"
@@ -199,6 +201,9 @@ struct TensorTile {
           float c[4] = {};
           fragment_product(c, x[1], y[0][j]);
           fragment_product(c, x[0], y[1][j]);
+#pragma unroll
+          for (int k = 0; k < 4; ++k)
+            c[k] = fabsf(c[k]) <= FLT_MAX ? c[k] : 0.0f;  // what is infinite has one part alone
           fragment_product(c, x[0], y[0][j]);
 #pragma unroll
           for (int k = 0; k < 4; ++k) sum[i][j][k] += c[k];

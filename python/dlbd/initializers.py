@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dlbd import backend, random
+from dlbd import lookup as _lookup
 from dlbd.backend import FLOAT32, Array
 from dlbd.saving.objects import registered as _registered
 from dlbd.tensor import Tensor
@@ -234,9 +235,12 @@ class VarianceScaling(_Random):
             so that the variance is as said), "untruncated_normal" or "uniform" (within ``sqrt(3 scale / n)``).
         seed: an int of 0 or more gives the same values at every call; None (the default) draws new ones from the
             process's generator, which :func:`dlbd.utils.set_random_seed` seeds.
+        input_axes, output_axes: both, for a weight that is laid out otherwise: the axes whose sizes are multiplied to
+            give fan_in and fan_out.
 
     Raises:
-        ValueError: ``scale`` is not positive, or ``mode`` or ``distribution`` is unknown.
+        ValueError: ``scale`` is not positive, ``mode`` or ``distribution`` is unknown, or only one of ``input_axes``
+            and ``output_axes`` is given.
 
     Example:
         >>> init = dlbd.initializers.VarianceScaling(2.0, "fan_in", "uniform", seed=0)
@@ -251,6 +255,8 @@ class VarianceScaling(_Random):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         if not scale > 0:
             raise ValueError(f"[VarianceScaling] scale must be positive; received {scale}")
@@ -262,10 +268,15 @@ class VarianceScaling(_Random):
                 "[VarianceScaling] distribution must be truncated_normal, untruncated_normal or uniform; "
                 f"received {distribution!r}"
             )
+        if (input_axes is None) != (output_axes is None):
+            raise ValueError("[VarianceScaling] input_axes and output_axes are given together, or neither of them")
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, _checked_seed(seed)
+        self.input_axes, self.output_axes = input_axes, output_axes
 
     def values(self, shape: tuple[int, ...]) -> Array:
         fan_in, fan_out = _fans(shape)
+        if self.input_axes is not None and self.output_axes is not None:
+            fan_in, fan_out = (float(math.prod(shape[a] for a in axes)) for axes in (self.input_axes, self.output_axes))
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         rng = self._generator()
@@ -277,17 +288,23 @@ class VarianceScaling(_Random):
         return math.sqrt(variance) / _TRUNCATED_STDDEV * _truncated(rng, shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+        own = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
+        return own | {"seed": self.seed, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
 
 class _Scaled(VarianceScaling):
     _arguments: ClassVar[tuple[float, str, str]]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self._arguments, seed=seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self._arguments, seed=seed, input_axes=input_axes, output_axes=output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": self.seed, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
 
 class GlorotUniform(_Scaled):
@@ -478,7 +495,8 @@ _BY_NAME |= {
     "OrthogonalInitializer": Orthogonal,
     "IdentityInitializer": Identity,
 }
-# Keras's functions of the same names.
+# Keras's other names.
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 variance_scaling, glorot_normal, glorot_uniform = VarianceScaling, GlorotNormal, GlorotUniform
@@ -522,6 +540,18 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     raise ValueError(f"[initializer] expected a name, an Initializer or a function; received {identifier!r}")
 
 
+def serialize(initializer: Any) -> Any:
+    """An initializer as plain data, which :func:`deserialize` understands; a function becomes its name.
+
+    Example:
+        >>> dlbd.initializers.serialize(dlbd.initializers.Constant(0.5))
+        {'class_name': 'Constant', 'config': {'value': 0.5}}
+    """
+    return _lookup.serialize(initializer)
+
+
+deserialize = get
+
 __all__ = [
     "Constant",
     "GlorotNormal",
@@ -529,17 +559,20 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Identity",
+    "IdentityInitializer",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
     "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
     "constant",
+    "deserialize",
     "get",
     "glorot_normal",
     "glorot_uniform",
@@ -552,6 +585,7 @@ __all__ = [
     "orthogonal",
     "random_normal",
     "random_uniform",
+    "serialize",
     "truncated_normal",
     "variance_scaling",
     "zeros",

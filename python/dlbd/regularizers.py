@@ -61,7 +61,6 @@ class L1L2(Regularizer):
         self.l1, self.l2 = _factor("l1", l1, 0.0), _factor("l2", l2, 0.0)
 
     def __call__(self, x: Any) -> Tensor:
-        x = _as_float(x)
         if not self.l2:
             return ops.multiply(ops.sum(ops.absolute(x)), self.l1)
         squares = ops.multiply(ops.sum(ops.square(x)), self.l2)

@@ -136,7 +136,7 @@ def _check_training(make: Any, x: Any, output_shape: Any, random: bool) -> None:
         layer = make()
         head = [] if len(output_shape) == 2 else [dlbd.layers.Flatten()]
         model = dlbd.Sequential([layer, *head, dlbd.layers.Dense(2)])
-        model.compile(optimizer="sgd", loss="mse", run_eagerly=eagerly)
+        model.compile(optimizer=dlbd.optimizers.SGD(1e-3), loss="mse", run_eagerly=eagerly)
         y = np.random.default_rng(1).standard_normal((len(x), 2)).astype(np.float32)
         history = model.fit(x, y, epochs=4, batch_size=len(x), shuffle=False, verbose=0)
         losses.append(history.history["loss"])

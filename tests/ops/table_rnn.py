@@ -12,6 +12,9 @@ ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
+    "leaky_relu": lambda x: np.where(x < 0, float(np.float32(0.2)) * x, x),
+    "elu": lambda x: np.where(x < 0, np.expm1(x), x),
+    "softplus": lambda x: np.logaddexp(x, 0),
 }
 sigmoid = ACTIVATIONS["sigmoid"]
 
@@ -163,7 +166,7 @@ def _rows():
         yield row(cell, 0, 3, 4, 5, state=True, name="no-rows")
         yield row(cell, 3, 2, 0, 5, name="no-inputs")
         yield row(cell, 3, 2, 4, 0, name="no-units")
-    for activation in ("linear", "relu", "sigmoid"):
+    for activation in ACTIVATIONS:
         yield row("rnn", 5, 4, 3, 17, activation=activation, state=True, mask="holes", name=activation)
 
 

@@ -47,6 +47,18 @@ def results(x: np.ndarray, w: np.ndarray, dy: np.ndarray | None, options: dict, 
     return [np.array(f) for f in found]
 
 
+def test_infinity_and_nan_propagate(precision):
+    x, w, dy = (np.ones(s, np.float32) for s in ((2, 9, 8, 12), (3, 3, 12, 16), (2, 7, 6, 16)))
+    x[0, 4, 4, 3], x[1, 0, 0, 0], dy[1, 5, 5, 2] = np.inf, np.nan, -np.inf
+    with dlbd.device("cpu"):
+        wanted = results(x, w, dy, {}, False)
+    for f, reference in zip(results(x, w, dy, {}, False), wanted, strict=True):
+        np.testing.assert_array_equal(f, reference)
+    x[...], w[1, 1, 5, 9] = 2, -np.inf
+    wanted = np.full(dy.shape, 216.0) - np.where(np.arange(16) == 9, np.inf, 0)
+    np.testing.assert_array_equal(ops.conv(x, w), wanted)
+
+
 @pytest.mark.parametrize(("x_shape", "w_shape", "options", "transposed"), CASES)
 def test_convolution_and_gradients(precision, x_shape, w_shape, options, transposed):
     rng = np.random.default_rng(0)

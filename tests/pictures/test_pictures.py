@@ -140,7 +140,7 @@ def test_what_cannot_be_drawn():
         def call(self, inputs):
             return self.last(self.first(inputs))
 
-    with pytest.raises(ValueError, match="nothing tells how the layers of model 'net' are connected"):
+    with pytest.raises(ValueError, match=r"nothing tells how the layers of model 'net.*' are connected"):
         plot_model(Net(), None)
     with pytest.raises(ValueError, match='rankdir must be "TB" or "LR"; received \'BT\''):
         plot_model(mlp(), None, rankdir="BT")

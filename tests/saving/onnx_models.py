@@ -19,7 +19,8 @@ def randomized(model, seed=0):
     rng = np.random.default_rng(seed)
     for w in model.weights:
         if w.dtype.kind == "f":
-            value = rng.normal(0, 0.5, w.shape)
+            inputs = int(np.prod(w.shape[:-1])) if len(w.shape) > 1 else 4
+            value = rng.normal(0, inputs**-0.5, w.shape)
             w.assign(np.abs(value) + 0.5 if "variance" in w.name else value)
     return model
 

@@ -9,6 +9,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from dlbd import config
 
 KILLS = 20
 STAGES = ["write", "fsync", "replace", "after replace", "open"]
@@ -20,6 +23,7 @@ def start(folder, *arguments):
         [sys.executable, "-m", "tests.saving.interrupted", str(folder), *map(str, arguments)],
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
+        env=os.environ | {"DLBD_DEVICE": config.current_device()},
     )
     with process.stdout as told:
         assert told.readline() == b"begins\n"
@@ -32,6 +36,7 @@ def outcome(folder):
     return arrays, json.loads((folder / "history.json").read_text()), (folder / "log.csv").read_bytes()
 
 
+@pytest.mark.large
 def test_killed_at_random_instants(tmp_path):
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()

@@ -406,6 +406,16 @@ def test_what_was_trained_already(tmp_path):
     assert fit(4)[1] == [0, 1, 2, 3]
 
 
+def test_what_cannot_be_remembered(tmp_path):
+    class Odd(EveryBatch):
+        def on_epoch_end(self, epoch, logs=None):
+            self.told = {"set": {1, 2}}
+
+    x, y = data(dense)
+    with pytest.raises(TypeError, match=r"training/callbacks/0/1/told/set: only numbers, strings, arrays.*\{1, 2\}"):
+        compiled(dense).fit(x, y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path), Odd()])
+
+
 def test_arguments():
     for wrong in (0, -1, "batch", True):
         with pytest.raises(ValueError, match="save_freq must be"):

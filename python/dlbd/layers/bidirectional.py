@@ -141,6 +141,8 @@ class Bidirectional(Layer):
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
+        if self.batch_shape is not None:
+            config["batch_shape"] = self.batch_shape
         ways = {"layer": plain(self.forward_layer), "backward_layer": plain(self.backward_layer)}
         return config | ways | {"merge_mode": self.merge_mode}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from dlbd import losses
+from dlbd import losses, ops
 from dlbd.metrics.metric import MeanState, as_result
 from dlbd.ops import losses as loss_launches
 from dlbd.ops import metrics as launches
@@ -37,6 +37,9 @@ class LossMetric(MeanState):
         mask = y_pred.mask if isinstance(y_pred, Tensor) else None
         kind, true, pred, options = self._function._terms(y_true, y_pred)
         values = loss_launches.launch(kind, true, pred, "none", "rows", None, mask, options)[0]
+        if options.get("ignore_class") is not None:
+            counts = ops.reshape(ops.not_equal(true, options["ignore_class"]), values.shape)
+            mask = counts if mask is None else ops.logical_and(mask, counts)
         launches.add("value", None, values, self.state, sample_weight=sample_weight, mask=mask)
 
     def get_config(self) -> dict[str, Any]:
@@ -373,7 +376,7 @@ class SparseCategoricalCrossentropy(_Named):
     Args:
         name: "sparse_categorical_crossentropy" by default.
         dtype: taken for Keras's sake: the result is float32.
-        from_logits, ignore_class, axis: as for the loss.
+        from_logits, ignore_class, axis: as for the loss: samples of the class that is ignored do not count.
 
     See :class:`dlbd.losses.SparseCategoricalCrossentropy` for the formula and the shapes.
     Weights count in the mean: the weighted sum is divided by their sum.

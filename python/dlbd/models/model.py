@@ -305,6 +305,14 @@ class Model(Trainer):
 
         model_file.load_weights(self, filepath, skip_mismatch, format, **kwargs)
 
+    def export(
+        self, filepath: Any, format: str = "onnx", verbose: bool | None = None, input_signature: Any = None
+    ) -> None:
+        """Write the model, as it predicts, as an ONNX file: see :func:`dlbd.export.export_model`."""
+        from dlbd.export import export_model
+
+        export_model(self, filepath, format, verbose, input_signature)
+
     def to_json(self, **kwargs: Any) -> str:
         """The model without its weights, as JSON for :func:`dlbd.models.model_from_json`.
 

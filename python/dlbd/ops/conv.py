@@ -92,7 +92,7 @@ def _operands(op: str, x: Any, kernel: Any, bias: Any, filters_axis: int) -> tup
 
 
 def conv(
-    x: Any,
+    inputs: Any,
     kernel: Any,
     strides: Any = 1,
     padding: str = "valid",
@@ -106,7 +106,7 @@ def conv(
     """Convolution (cross-correlation) over one to three spatial axes, with bias and activation in the same pass.
 
     Args:
-        x: (batch, spatial..., channels), float; integers are taken as float32.
+        inputs: (batch, spatial..., channels), float; integers are taken as float32.
         kernel: (spatial..., channels / groups, filters).
         strides: one integer, or one per spatial axis.
         padding: "valid", or "same": output size ceil(size / stride), the odd zero at the end.
@@ -120,9 +120,9 @@ def conv(
         (batch, spatial..., filters); "valid" gives ceil((size - (kernel - 1) * dilation) / stride) per axis.
 
     Raises:
-        ValueError: shapes, strides or groups do not fit, the kernel is larger than ``x``, or another padding, layout or
-            activation.
-        TypeError: ``x``, ``kernel`` and ``bias`` differ in dtype, or a stride is no integer.
+        ValueError: shapes, strides or groups do not fit, the kernel is larger than ``inputs``, or another padding,
+            layout or activation.
+        TypeError: ``inputs``, ``kernel`` and ``bias`` differ in dtype, or a stride is no integer.
 
     Example:
         >>> slope = np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1)
@@ -136,7 +136,7 @@ def conv(
     """
     padding = check_layout("conv", padding, data_format)
     act = fused_activation("conv", activation)
-    x, w, b = _operands("conv", x, kernel, bias, -1)
+    x, w, b = _operands("conv", inputs, kernel, bias, -1)
     shape, y_shape = _conv_shape(
         x.shape,
         w.shape,
@@ -150,8 +150,8 @@ def conv(
     y = Tensor(backend.empty(y_shape, x.dtype, x.array))
     backend.twin(x.array).conv_forward(shape, x.array, w.array, None if b is None else b.array, y.array, act)
     if autograd.recording():
-        inputs = (x, w) if b is None else (x, w, b)
-        autograd.note(inputs, (y,), lambda grads: _conv_gradient(grads, shape, x, w, b, y, act))
+        sources = (x, w) if b is None else (x, w, b)
+        autograd.note(sources, (y,), lambda grads: _conv_gradient(grads, shape, x, w, b, y, act))
     return y
 
 
@@ -172,7 +172,7 @@ def _conv_gradient(grads: Gradients, shape: Any, x: Tensor, w: Tensor, b: Tensor
 
 
 def depthwise_conv(
-    x: Any,
+    inputs: Any,
     kernel: Any,
     strides: Any = 1,
     padding: str = "valid",
@@ -182,10 +182,10 @@ def depthwise_conv(
     bias: Any = None,
     activation: Any = None,
 ) -> Tensor:
-    """Convolution of every channel by itself: :func:`conv` with as many groups as ``x`` has channels.
+    """Convolution of every channel by itself: :func:`conv` with as many groups as ``inputs`` has channels.
 
     Args:
-        x: (batch, spatial..., channels), float; integers are taken as float32.
+        inputs: (batch, spatial..., channels), float; integers are taken as float32.
         kernel: (spatial..., channels, multiplier).
         strides, padding, data_format, dilation_rate, activation: as in :func:`conv`.
         bias: (channels * multiplier,) or None.
@@ -194,14 +194,14 @@ def depthwise_conv(
         (batch, spatial..., channels * multiplier), what is made of one channel side by side.
 
     Raises:
-        ValueError: the kernel is not for the channels of ``x``; otherwise as :func:`conv`.
+        ValueError: the kernel is not for the channels of ``inputs``; otherwise as :func:`conv`.
 
     Example:
         >>> x = np.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]])
         >>> dlbd.ops.depthwise_conv(x, np.ones((2, 2, 1))).numpy().tolist()
         [[[3.0, 30.0], [5.0, 50.0]]]
     """
-    x, w = as_float(x), as_float(kernel)
+    x, w = as_float(inputs), as_float(kernel)
     if w.ndim < 3 or w.ndim != x.ndim or w.shape[-2] != x.shape[-1]:
         raise ValueError(
             "[depthwise_conv] x must be (batch, spatial..., channels) and kernel (spatial..., channels, multiplier) "
@@ -228,7 +228,7 @@ def depthwise_conv(
 
 
 def separable_conv(
-    x: Any,
+    inputs: Any,
     depthwise_kernel: Any,
     pointwise_kernel: Any,
     strides: Any = 1,
@@ -242,7 +242,7 @@ def separable_conv(
     """A :func:`depthwise_conv`, then a :func:`conv` with a window of one element, which mixes the channels.
 
     Args:
-        x: (batch, spatial..., channels), float; integers are taken as float32.
+        inputs: (batch, spatial..., channels), float; integers are taken as float32.
         depthwise_kernel: (spatial..., channels, multiplier).
         pointwise_kernel: (1..., channels * multiplier, filters).
         strides, padding, data_format, dilation_rate: of the first step, as in :func:`conv`.
@@ -260,7 +260,7 @@ def separable_conv(
         >>> dlbd.ops.separable_conv(x, np.ones((2, 2, 1)), np.ones((1, 2, 1))).numpy().ravel()
         array([33., 55.], dtype=float32)
     """
-    y = depthwise_conv(x, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     w = as_float(pointwise_kernel)
     if any(n != 1 for n in w.shape[:-2]):
         raise ValueError(
@@ -270,7 +270,7 @@ def separable_conv(
 
 
 def conv_transpose(
-    x: Any,
+    inputs: Any,
     kernel: Any,
     strides: Any = 1,
     padding: str = "valid",
@@ -284,7 +284,7 @@ def conv_transpose(
     """Transposed convolution: the gradient of :func:`conv` with respect to its input, as a layer that enlarges.
 
     Args:
-        x: (batch, spatial..., channels), float; integers are taken as float32.
+        inputs: (batch, spatial..., channels), float; integers are taken as float32.
         kernel: (spatial..., filters, channels).
         strides: one integer, or one per spatial axis.
         padding: "valid": output size (size - 1) * stride + max(kernel, stride); "same": size * stride.
@@ -309,7 +309,7 @@ def conv_transpose(
     op = "conv_transpose"
     padding = check_layout(op, padding, data_format)
     act = fused_activation(op, activation)
-    x, w, b = _operands(op, x, kernel, bias, -2)
+    x, w, b = _operands(op, inputs, kernel, bias, -2)
     shape, y_shape = _transposed_shape(
         x.shape,
         w.shape,
@@ -323,8 +323,8 @@ def conv_transpose(
     y = Tensor(backend.empty(y_shape, x.dtype, x.array))
     backend.twin(x.array).conv_backward_data(shape, x.array, w.array, None if b is None else b.array, y.array, act)
     if autograd.recording():
-        inputs = (x, w) if b is None else (x, w, b)
-        autograd.note(inputs, (y,), lambda grads: _conv_transpose_gradient(grads, shape, x, w, b, y, act))
+        sources = (x, w) if b is None else (x, w, b)
+        autograd.note(sources, (y,), lambda grads: _conv_transpose_gradient(grads, shape, x, w, b, y, act))
     return y
 
 

@@ -13,6 +13,7 @@ from dlbd.ops.compare import greater_equal, where
 from dlbd.ops.elementwise import maximum, minimum
 from dlbd.ops.embedding import embedding
 from dlbd.ops.promotion import cast_to
+from dlbd.symbolic import takes_symbols
 from dlbd.tensor import Tensor, as_tensor
 
 
@@ -82,3 +83,8 @@ def _class_numbers(x: Any) -> Tensor:
     if index.dtype.kind not in "iu" or index.dtype == BOOL:
         raise TypeError(f"[multi_hot] class numbers must be integers; received {index.dtype}")
     return index if index.dtype in (INT32, INT64) else cast_to(index, INT32)
+
+
+# Layers call them, too, though they are no operations of :mod:`dlbd.ops`.
+class_counts = takes_symbols(class_counts, __name__)
+check_class_numbers = takes_symbols(check_class_numbers, __name__)

@@ -104,7 +104,7 @@ def resize(
         if interpolation == "nearest":
             x = take(x, (2 * np.arange(m) + 1) * n // (2 * m), axis)
         else:
-            x = _weighted(as_float(x), axis, *_taps(n, m, interpolation, antialias))
+            x = _weighted(as_float(x), axis, *taps(n, m, interpolation, antialias))
     return x if x.dtype == dtype else cast_to(round(x), dtype)
 
 
@@ -137,7 +137,7 @@ def _padded(x: Tensor, height: int, width: int, value: float) -> Tensor:
 
 
 @lru_cache(maxsize=256)
-def _taps(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Weights, Weights]:
+def taps(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Weights, Weights]:
     """Positions among n inputs that each of m outputs is made of, and their weights: both (m, taps)."""
     radius, kernel = _KERNELS[interpolation]
     stretch = max(n / m, 1.0) if antialias else 1.0

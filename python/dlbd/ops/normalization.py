@@ -158,7 +158,7 @@ def _batch_normalization_gradient(
     backend.twin(dy).batch_norm_backward(shape, x.array, g, mean, rstd, dy, *outputs, training)
 
 
-def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3) -> Tensor:
+def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-7) -> Tensor:
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, mean and variance over ``axis`` (Ba et al. 2016).
 
     Args:
@@ -166,7 +166,7 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Any =
         gamma: factors with the sizes of ``axis`` in ascending order, or None for ones.
         beta: offsets of that shape, or None for zeros.
         axis: an axis or several.
-        epsilon: added to the (biased) variance.
+        epsilon: added to the (biased) variance; 1e-7 as in ``keras.ops``, whereas the layer takes 1e-3.
 
     Returns:
         The shape of ``x``.

@@ -27,14 +27,14 @@ def _pool_shape(
 
 
 def max_pool(
-    x: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Tensor:
     """The largest value of each window; a NaN in a window makes its result NaN.
 
     The gradient goes to the first of several equal maxima.
 
     Args:
-        x: (batch, spatial..., channels), one to three spatial axes; integers are taken as float32.
+        inputs: (batch, spatial..., channels), one to three spatial axes; integers are taken as float32.
         pool_size: one integer, or one per spatial axis.
         strides: likewise; ``pool_size`` unless given.
         padding: "valid", or "same": output size ceil(size / stride); what lies outside counts as -inf.
@@ -52,11 +52,11 @@ def max_pool(
         array([[5., 5.],
                [7., 8.]], dtype=float32)
     """
-    return _pool("max_pool", x, pool_size, strides, padding, data_format, False)
+    return _pool("max_pool", inputs, pool_size, strides, padding, data_format, False)
 
 
 def average_pool(
-    x: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
 ) -> Tensor:
     """The mean of each window; what lies outside ``x`` is left out of sum and count.
 
@@ -66,7 +66,7 @@ def average_pool(
         >>> dlbd.ops.average_pool(np.array([[[1.0], [3.0], [8.0]]]), 2, padding="same").numpy().ravel()
         array([2., 8.], dtype=float32)
     """
-    return _pool("average_pool", x, pool_size, strides, padding, data_format, True)
+    return _pool("average_pool", inputs, pool_size, strides, padding, data_format, True)
 
 
 def _pool(op: str, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: Any, average: bool) -> Tensor:

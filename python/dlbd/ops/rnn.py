@@ -9,6 +9,7 @@ from typing import Any
 from dlbd import _cpu, autograd, backend
 from dlbd.autograd import Gradients
 from dlbd.backend import BOOL
+from dlbd.ops.epilogue import fused_activation
 from dlbd.ops.promotion import floats
 from dlbd.tensor import Tensor, as_tensor
 
@@ -19,11 +20,6 @@ _GATES = {"rnn": 1, "lstm": 4, "gru": 3, "gru_reset_before": 3}
 @lru_cache(maxsize=4096)
 def _rnn_shape(*key: Any) -> Any:
     return _cpu.RnnShape(*key)
-
-
-@lru_cache(maxsize=64)
-def _activation(name: str) -> Any:
-    return _cpu.Activation(name)
 
 
 def rnn(
@@ -47,7 +43,7 @@ def rnn(
         initial_state: (B, H); zeros by default.
         mask: (B, T), bool. A step whose mask is False leaves the state, and so the output, as it was.
         reverse: start at the last step; the sequence comes in the order of processing, as Keras's ``go_backwards``.
-        activation: one that the kernels fuse: linear, relu, leaky_relu, sigmoid, tanh, elu, softplus.
+        activation: one that the kernels fuse: linear, relu, leaky_relu (slope 0.2), sigmoid, tanh, elu, softplus.
 
     Returns:
         The sequence of states (B, T, H) and the last state (B, H); with T = 0 the latter is the initial state.
@@ -66,7 +62,7 @@ def rnn(
     """
     states = () if initial_state is None else (initial_state,)
     sequence, h = _layer(
-        "rnn", "rnn", x, kernel, recurrent_kernel, bias, states, mask, reverse, _activation(activation)
+        "rnn", "rnn", x, kernel, recurrent_kernel, bias, states, mask, reverse, fused_activation("rnn", activation)
     )
     return sequence, h
 

@@ -13,7 +13,7 @@ from dlbd.layers.base import Layer, map_shapes
 from dlbd.saving import building, compiling
 from dlbd.saving.keras_config import place_vocabularies, translated
 from dlbd.saving.keras_weights import KerasWeights, named
-from dlbd.saving.model_file import compile_saved
+from dlbd.saving.model_file import as_fault, compile_saved
 from dlbd.saving.objects import deserialize_keras_object
 from dlbd.saving.registration import CustomObjectScope
 from dlbd.saving.state import parts_of
@@ -50,7 +50,7 @@ def load_keras_model(
             if compile and compiled:
                 _compile(model, compiled, weights, custom_objects)
         except Exception as error:  # whatever a configuration may bring about
-            raise _as_fault(path, error) from error
+            raise as_fault(path, error) from error
     return model
 
 
@@ -64,13 +64,6 @@ def load_keras_weights(model: Any, path: str, skip_mismatch: bool) -> None:
         return
     with open(path, "rb") as file:
         _assign(model, KerasWeights(file, path), path, skip_mismatch)
-
-
-def _as_fault(path: str, error: Exception) -> Exception:
-    if isinstance(error, (OSError, MemoryError, ImportError)) or str(error).startswith(f"{path}: "):
-        return error
-    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return ValueError(f"{path}: cannot be loaded: {kind}{error}")
 
 
 @contextmanager

@@ -153,16 +153,17 @@ def load_model(
         try:
             return _loaded(SavedFile(file), custom_objects, compile, safe_mode)
         except Exception as error:  # whatever a configuration may bring about in classes of ours and of the user
-            raise _as_fault(file, error) from error
+            raise as_fault(file.path, error) from error
 
 
-def _as_fault(file: TensorFile, error: Exception) -> Exception:
-    if isinstance(error, (OSError, MemoryError)) or str(error).startswith(file.path):
+def as_fault(path: str, error: Exception) -> Exception:
+    """What went wrong while a file was loaded, as an error about the file."""
+    if isinstance(error, (OSError, MemoryError, ImportError)) or str(error).startswith(f"{path}: "):
         return error
     if isinstance(error, RecursionError):
-        return file.fault("its configuration is nested too deeply")
+        return ValueError(f"{path}: its configuration is nested too deeply")
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return file.fault(f"cannot be loaded: {kind}{error}")
+    return ValueError(f"{path}: cannot be loaded: {kind}{error}")
 
 
 class SavedFile:
@@ -284,4 +285,4 @@ def load_weights(
                     building.build_layers(model, given.layers["shapes"])
             given.assign(parts_of(model), skip_mismatch)
         except (KeyError, TypeError, AttributeError) as error:  # the list of layers is not what it should be
-            raise _as_fault(file, error) from error
+            raise as_fault(file.path, error) from error

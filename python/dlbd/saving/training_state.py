@@ -1,7 +1,7 @@
 """Training in mid-course as a file: what a process that takes it up needs to go on bit for bit.
 
 Beside what a model file holds (without configurations: the program makes the model), arrays ``metrics/<number>/...``,
-``logs/<name>`` and ``callbacks/...``, and in the metadata "training": where ``fit`` stands.
+and in the metadata "training": where ``fit`` stands and what callbacks remember. Arrays in that are ``training/...``.
 """
 
 from __future__ import annotations
@@ -141,7 +141,11 @@ def _without_arrays(nest: Any, name: str, arrays: dict[str, Array]) -> Any:
         return {key: _without_arrays(value, f"{name}/{key}", arrays) for key, value in nest.items()}
     if isinstance(nest, (list, tuple)):
         return [_without_arrays(value, f"{name}/{i}", arrays) for i, value in enumerate(nest)]
-    return nest.item() if isinstance(nest, np.generic) else nest
+    if isinstance(nest, np.generic):
+        return nest.item()
+    if nest is None or isinstance(nest, (bool, int, float, str)):
+        return nest
+    raise TypeError(f"{name}: only numbers, strings, arrays and nests of them can be written down; received {nest!r}")
 
 
 def _with_arrays(nest: Any, read: Callable[[str], Array]) -> Any:

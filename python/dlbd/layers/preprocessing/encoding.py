@@ -9,7 +9,7 @@ import numpy as np
 from dlbd import ops
 from dlbd.layers.arguments import one_of, positive
 from dlbd.layers.base import Layer, Shape
-from dlbd.ops.encoding import check_class_numbers, class_counts, multi_hot
+from dlbd.ops.encoding import check_class_numbers, class_counts
 from dlbd.tensor import Tensor
 
 
@@ -34,7 +34,7 @@ def encoded(index: Tensor, mode: str, depth: int, dtype: np.dtype[Any], weights:
         return ops.one_hot(_without_last(index) if _has_one(index.shape) else index, depth, dtype=dtype)
     counts = ops.reshape(index, (1,)) if index.ndim == 0 else index
     if mode == "multi_hot":
-        return multi_hot(counts, depth, dtype=dtype)
+        return ops.multi_hot(counts, depth, dtype=dtype)
     return class_counts(counts, depth, weights, dtype)
 
 

@@ -1,4 +1,7 @@
-"""Seed 002, section 4.1: a small convolutional network; on scikit-learn's digits instead of undefined images."""
+"""Seed 002, section 4.1, 深度学习代码实例: one convolution tells handwritten digits apart, and is tested on others.
+
+Keras's program as it is; 54,410 parameters. The document leaves the data undefined.
+"""
 
 from data import digits
 

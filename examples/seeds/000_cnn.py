@@ -1,4 +1,7 @@
-"""Seed 000, section 4.1: a convolutional network; on scikit-learn's digits instead of undefined images."""
+"""Seed 000, section 4.1, 卷积神经网络（CNN）: three convolutions tell handwritten digits apart.
+
+Keras's program as it is; 93,322 parameters. The document leaves ``train_images`` undefined: here they are digits.
+"""
 
 from data import digits
 
@@ -26,3 +29,7 @@ model.compile(optimizer='adam',
 
 # 训练模型
 model.fit(train_images, train_labels, epochs=5)
+
+# Here the document's program ends.
+loss, accuracy = model.evaluate(test_images, test_labels, verbose=0)
+print(f"On images that it has not seen: {accuracy:.2%} right")
