@@ -81,7 +81,10 @@ def test_nan_among_the_values():
         (lambda: ops.scatter([[3, 0]], [1.0], (3, 2)).numpy(), "0 <= value < 6"),
         (lambda: ops.scatter([[0, 2]], [1.0], (3, 2)).numpy(), "0 <= value < 6"),
         (lambda: ops.scatter([[0, 0]], [1.0, 2.0], (3, 2)), r"do not fit \(3, 2\)"),
-        (lambda: ops.scatter_update([1.0], [[0]], [2.0], "xor"), 'reduction must be None, "add", "max", "min" or "mul"'),
+        (
+            lambda: ops.scatter_update([1.0], [[0]], [2.0], "xor"),
+            "reduction must be None, .*received 'xor'",
+        ),
         (lambda: ops.scatter_update([1.0], [[1]], [2.0]).numpy(), "1"),
         (lambda: ops.slice_update([1.0], (1,), [2.0]), r"\(1,\) at \[1\] does not lie inside of \(1,\)"),
         (lambda: ops.slice_update([1.0], (0, 0), [2.0]), "one start per axis"),

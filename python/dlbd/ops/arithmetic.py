@@ -30,7 +30,6 @@ from dlbd.ops.elementwise import (
     subtract,
 )
 from dlbd.ops.numeric import divide_no_nan, isclose
-from dlbd.ops.promotion import operands
 from dlbd.ops.reduce import all
 from dlbd.tensor import Tensor, as_float, as_tensor
 
@@ -53,8 +52,7 @@ def fmod(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.fmod([-7.0, 7.0], [3.0, -3.0]).numpy()
         array([-1.,  1.], dtype=float32)
     """
-    a, b = operands(x1, x2)
-    return multiply(sign(a), mod(absolute(a), absolute(b)))
+    return multiply(sign(x1), mod(absolute(x1), absolute(x2)))
 
 
 def fmax(x1: Any, x2: Any) -> Tensor:
@@ -64,8 +62,7 @@ def fmax(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.fmax([1.0, np.nan], [0.5, 2.0]).numpy()
         array([1., 2.], dtype=float32)
     """
-    a, b = operands(x1, x2)
-    return where(isnan(a), b, where(isnan(b), a, maximum(a, b)))
+    return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
 
 def fmin(x1: Any, x2: Any) -> Tensor:
@@ -75,8 +72,7 @@ def fmin(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.fmin([1.0, np.nan], [0.5, 2.0]).numpy()
         array([0.5, 2. ], dtype=float32)
     """
-    a, b = operands(x1, x2)
-    return where(isnan(a), b, where(isnan(b), a, minimum(a, b)))
+    return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
 
 
 def fabs(x: Any) -> Tensor:
@@ -96,8 +92,7 @@ def hypot(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.hypot([3.0, 3e30], [4.0, 4e30]).numpy()
         array([5.e+00, 5.e+30], dtype=float32)
     """
-    a, b = operands(as_float(x1), as_float(x2))
-    a, b = absolute(a), absolute(b)
+    a, b = absolute(as_float(x1)), absolute(as_float(x2))
     longer = maximum(a, b)
     y = multiply(longer, sqrt(add(square(divide_no_nan(minimum(a, b), longer)), 1.0)))
     return where(logical_or(isinf(a), isinf(b)), math.inf, y)
@@ -110,9 +105,8 @@ def heaviside(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.heaviside([-1.5, 0.0, 2.0], 0.5).numpy()
         array([0. , 0.5, 1. ], dtype=float32)
     """
-    a, b = operands(x1, x2)
-    step = cast(less(0, a), a.dtype)
-    return where(equal(a, 0), b, where(isnan(a), a, step))
+    a = as_tensor(x1)
+    return where(equal(a, 0), x2, where(isnan(a), a, cast(less(0, a), a.dtype)))
 
 
 def exp2(x: Any) -> Tensor:
@@ -132,7 +126,7 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.ldexp([0.75, 1.0], [2, -1]).numpy()
         array([3. , 0.5], dtype=float32)
     """
-    a, exponent = operands(as_float(x1), as_float(x2))
+    a, exponent = as_float(x1), as_float(x2)
     half = floor(multiply(exponent, 0.5))  # in two steps: 2 ** x2 itself may be too large or too small for a float
     return multiply(multiply(a, exp2(half)), exp2(subtract(exponent, half)))
 
@@ -144,7 +138,7 @@ def logaddexp2(x1: Any, x2: Any) -> Tensor:
         >>> float(dlbd.ops.logaddexp2(1000.0, 1000.0))
         1001.0
     """
-    a, b = operands(as_float(x1), as_float(x2))
+    a, b = as_float(x1), as_float(x2)
     rest = log1p(exp2(negative(absolute(subtract(a, b)))))
     return add(maximum(a, b), multiply(rest, 1 / math.log(2)))
 

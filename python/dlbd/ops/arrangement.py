@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.backend import place
 from dlbd.ops.compare import not_equal
 from dlbd.ops.elementwise import add, divide, multiply, power, subtract
 from dlbd.ops.indexing import getitem, take
 from dlbd.ops.join import concatenate, split
 from dlbd.ops.matmul import matmul
 from dlbd.ops.matrices import diag
-from dlbd.ops.promotion import operands
 from dlbd.ops.reduce import mean, sum
 from dlbd.ops.shape import axis_of, expand_dims, flip, moveaxis, reshape, transpose
 from dlbd.tensor import Tensor, as_float, as_tensor
@@ -195,8 +193,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = operands(x1, x2)
-    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    a, b = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
         raise ValueError(f"[cross] vectors have 2 or 3 elements; received {a.shape} and {b.shape}, vectors last")
     p, q = ([getitem(v, (..., i)) for i in range(v.shape[-1])] for v in (a, b))
@@ -217,7 +214,7 @@ def kron(x1: Any, x2: Any) -> Tensor:
         >>> dlbd.ops.kron([1, 10], [[1, 2]]).numpy().tolist()
         [[1, 2, 10, 20]]
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensor(x1), as_tensor(x2)
     ndim = max(a.ndim, b.ndim)
     first, second = ((1,) * (ndim - v.ndim) + v.shape for v in (a, b))
     left = reshape(a, [n for size in first for n in (size, 1)])
@@ -235,8 +232,8 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     a = as_tensor(x)
     if a.ndim != 1:
         raise ValueError(f"[vander] expected a vector; received shape {a.shape}")
-    powers = np.arange(a.size if N is None else N)
-    return power(expand_dims(a, 1), Tensor(place((powers if increasing else powers[::-1]).astype(a.dtype), a.array)))
+    powers = np.arange(a.shape[0] if N is None else N)
+    return power(expand_dims(a, 1), (powers if increasing else powers[::-1]).astype(a.dtype))
 
 
 def corrcoef(x: Any) -> Tensor:

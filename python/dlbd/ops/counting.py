@@ -14,7 +14,6 @@ from dlbd.ops.elementwise import cast, floor_divide, minimum, mod, subtract
 from dlbd.ops.encoding import class_counts
 from dlbd.ops.indexing import take
 from dlbd.ops.join import broadcast_to
-from dlbd.ops.promotion import operands
 from dlbd.ops.reduce import max, min
 from dlbd.ops.shape import reshape
 from dlbd.ops.sorting import searchsorted, sort
@@ -102,7 +101,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
         >>> dlbd.ops.isin([[1, 2], [3, 4]], [2, 4, 6]).numpy().tolist()
         [[False, True], [False, True]]
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensor(x1), as_tensor(x2)
     if not b.size:
         return broadcast_to(as_tensor(invert), a.shape)
     known = sort(b, None)

@@ -12,6 +12,7 @@ from dlbd.ops import reduce
 from dlbd.ops.compare import where
 from dlbd.ops.elementwise import add, cast, divide, multiply, rsqrt, square, subtract
 from dlbd.ops.join import broadcast_to
+from dlbd.ops.reduce import mean as mean_of
 from dlbd.ops.shape import expand_dims, reshape, transpose
 from dlbd.tensor import Tensor, as_float, as_tensor
 
@@ -247,8 +248,8 @@ def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float 
         array([[0.2, 1.4]], dtype=float32)
     """
     x = as_float(x)
-    mean = reduce.mean(square(x), axis, keepdims=True)
-    y = multiply(x, rsqrt(add(mean, 1e-7 if epsilon is None else epsilon)))
+    squares = mean_of(square(x), axis, keepdims=True)
+    y = multiply(x, rsqrt(add(squares, 1e-7 if epsilon is None else epsilon)))
     return y if scale is None else multiply(y, scale)
 
 

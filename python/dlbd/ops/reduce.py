@@ -157,7 +157,7 @@ def _reduced_last(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, tuple[int, 
 def summable(x: Any) -> Tensor:
     """Bool and uint8 as int32, other dtypes as they are."""
     x = as_tensor(x)
-    return cast_to(x, INT32) if x.array.dtype in (BOOL, UINT8) else x
+    return cast_to(x, INT32) if x.dtype in (BOOL, UINT8) else x
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.backend import INT64, place
+from dlbd.backend import INT64
 from dlbd.ops.compare import greater_equal, less, logical_and, where
 from dlbd.ops.elementwise import add, cast, maximum, minimum, multiply, subtract
 from dlbd.ops.encoding import check_class_numbers
@@ -67,7 +67,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
         array([3., 0., 2.], dtype=float32)
     """
     x = as_tensor(inputs)
-    position, rows, new = _rows("scatter_update", indices, as_tensor(updates, x.dtype), x.shape)
+    position, rows, new = _rows("scatter_update", indices, cast(updates, x.dtype), x.shape)
     old = reshape(x, (rows, *new.shape[1:]))
     if reduction == "add":
         y = add(old, added_rows(new, position, rows))
@@ -129,7 +129,7 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Ten
         [[1, 0, 0], [4, 5, 6]]
     """
     x = as_tensor(inputs)
-    new = as_tensor(updates, x.dtype)
+    new = cast(updates, x.dtype)
     starts = [int(i) for i in start_indices]
     if len(starts) != x.ndim or new.ndim != x.ndim:
         raise ValueError(f"[slice_update] one start per axis of {x.shape}; received {starts} for {new.shape}")
@@ -139,4 +139,4 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Ten
     inside = np.zeros(x.shape, np.bool_)
     inside[tuple(slice(start, end) for start, end in zip(starts, ends, strict=True))] = True
     margins = [(start, d - end) for start, end, d in zip(starts, ends, x.shape, strict=True)]
-    return where(Tensor(place(inside, x.array)), pad(new, margins), x)
+    return where(inside, pad(new, margins), x)

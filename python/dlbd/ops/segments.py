@@ -21,6 +21,7 @@ from dlbd.ops.promotion import cast_to, constant
 from dlbd.ops.reduce import max, summable
 from dlbd.ops.shape import reshape
 from dlbd.ops.sorting import argsort, searchsorted
+from dlbd.symbolic import takes_symbols
 from dlbd.tensor import Tensor, as_tensor
 
 
@@ -116,6 +117,7 @@ def _added_rows_gradient(grads: Gradients, shape: Any, ids: Tensor, x: Tensor, y
         grads.give(x, dx)
 
 
+added_rows = takes_symbols(added_rows, __name__)
 _JOIN = {"max": maximum, "min": minimum, "prod": multiply}
 
 
