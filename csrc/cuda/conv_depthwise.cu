@@ -1,4 +1,5 @@
 // Convolution in which every channel is a group of its own: bound by memory, threads along channels.
+#include "columns.h"
 #include "conv_gather.h"
 #include "conv_paths.h"
 #include "conv_plan.h"
@@ -196,6 +197,25 @@ __global__ void __launch_bounds__(kThreads) depthwise_weights_kernel(const __gri
   }
 }
 
+// dw = the sum of the chunks [+ dw]: several threads share those of an element.
+__global__ void __launch_bounds__(kColumnThreads)
+    sum_chunks_kernel(const float* partial, int64_t chunks, int64_t size, ColumnBlock b, float* dw, bool accumulate) {
+  float* slots = shared<float[kColumnThreads]>();
+  const int64_t i = (int64_t{blockIdx.x} * b.depth + b.piece()) * b.width + b.column();
+  float sum = 0;
+#pragma unroll 4
+  for (int64_t chunk = b.row(); i < size && chunk < chunks; chunk += b.height) sum += partial[chunk * size + i];
+  sum = reduce_column(sum, Plus(), b, slots);
+  if (i < size && b.row() == 0) dw[i] = accumulate ? dw[i] + sum : sum;
+}
+
+// Chunks that a thread adds at least; on the emulation one, for its tests have few of them.
+#if defined(DLBD_CUDA_EMULATION)
+constexpr int kLeastChunks = 1;
+#else
+constexpr int kLeastChunks = 4;
+#endif
+
 struct WeightsPlan {
   int64_t segments, items, chunk, chunks, groups_per_row, tap_groups, lanes_m, lanes_g;
 };
@@ -275,8 +295,11 @@ void conv_depthwise_backward_weights(const ConvBackwardWeightsArgs& a) {
   p.lanes_m = static_cast<int>(plan.lanes_m), p.lanes_g = static_cast<int>(plan.lanes_g);
   has_packs(s) && aligned(a.x, a.dy) ? launch_weights<kQuad>(p, plan, stream_of(a))
                                      : launch_weights<1>(p, plan, stream_of(a));
-  const TileOutput out{static_cast<float*>(a.dw), nullptr, {Activation::linear, 0.0f}, a.accumulate, false};
-  launch_sum_splits(p.partial, plan.chunks, s.w_size, s.k, out, stream_of(a));
+  const ColumnBlock b = column_block(s.w_size, plan.chunks, kLeastChunks);
+  launch(
+      sum_chunks_kernel,
+      Grid{static_cast<unsigned>(ceil_div(s.w_size, b.width * b.depth)), kColumnThreads, sizeof(float[kColumnThreads])},
+      stream_of(a), p.partial, plan.chunks, s.w_size, b, static_cast<float*>(a.dw), a.accumulate);
 }
 
 }  // namespace dlbd::cuda

@@ -40,8 +40,14 @@ struct RowKeys {
 
 // The sums. A window of the sorted positions belongs to one warp per strip of columns. A row whose positions lie in one
 // window is written at once; of others each window leaves a part: its first row's that began before (head), its last
-// row's that goes on (tail). Then the warp where a row begins adds the parts.
+// row's that goes on (tail). Heads of a group of windows within one row become one, then those of a group of groups,
+// and so on: a row may have nearly all positions. Then the warp where a row begins adds the parts.
 constexpr int kWindow = kWarp;
+#if defined(DLBD_CUDA_EMULATION)
+constexpr int kGroup = 2;  // so that the tests' few windows are groups of groups
+#else
+constexpr int kGroup = 32;
+#endif
 
 template <class T>
 struct Sums {
@@ -54,6 +60,11 @@ struct Sums {
   bool accumulate;
 
   __device__ __forceinline__ int64_t row_at(int64_t i) const { return indices.row(order[i]); }
+  // Whether the group of `size` windows from `window` on lies within a row that is known to reach its first position.
+  __device__ __forceinline__ bool whole(int64_t window, int64_t size, int64_t row) const {
+    const int64_t end = (window + size) * kWindow;
+    return end <= m && row_at(end - 1) == row;
+  }
 };
 
 struct WarpWork {
@@ -63,14 +74,15 @@ struct WarpWork {
   bool active;
 };
 
+// The warps take every `size`-th window.
 template <class T, int V>
-__device__ __forceinline__ bool find_work(const Sums<T>& s, WarpWork& w) {
-  const int64_t warp = global_thread() / kWarp;
-  if (warp >= s.outer * s.windows * s.strips) return false;
+__device__ __forceinline__ bool find_work(const Sums<T>& s, WarpWork& w, int64_t size = 1) {
+  const int64_t warp = global_thread() / kWarp, windows = s.windows / size;
+  if (warp >= s.outer * windows * s.strips) return false;
   w.column = (warp % s.strips * kWarp + threadIdx.x % kWarp) * V;
   w.active = w.column < s.inner;
-  w.window = warp / s.strips % s.windows;
-  w.o = warp / s.strips / s.windows;
+  w.window = warp / s.strips % windows * size;
+  w.o = warp / s.strips / windows;
   w.first = w.window * kWindow;
   w.count = static_cast<int>(min(int64_t{kWindow}, s.m - w.first));
   return true;
@@ -141,8 +153,23 @@ __global__ void sum_windows_kernel(Sums<T> s) {
   finish(row == row_after);
 }
 
+// The heads of groups of `size` windows, from those of groups of size / kGroup windows, in the place of the first.
 template <class T, int V>
-__global__ void join_windows_kernel(Sums<T> s) {
+__global__ void join_groups_kernel(Sums<T> s, int64_t size) {
+  WarpWork w;
+  if (!find_work<T, V>(s, w, size) || !w.active || w.first == 0) return;
+  const int64_t row = s.row_at(w.first - 1);
+  if (row == s.n || !s.whole(w.window, size, row)) return;
+  T* heads = s.heads + (w.o * s.windows + w.window) * s.inner + w.column;
+  Values<T, V> sum = load_values<T, V>(heads);
+#pragma unroll 8
+  for (int i = 1; i < kGroup; ++i) add_to<T, V>(sum, load_values<T, V>(heads + i * (size / kGroup) * s.inner));
+  *reinterpret_cast<Values<T, V>*>(heads) = sum;
+}
+
+// largest: size of the largest groups.
+template <class T, int V>
+__global__ void join_windows_kernel(Sums<T> s, int64_t largest) {
   WarpWork w;
   if (!find_work<T, V>(s, w)) return;
   const int64_t end = w.first + w.count;
@@ -154,17 +181,28 @@ __global__ void join_windows_kernel(Sums<T> s) {
   Values<T, V> sum{};
   int64_t part = (w.o * s.windows + w.window) * s.inner + w.column;
   if (w.active) sum = load_values<T, V>(s.tails + part);
-  for (int64_t window = w.window + 1;; window += kWarp) {
-    const int64_t start = (window + lane) * kWindow;
-    const bool same = start < s.m && s.row_at(start) == row;
-    const unsigned others = ~__ballot_sync(kWholeWarp, same);
+  // up to ever larger groups, on by the largest ones, and down to the last window
+  int64_t window = w.window + 1, size = 1;
+  for (bool up = true;;) {
+    const int64_t past = window / size % kGroup;  // a larger group begins at 0
+    up = up && size < largest;
+    const int most = up ? static_cast<int>((kGroup - past) % kGroup) : kWarp;
+    const int64_t mine = window + lane * size, start = mine * kWindow;
+    const bool same = size > 1 ? s.whole(mine, size, row) : start < s.m && s.row_at(start) == row;
+    const unsigned others = ~__ballot_sync(kWholeWarp, same && lane < most);
     const int count = others ? __ffs(static_cast<int>(others)) - 1 : kWarp;
     const T* heads = s.heads + (w.o * s.windows + window) * s.inner + w.column;
     if (w.active) {
 #pragma unroll 4
-      for (int i = 0; i < count; ++i) add_to<T, V>(sum, load_values<T, V>(heads + i * s.inner));
+      for (int i = 0; i < count; ++i) add_to<T, V>(sum, load_values<T, V>(heads + i * size * s.inner));
     }
-    if (count < kWarp) break;
+    window += count * size;
+    if (count < most) {
+      if (size == 1) break;
+      up = false, size /= kGroup;
+    } else if (up) {
+      size *= kGroup;
+    }
   }
   if (w.active) write_row<T, V>(s, w, row, sum);
 }
@@ -230,9 +268,15 @@ void sum_sorted(const RowsByIndex& r, const Scratch& scratch, const int64_t* ord
                   reinterpret_cast<T*>(memory + scratch.heads),
                   reinterpret_cast<T*>(memory + scratch.tails),
                   r.accumulate};
-  const unsigned blocks = static_cast<unsigned>(ceil_div(r.outer * windows * strips, kWarps));
-  launch(sum_windows_kernel<T, V>, {blocks, kThreads}, stream_of(r), s);
-  if (windows > 1) launch(join_windows_kernel<T, V>, {blocks, kThreads}, stream_of(r), s);
+  const auto grid = [&](int64_t works) {
+    return Grid{static_cast<unsigned>(ceil_div(r.outer * works * strips, kWarps)), kThreads};
+  };
+  launch(sum_windows_kernel<T, V>, grid(windows), stream_of(r), s);
+  if (windows == 1) return;
+  int64_t largest = 1;
+  for (; largest * kGroup < windows; largest *= kGroup)
+    launch(join_groups_kernel<T, V>, grid(windows / (largest * kGroup)), stream_of(r), s, largest * kGroup);
+  launch(join_windows_kernel<T, V>, grid(windows), stream_of(r), s, largest);
 }
 
 RowsByIndex rows_of(const LaunchArgs& a, const EmbeddingShape& s, const void* indices, const void* x, void* y,

@@ -7,12 +7,18 @@ from dlbd import ops
 from .row import Row
 
 
-def row(name, shape, rows, columns, dtype=np.int64):
+def row(name, shape, rows, columns, dtype=np.int64, often=0.0):
+    """often: the part of the indices that are 1, whatever the others are."""
+
+    def indices(rng):
+        drawn = rng.integers(0, max(rows, 1), shape)
+        return np.where(rng.random(shape) < often, 1, drawn).astype(dtype)
+
     return Row(
         name=f"embedding-{name}",
         run=ops.embedding,
         reference=lambda i, t: t[i],
-        inputs=lambda rng: (rng.integers(0, max(rows, 1), shape).astype(dtype), rng.standard_normal((rows, columns))),
+        inputs=lambda rng: (indices(rng), rng.standard_normal((rows, columns))),
         differentiable=(1,),
         multilinear=True,
     )
@@ -27,6 +33,8 @@ ROWS = [
     # A GPU sorts more than 2048 positions by one digit, or two; a row's positions fill more than 32 of its windows.
     row("one-digit", (2500,), 2, 3),
     row("two-digits", (2, 1050), 300, 4),
+    row("one-often", (3000,), 4, 8, often=0.99),
+    row("one-in-two", (3000,), 200, 5, often=0.5),
     row("int32", (3, 5), 7, 16, np.int32),
     row("uint8", (3, 5), 7, 16, np.uint8),
     row("0-d", (), 7, 16),
