@@ -20,7 +20,9 @@
 #include "random.h"
 #include "reduce.h"
 #include "rnn.h"
+#include "scan.h"
 #include "softmax.h"
+#include "sort.h"
 
 namespace dlbd {
 
@@ -45,7 +47,9 @@ void bind_all(py::module_& m) {
   bind_random<Backend>(m);
   bind_reduce<Backend>(m);
   bind_rnn<Backend>(m);
+  bind_scan<Backend>(m);
   bind_softmax<Backend>(m);
+  bind_sort<Backend>(m);
 }
 
 }  // namespace dlbd

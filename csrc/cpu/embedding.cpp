@@ -57,6 +57,7 @@ void scatter(const EmbeddingBackwardArgs& a) {
   int64_t* first = static_cast<int64_t*>(a.scratch);  // positions of row r: order[first[r]] .. order[first[r + 1]]
   int64_t* order = first + s.rows + 2;
   for (int64_t r = 0; r < s.rows + 2; ++r) first[r] = 0;
+  report(s, indices, a.status);
   const auto within = [&](int64_t row) { return row >= 0 && row < s.rows; };
   for (int64_t i = 0; i < s.count; ++i)
     if (const int64_t row = static_cast<int64_t>(indices[i]); within(row)) ++first[row + 2];

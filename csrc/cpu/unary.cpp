@@ -1,7 +1,7 @@
 // Operations of one operand and their gradients.
 #include "../shapes/kernels.h"
 #include "broadcast.h"
-#include "vector_math.h"
+#include "inverse_math.h"
 
 namespace dlbd::DLBD_ISA {
 namespace {
@@ -28,7 +28,7 @@ namespace {
 constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.6732632423543772;  // Klambauer et al. 2017
 constexpr double kInverseSqrtTwoPi = 0.39894228040143268;
 constexpr double kSqrtTwoOverPi = 0.79788456080286536, kGeluCubic = 0.044715;  // Hendrycks and Gimpel 2016
-constexpr double kTwoOverSqrtPi = 1.1283791670955126;
+constexpr double kTwoOverSqrtPi = 1.1283791670955126, kHalfSqrtPi = 0.88622692545275801;
 
 DLBD_OF(negative, { return -x; })
 DLBD_SLOPE(negative, { return -dy; })
@@ -134,6 +134,23 @@ DLBD_SLOPE(mish, {
   const Vec<T> t = tanh(softplus<T>(v));
   return dy * (t + v * (T(1) - t * t) * sigmoid<T>(v));
 })
+
+DLBD_OF(arcsin, { return arcsin(x); })
+DLBD_SLOPE(arcsin, { return dy * rsqrt<T>((T(1) - v) * (T(1) + v)); })
+DLBD_OF(arccos, { return arccos(x); })
+DLBD_SLOPE(arccos, { return -dy * rsqrt<T>((T(1) - v) * (T(1) + v)); })
+DLBD_OF(arctan, { return arctan(x); })
+DLBD_SLOPE(arctan, { return dy / (T(1) + v * v); })
+DLBD_OF(arcsinh, { return arcsinh(x); })
+DLBD_SLOPE(arcsinh, { return dy * rsqrt<T>(T(1) + v * v); })
+DLBD_OF(arccosh, { return arccosh(x); })
+DLBD_SLOPE(arccosh, { return dy * rsqrt<T>((v - T(1)) * (v + T(1))); })
+DLBD_OF(arctanh, { return arctanh(x); })
+DLBD_SLOPE(arctanh, { return dy / ((T(1) - v) * (T(1) + v)); })
+DLBD_OF(cbrt, { return cbrt(x); })
+DLBD_SLOPE(cbrt, { return dy / (T(3) * v * v); })
+DLBD_OF(erfinv, { return erfinv(x); })
+DLBD_SLOPE(erfinv, { return dy * T(kHalfSqrtPi) * exp(v * v); })
 
 template <class T, class Op>
 void unary_floats(const UnaryArgs& args) {

@@ -40,7 +40,9 @@ set(cuda_sources
     rnn_rows
     rnn_steps
     rnn_team
+    scan
     softmax
+    sort
     unary)
 list(TRANSFORM cuda_sources PREPEND ${CMAKE_SOURCE_DIR}/csrc/cuda/)
 list(TRANSFORM cuda_sources APPEND .cu)

@@ -4,7 +4,7 @@
 
 #include "../shapes/embedding.h"
 #include "../shapes/kernels.h"
-#include "block.h"
+#include "radix_sort.h"
 #include "rows_by_index.h"
 #include "units.h"
 
@@ -13,11 +13,8 @@ namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / kWarp;
 
-// The sort. Few positions: each counts those that come before it. Many: a radix sort by 8 bits at a time, each pass
-// counting the digits of a tile, adding up the counts, and moving the positions, in order, to their places.
+// The sort. Few positions: each counts those that come before it. Many: a radix sort.
 constexpr int64_t kFewPositions = 2048;
-constexpr int kDigits = 256, kRounds = 8, kTile = kThreads * kRounds;
-static_assert(kDigits == kThreads);
 
 __global__ void rank_kernel(Indices indices, int64_t m, int64_t* order, Status* status) {
   const int64_t position = global_thread();
@@ -31,141 +28,15 @@ __global__ void rank_kernel(Indices indices, int64_t m, int64_t* order, Status* 
   order[rank] = position;
 }
 
-struct Pass {
+struct RowKeys {
   Indices indices;
-  int64_t m, tiles;
-  int shift;            // of the digit
-  const int64_t* from;  // positions in the order of the digits before; null: 0, 1, 2, ...
-  int64_t* to;
-  int64_t* counts;  // (digits, tiles): how often; then how often in tiles before
-  int64_t* totals;  // (digits)
   Status* status;
 
-  __device__ __forceinline__ int64_t position(int64_t i) const { return from ? from[i] : i; }
-  __device__ __forceinline__ int digit(int64_t row) const { return static_cast<int>(row >> shift) & (kDigits - 1); }
+  __device__ __forceinline__ uint64_t key(int64_t, int64_t position) const {
+    return static_cast<uint64_t>(indices.row(position));
+  }
+  __device__ __forceinline__ void meet(int64_t, int64_t position) const { indices.checked_row(position, status); }
 };
-
-struct DigitCounts {
-  unsigned of[kDigits];
-};
-
-__global__ void count_kernel(Pass p) {
-  DigitCounts& counts = shared<DigitCounts>();
-  counts.of[threadIdx.x] = 0;
-  __syncthreads();
-#pragma unroll
-  for (int r = 0; r < kRounds; ++r) {
-    const int64_t i = blockIdx.x * int64_t{kTile} + r * kThreads + threadIdx.x;
-    if (i >= p.m) break;
-    const int64_t position = p.position(i);
-    const int64_t row = p.from ? p.indices.row(position) : p.indices.checked_row(position, p.status);
-    atomicAdd(&counts.of[p.digit(row)], 1u);
-  }
-  __syncthreads();
-  p.counts[threadIdx.x * p.tiles + blockIdx.x] = counts.of[threadIdx.x];
-}
-
-struct ScanSlots {
-  int64_t warp[kWarps];
-};
-
-struct Scan {
-  int64_t before, all;
-};
-
-// The sum over the threads before this one, and over all.
-__device__ __forceinline__ Scan scan_block(int64_t x, ScanSlots& slots) {
-  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  int64_t sum = x;
-#pragma unroll
-  for (int d = 1; d < kWarp; d *= 2) {
-    const int64_t other = __shfl_up_sync(kWholeWarp, sum, d);
-    sum += lane >= d ? other : 0;
-  }
-  if (lane == kWarp - 1) slots.warp[warp] = sum;
-  __syncthreads();
-  Scan scan{sum - x, 0};
-#pragma unroll
-  for (int w = 0; w < kWarps; ++w) {
-    scan.before += w < warp ? slots.warp[w] : 0;
-    scan.all += slots.warp[w];
-  }
-  __syncthreads();
-  return scan;
-}
-
-// A block per digit.
-__global__ void scan_kernel(Pass p) {
-  ScanSlots& slots = shared<ScanSlots>();
-  int64_t* counts = p.counts + blockIdx.x * p.tiles;
-  int64_t before = 0;
-  for (int64_t first = 0; first < p.tiles; first += kThreads) {
-    const int64_t i = first + threadIdx.x;
-    const Scan scan = scan_block(i < p.tiles ? counts[i] : 0, slots);
-    if (i < p.tiles) counts[i] = before + scan.before;
-    before += scan.all;
-  }
-  if (threadIdx.x == 0) p.totals[blockIdx.x] = before;
-}
-
-struct Destinations {
-  ScanSlots slots;
-  int64_t start[kDigits];          // of this tile's positions with a digit
-  unsigned next[kWarps][kDigits];  // first the counts of a warp, then where its next position goes
-};
-
-// The lanes of a warp whose digits are the same; none for a lane that has no position.
-__device__ __forceinline__ unsigned lanes_like(int digit, bool present) {
-  unsigned like = __ballot_sync(kWholeWarp, present);
-#pragma unroll
-  for (int bit = 1; bit < kDigits; bit *= 2) {
-    const unsigned set = __ballot_sync(kWholeWarp, digit & bit);
-    like &= digit & bit ? set : ~set;
-  }
-  return present ? like : 0;
-}
-
-// Each warp has its part of the tile, in rounds of a position a lane.
-__global__ void place_kernel(Pass p) {
-  Destinations& places = shared<Destinations>();
-  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  const int64_t first = blockIdx.x * int64_t{kTile} + warp * (kRounds * kWarp) + lane;
-  unsigned* next = places.next[warp];
-  for (int d = lane; d < kDigits; d += kWarp) next[d] = 0;
-  __syncwarp();
-  int64_t position[kRounds];
-  int digit[kRounds];
-  unsigned like[kRounds];
-#pragma unroll
-  for (int r = 0; r < kRounds; ++r) {
-    const bool present = first + r * kWarp < p.m;
-    position[r] = present ? p.position(first + r * kWarp) : 0;
-    digit[r] = present ? p.digit(p.indices.row(position[r])) : 0;
-    like[r] = lanes_like(digit[r], present);
-    if (like[r] && __ffs(static_cast<int>(like[r])) - 1 == lane) next[digit[r]] += __popc(like[r]);
-    __syncwarp();
-  }
-  const int mine = threadIdx.x;
-  const Scan digits = scan_block(p.totals[mine], places.slots);
-  places.start[mine] = digits.before + p.counts[mine * p.tiles + blockIdx.x];
-  unsigned before = 0;
-#pragma unroll
-  for (int w = 0; w < kWarps; ++w) {
-    const unsigned count = places.next[w][mine];
-    places.next[w][mine] = before;
-    before += count;
-  }
-  __syncthreads();
-#pragma unroll
-  for (int r = 0; r < kRounds; ++r) {
-    const unsigned lower = like[r] & ((1u << lane) - 1);
-    const unsigned at = next[digit[r]] + __popc(lower);
-    if (like[r]) p.to[places.start[digit[r]] + at] = position[r];
-    __syncwarp();
-    if (like[r] && lower == 0) next[digit[r]] += __popc(like[r]);
-    __syncwarp();
-  }
-}
 
 // The sums. A window of the sorted positions belongs to one warp per strip of columns. A row whose positions lie in one
 // window is written at once; of others each window leaves a part: its first row's that began before (head), its last
@@ -341,8 +212,6 @@ struct Scratch {
   int64_t order[2], counts, totals, heads, tails, end;
 };
 
-int64_t tiles_of(int64_t m) { return ceil_div(m, kTile); }
-
 Scratch scratch_of(const RowsByIndex& r) {
   constexpr int64_t kAlignment = 64, kWord = sizeof(int64_t);
   int64_t end = 0;
@@ -356,7 +225,7 @@ Scratch scratch_of(const RowsByIndex& r) {
   Scratch s{};
   s.order[0] = take(r.m * kWord);
   s.order[1] = take(radix ? r.m * kWord : 0);
-  s.counts = take(radix ? kDigits * tiles_of(r.m) * kWord : 0);
+  s.counts = take(radix ? kDigits * sort_tiles(r.m) * kWord : 0);
   s.totals = take(radix ? kDigits * kWord : 0);
   s.heads = take(parts);
   s.tails = take(parts);
@@ -375,16 +244,11 @@ const int64_t* sort_positions(const RowsByIndex& r, const Scratch& scratch) {
     return order[0];
   }
   const int bits = std::bit_width(static_cast<uint64_t>(r.indices.n));
-  Pass p{r.indices, r.m, tiles_of(r.m), 0, nullptr, order[0], words(scratch.counts), words(scratch.totals), r.status};
-  const unsigned tiles = static_cast<unsigned>(p.tiles);
-  for (int pass = 0; pass == 0 || p.shift < bits; ++pass) {
-    p.to = order[pass % 2];
-    launch(count_kernel, {tiles, kThreads, sizeof(DigitCounts)}, stream_of(r), p);
-    launch(scan_kernel, {kDigits, kThreads, sizeof(ScanSlots)}, stream_of(r), p);
-    launch(place_kernel, {tiles, kThreads, sizeof(Destinations)}, stream_of(r), p);
-    p.from = p.to, p.shift += std::bit_width(unsigned{kDigits - 1});
-  }
-  return p.from;
+  int64_t* sorted = order[(sort_passes(bits) - 1) % 2];
+  radix_sort(RowKeys{r.indices, r.status}, 1, r.m, bits,
+             SortMemory<int64_t>{{order[0], order[1]}, words(scratch.counts), words(scratch.totals)}, sorted, r.m,
+             stream_of(r));
+  return sorted;
 }
 
 template <class T, int V>

@@ -9,7 +9,7 @@ namespace dlbd::cuda {
 inline constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.6732632423543772;  // Klambauer et al. 2017
 inline constexpr double kInverseSqrtTwoPi = 0.39894228040143268;
 inline constexpr double kSqrtTwoOverPi = 0.79788456080286536, kGeluCubic = 0.044715;  // Hendrycks and Gimpel 2016
-inline constexpr double kTwoOverSqrtPi = 1.1283791670955126;
+inline constexpr double kTwoOverSqrtPi = 1.1283791670955126, kHalfSqrtPi = 0.88622692545275801;
 
 template <class T>
 __device__ __forceinline__ T clip(T x, T low, T high) {  // NaN stays
@@ -42,6 +42,48 @@ __device__ __forceinline__ NormalTail<float> normal_tail(float x) {
 }
 __device__ __forceinline__ NormalTail<double> normal_tail(double x) {
   return {exp(x * x * -0.5), 0.5 * erfc(fabs(x) * 0.70710678118654752)};
+}
+
+// The CPU twin's: x times a polynomial in log(1 - x^2), one near and one far from zero (N. Juffa's erfinvf).
+__device__ __forceinline__ float inverse_erf(float x) {
+  const float t = log((1.0f - x) * (1.0f + x));
+  float p;
+  if (t < -6.125f) {
+    p = 3.03697567e-10f;
+    p = p * t + 2.93243101e-8f;
+    p = p * t + 1.22150334e-6f;
+    p = p * t + 2.84108955e-5f;
+    p = p * t + 3.93552968e-4f;
+    p = p * t + 3.02698812e-3f;
+    p = p * t + 4.83185798e-3f;
+    p = p * t - 2.64646143e-1f;
+    p = p * t + 8.40016484e-1f;
+  } else {
+    p = 5.43877832e-9f;
+    p = p * t + 1.43285448e-7f;
+    p = p * t + 1.22774793e-6f;
+    p = p * t + 1.12963626e-7f;
+    p = p * t - 5.61530760e-5f;
+    p = p * t - 1.47697632e-4f;
+    p = p * t + 2.31468678e-3f;
+    p = p * t + 1.15392581e-2f;
+    p = p * t - 2.32015476e-1f;
+    p = p * t + 8.86226892e-1f;
+  }
+  return x * p;
+}
+// Winitzki's formula (2008) within 0.2 %, then two steps of Halley's method.
+__device__ __forceinline__ double inverse_erf(double x) {
+  const double a = fabs(x);
+  if (a == 0 || a == 1) return x / (1 - a);
+  const double t = log1p(-a * a), b = 4.330746750799873 + 0.5 * t;  // 2 / (0.147 pi)
+  double y = sqrt(sqrt(b * b - t / 0.147) - b);
+  for (int step = 0; step < 2; ++step) {
+    const double error = a < 0.5 ? erf(y) - a : (1 - a) - erfc(y);
+    const double newton = error * kHalfSqrtPi * exp(y * y);
+    y -= newton / (1 + y * newton);
+  }
+  return copysign(y, x);
 }
 
 // a and b are the operation's parameters alpha and beta.
@@ -88,6 +130,14 @@ __device__ __forceinline__ T unary_of(UnaryOp op, T x, T a, T b) {
     case UnaryOp::tanh_shrink: return x - tanh(x);
     case UnaryOp::log_sigmoid: return -softplus(-x);
     case UnaryOp::mish: return x * tanh(softplus(x));
+    case UnaryOp::arcsin: return asin(x);
+    case UnaryOp::arccos: return acos(x);
+    case UnaryOp::arctan: return atan(x);
+    case UnaryOp::arcsinh: return asinh(x);
+    case UnaryOp::arccosh: return acosh(x);
+    case UnaryOp::arctanh: return atanh(x);
+    case UnaryOp::cbrt: return cbrt(x);
+    case UnaryOp::erfinv: return inverse_erf(x);
     case UnaryOp::count: break;
   }
   return x;
@@ -157,6 +207,14 @@ __device__ __forceinline__ T unary_slope(UnaryOp op, T v, T dy, T a, T b) {
       const T t = tanh(softplus(v));
       return dy * (t + v * (T(1) - t * t) * sigmoid(v));
     }
+    case UnaryOp::arcsin: return dy / sqrt((T(1) - v) * (T(1) + v));
+    case UnaryOp::arccos: return -dy / sqrt((T(1) - v) * (T(1) + v));
+    case UnaryOp::arctan: return dy / (T(1) + v * v);
+    case UnaryOp::arcsinh: return dy / sqrt(T(1) + v * v);
+    case UnaryOp::arccosh: return dy / sqrt((v - T(1)) * (v + T(1)));
+    case UnaryOp::arctanh: return dy / ((T(1) - v) * (T(1) + v));
+    case UnaryOp::cbrt: return dy / (T(3) * v * v);
+    case UnaryOp::erfinv: return dy * T(kHalfSqrtPi) * exp(v * v);
     case UnaryOp::count: break;
   }
   return dy;

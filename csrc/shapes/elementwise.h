@@ -40,7 +40,8 @@ struct BroadcastShape {
       X(round, x) X(clip, x) X(relu, y) X(leaky_relu, x) X(relu6, y) X(threshold, x) X(sigmoid, y) X(tanh, y) \
           X(gelu, x) X(gelu_tanh, x) X(silu, x) X(elu, x) X(celu, x) X(selu, y) X(softplus, y) X(softsign, x) \
               X(hard_sigmoid, y) X(hard_silu, x) X(hard_tanh, x) X(hard_shrink, x) X(soft_shrink, x) X(tanh_shrink, x) \
-                  X(log_sigmoid, x) X(mish, x)
+                  X(log_sigmoid, x) X(mish, x) X(arcsin, x) X(arccos, x) X(arctan, x) X(arcsinh, x) X(arccosh, x) \
+                      X(arctanh, x) X(cbrt, y) X(erfinv, y)
 // clang-format on
 
 #define DLBD_PREDICATE(X) X(isnan) X(isinf) X(isfinite) X(logical_not)

@@ -20,7 +20,9 @@
 #include "random.h"
 #include "reduce.h"
 #include "rnn.h"
+#include "scan.h"
 #include "softmax.h"
+#include "sort.h"
 
 // X(name, Args): `void name(const Args&)` and `int64_t name_scratch(const Args&)` exist in every per-ISA namespace and
 // in dlbd::cuda. Y(name, Args): the kernel needs no scratch memory.
@@ -69,9 +71,13 @@
   X(reduce_forward, ReduceArgs) \
   X(rnn_backward, RnnBackwardArgs) \
   X(rnn_forward, RnnForwardArgs) \
+  X(scan_forward, ScanArgs) \
+  X(scan_prod_backward, ScanProdBackwardArgs) \
+  Y(search_sorted, SearchSortedArgs) \
   Y(select_forward, SelectArgs) \
   Y(softmax_backward, SoftmaxBackwardArgs) \
   Y(softmax_forward, SoftmaxForwardArgs) \
+  X(sort_order, SortOrderArgs) \
   Y(unary_backward, UnaryBackwardArgs) \
   Y(unary_forward, UnaryArgs)
 // clang-format on

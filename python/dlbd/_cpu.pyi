@@ -468,12 +468,28 @@ def rnn_forward(
     c_last: Array | None,
     reserve: Array | None,
 ) -> None: ...
+def scan_forward(
+    op: int,
+    outer: int,
+    n: int,
+    inner: int,
+    x: Array,
+    y: Array,
+    reverse: bool = False,
+    exclusive: bool = False,
+    accumulate: bool = False,
+) -> None: ...
+def scan_prod_backward(
+    outer: int, n: int, inner: int, x: Array, before: Array, dy: Array, dx: Array, accumulate: bool
+) -> None: ...
+def search_sorted(sorted: Array, values: Array, places: Array, right: bool) -> None: ...
 def select_forward(
     shape: BroadcastShape, condition: Array, a: Array, b: Array, y: Array, accumulate: bool = False
 ) -> None: ...
 def set_num_threads(value: int) -> None: ...
 def softmax_backward(shape: SoftmaxShape, y: Array, dy: Array, dx: Array, log: bool, accumulate: bool) -> None: ...
 def softmax_forward(shape: SoftmaxShape, x: Array, y: Array, log: bool = False) -> None: ...
+def sort_order(rows: int, n: int, x: Array, order: Array, descending: bool) -> None: ...
 def swap_recording(recording: Recording | None) -> Recording | None: ...
 def unary_backward(
     op: int, saved: Array, dy: Array, dx: Array, accumulate: bool, alpha: float = 0.0, beta: float = 0.0
@@ -485,6 +501,7 @@ COMPARE: dict[str, int]
 OPTIMIZER_BLOCK: int
 PREDICATE: dict[str, int]
 REDUCE: dict[str, int]
+SCAN: dict[str, int]
 UNARY: dict[str, int]
 UNARY_FROM_OUTPUT: set[int]
 build: str

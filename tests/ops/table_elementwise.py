@@ -98,6 +98,18 @@ def _binary_rows():
 
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+@np.vectorize
+def erfinv(x):
+    """By halving the interval that holds it."""
+    low, high = -6.0, 6.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if math.erf(middle) < x else (low, middle)
+    return (low + high) / 2
+
+
 FUNCTIONS = [
     ("negative", ops.negative, np.negative, -3, 3),
     ("absolute", ops.absolute, np.abs, -3, 3),
@@ -115,6 +127,14 @@ FUNCTIONS = [
     ("cos", ops.cos, np.cos, -9, 9),
     ("tan", ops.tan, np.tan, -1.2, 1.2),
     ("erf", ops.erf, erf, -4, 4),
+    ("arcsin", ops.arcsin, np.arcsin, -0.99, 0.99),
+    ("arccos", ops.arccos, np.arccos, -0.99, 0.99),
+    ("arctan", ops.arctan, np.arctan, -9, 9),
+    ("arcsinh", ops.arcsinh, np.arcsinh, -9, 9),
+    ("arccosh", ops.arccosh, np.arccosh, 1.1, 9),
+    ("arctanh", ops.arctanh, np.arctanh, -0.9, 0.9),
+    ("cbrt", ops.cbrt, np.cbrt, 0.1, 9),
+    ("erfinv", ops.erfinv, erfinv, -0.99, 0.99),
 ]
 STEPS = [
     ("sign", ops.sign, np.sign),

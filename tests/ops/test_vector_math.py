@@ -42,6 +42,13 @@ TINY = 1.2e-38
         (ops.softplus, lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), -87, BIG, 3),
         (ops.erf, erf, -BIG, BIG, 2),
         (ops.sqrt, np.sqrt, 0, BIG, 0.5),
+        (ops.arcsin, np.arcsin, -1, 1, 2),
+        (ops.arccos, np.arccos, -1, 1, 2),
+        (ops.arctan, np.arctan, -BIG, BIG, 2),
+        (ops.arcsinh, np.arcsinh, -BIG, BIG, 3),  # from here on the bounds are CUDA's own
+        (ops.arccosh, np.arccosh, 1, BIG, 4),
+        (ops.arctanh, np.arctanh, -0.99999994, 0.99999994, 3),
+        (ops.cbrt, np.cbrt, -BIG, BIG, 1),
     ],
     ids=lambda v: getattr(v, "__name__", None),
 )
@@ -53,6 +60,40 @@ def test_ulp(op, reference, low, high, most):
     with np.errstate(all="ignore"):
         wanted = reference(x.astype(np.float64))
     assert units_in_the_last_place(found, wanted) <= most
+
+
+def test_the_inverse_of_erf():
+    """Through erf of the result, one unit of which moves erf by its slope."""
+    single = floats(-0.9999999, 0.9999999)
+    x, y = single.astype(np.float64), np.array(ops.erfinv(tensor(single)), np.float64)
+    slope = 2 / np.sqrt(np.pi) * np.exp(-y * y)
+    complement = np.vectorize(math.erfc, otypes=[np.float64])
+    off = np.where(np.abs(x) < 0.5, erf(y) - x, (1 - np.abs(x)) - complement(np.abs(y)))
+    units = np.abs(off / slope) / np.maximum(np.spacing(np.abs(y).astype(np.float32)), 2.0**-149)
+    assert units.max() <= 3
+
+
+def test_inverse_functions_at_the_edges():
+    inf, nan = np.inf, np.nan
+    x = tensor(np.array([0.0, -0.0, 1.0, -1.0, 2.0, inf, -inf, nan], np.float32))
+    for op, reference in [
+        (ops.arcsin, np.arcsin),
+        (ops.arccos, np.arccos),
+        (ops.arctan, np.arctan),
+        (ops.arcsinh, np.arcsinh),
+        (ops.arccosh, np.arccosh),
+        (ops.arctanh, np.arctanh),
+        (ops.cbrt, np.cbrt),
+    ]:
+        found = op(x).numpy()
+        with np.errstate(all="ignore"):
+            wanted = reference(x.numpy().astype(np.float64))
+        np.testing.assert_allclose(found, wanted, rtol=3e-7)
+        zeros = wanted == 0
+        np.testing.assert_array_equal(np.signbit(found[zeros]), np.signbit(wanted[zeros]))
+    for dtype in (np.float32, np.float64):
+        found = ops.erfinv(ops.cast(x, dtype)).numpy()
+        np.testing.assert_array_equal(found, [0, -0.0, inf, -inf, nan, nan, nan, nan])
 
 
 @pytest.mark.parametrize(("op", "reference"), [(ops.sin, np.sin), (ops.cos, np.cos)])

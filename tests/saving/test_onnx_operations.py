@@ -67,6 +67,11 @@ ELEMENTWISE = (
     *("sparse_sigmoid", "squareplus", "tan", "tanh", "tanh_shrink", "cosh", "sinh"),
 )
 POSITIVE = "log", "log10", "log1p", "log2", "rsqrt", "sqrt"
+BOUNDED = "arccos", "arcsin", "arctanh"
+UNBOUNDED = (
+    *("arcsinh", "arctan", "cbrt", "deg2rad", "fabs", "fliplr", "flipud", "isneginf", "isposinf", "rad2deg", "sinc"),
+    "trunc",
+)
 
 CASES = {
     **{name: of(getattr(ops, name), F) for name in ELEMENTWISE},
@@ -228,6 +233,67 @@ CASES = {
     "vstack": of(lambda x: ops.vstack([x, x]), F),
     "zeros": of(lambda x: ops.zeros(x.shape), F),
     "zeros_like": of(ops.zeros_like, F, B),
+    **{name: of(lambda x, name=name: getattr(ops, name)(ops.clip(x, -0.9, 0.9)), F, N) for name in BOUNDED},
+    **{name: of(getattr(ops, name), F, N) for name in UNBOUNDED},
+    **{name: of_two(getattr(ops, name), F, (F, N)) for name in ("fmax", "fmin", "hypot", "logaddexp2")},
+    "arccosh": of(positive(lambda x: ops.arccosh(x + 1)), F),
+    "allclose": of(lambda x: ops.allclose(x, x[0]), F),
+    "argpartition": of(lambda x: ops.argpartition(x, 2, 1), F),
+    "argsort": of(lambda x: ops.argsort(x, 1), F, N) + of(ops.argsort, F),
+    "array_split": of(lambda x: ops.array_split(x, 3, -1)[0], F),
+    "associative_scan": of(lambda x: ops.associative_scan(ops.multiply, x, axis=1), F, N),
+    "cond": of(lambda x: ops.cond(True, lambda: x, lambda: -x), F),
+    "copy": of(lambda x: ops.copy(x) + 1, F),
+    "corrcoef": of(lambda x: ops.corrcoef(x[0]), F),
+    "cross": of_two(ops.cross, F, (F, N), shapes=((4, 3), (4, 3)))[:2],
+    "cumsum": of(lambda x: ops.cumsum(x, 1), F, N, U) + of(ops.cumsum, F),
+    "depth_to_space": of(lambda x: ops.depth_to_space(x, 2), F, shape=(2, 3, 8)),
+    "diagflat": of(lambda x: ops.diagflat(x[0, 0], 1), F),
+    "diff": of(lambda x: ops.diff(x, 2), F, N) + of(ops.diff, B),
+    "digitize": of(lambda x: ops.digitize(x, [-1.0, 0.0, 2.0]), F, N),
+    "dsplit": of(lambda x: ops.dsplit(x, 2)[1], F),
+    "dstack": of(lambda x: ops.dstack([x, x]), F),
+    "dtype": of(lambda x: ops.cast(x, ops.dtype(x)), F),
+    "exp2": of(ops.exp2, F, N),
+    "extract_sequences": of(lambda x: ops.extract_sequences(x, 2, 2), F),
+    "fmod": of_two(lambda a, b: ops.fmod(a, b + 9), F, N),
+    "fori_loop": of(lambda x: ops.fori_loop(0, 3, lambda i, y: y + i, x), F),
+    "get_item": of(lambda x: ops.get_item(x, (..., 0)), F),
+    "heaviside": of_two(ops.heaviside, F, (F, N)),
+    "hsplit": of(lambda x: ops.hsplit(x, 3)[1], F),
+    "is_tensor": of(lambda x: x if ops.is_tensor(x) else -x, F),
+    "isin": of(lambda x: ops.isin(x, [1, 3]), F, N),
+    "kron": of(lambda x: ops.kron(x[0], np.ones((2, 3))), F),
+    "ldexp": of_two(ops.ldexp, F, (F, N)),
+    "map": of(lambda x: ops.map(lambda row: row * 2, ops.moveaxis(x, 1, 0)), F),
+    "median": of(lambda x: ops.median(x, 1), F),
+    "quantile": of(lambda x: ops.quantile(x, 0.3, (1, 2)), F),
+    "percentile": of(lambda x: ops.percentile(x, [30, 60], -1), F),
+    "nanargmax": of(lambda x: ops.nanargmax(ops.log(x), 1), F),
+    "nanargmin": of(lambda x: ops.nanargmin(ops.log(x), 1), F),
+    **{
+        name: of(lambda x, name=name: getattr(ops, name)(ops.log(x), 1), F)
+        for name in ("nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar")
+    },
+    "rms_normalization": of(lambda x: ops.rms_normalization(x, np.arange(4.0)), F),
+    "rot90": of(lambda x: ops.rot90(x, 1, (1, 2)), F),
+    "saturate_cast": of(lambda x: ops.saturate_cast(x * 99, "uint8"), F, N),
+    "scan": of(lambda x: ops.scan(lambda c, v: (c + v, c * v), ops.ones_like(x[:, 0]), ops.moveaxis(x, 1, 0))[1], F),
+    "searchsorted": of(lambda x: ops.searchsorted([-1.0, 0.0, 2.0], x), F, N),
+    "segment_sum": of(lambda x: ops.segment_sum(x, ops.cast(x[:, 0, 0] > 0, N), 3), F),
+    "signbit": of(ops.signbit, F, N),
+    "slice_update": of(lambda x: ops.slice_update(x[0], (1, 1), x[0, :1, :2] * 2), F),
+    "sort": of(lambda x: ops.sort(x, 1), F, N, U) + of(ops.sort, F),
+    "space_to_depth": of(lambda x: ops.space_to_depth(x, 2), F, shape=(4, 6, 2)),
+    "sparsemax": of(ops.sparsemax, F) + of(lambda x: ops.sparsemax(x, 1), F),
+    "switch": of(lambda x: ops.switch(1, [ops.abs, ops.negative], x), F),
+    "top_k": of(lambda x: ops.top_k(x, 2)[0], F, N) + of(lambda x: ops.top_k(x, 3)[1], F, N, U),
+    "trapezoid": of(lambda x: ops.trapezoid(x, dx=0.5), F) + of(lambda x: ops.trapezoid(x, np.arange(4.0) ** 2), F),
+    "unravel_index": of(lambda x: ops.unravel_index(ops.abs(x), (3, 4))[0], N),
+    "vander": of(lambda x: ops.vander(x[0, 0], 3), F),
+    "vectorized_map": of(lambda x: ops.vectorized_map(lambda row: row * 2, ops.moveaxis(x, 1, 0)), F),
+    "vsplit": of(lambda x: ops.vsplit(ops.moveaxis(x, 1, 0), 3)[1], F),
+    "while_loop": of(lambda x: ops.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * 2), (0, x))[1], F),
     "image.resize": [
         *of(lambda x: ops.image.resize(x, (6, 5)), F, shape=(4, 7, 2)),
         *of(lambda x: ops.image.resize(x, (6, 5), "nearest"), U, N, shape=(4, 7, 2)),
@@ -265,6 +331,20 @@ LEFT_OUT = {
         "a loss",
     ),
     "image.affine_transform": "for augmentation",
+    **dict.fromkeys(
+        ("bartlett", "blackman", "empty", "geomspace", "hamming", "hanning", "kaiser", "logspace"), "no tensor goes in"
+    ),
+    "empty_like": "any numbers",
+    "custom_gradient": "for training",
+    **dict.fromkeys(("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"), "a loss"),
+    **dict.fromkeys(("in_top_k", "histogram", "bincount"), "a measure"),
+    **dict.fromkeys(
+        (
+            *("cumprod", "erfinv", "nancumprod", "nanmedian", "nanpercentile", "nanquantile", "scatter"),
+            *("scatter_update", "segment_max", "segment_min", "segment_prod"),
+        ),
+        "ONNX has nothing for it",
+    ),
 }
 
 

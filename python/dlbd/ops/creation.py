@@ -11,6 +11,7 @@ from dlbd import backend
 from dlbd.backend import FLOAT32, INT32, INT64, Array
 from dlbd.ops.join import broadcast_to
 from dlbd.ops.promotion import cast_to
+from dlbd.ops.shape import moved, region_of, strides_of
 from dlbd.tensor import Tensor, as_array, as_tensor
 
 
@@ -44,8 +45,11 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Tens
         array([[0.5, 0.5, 0.5],
                [0.5, 0.5, 0.5]], dtype=float32)
     """
-    sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
-    return _filled(backend.empty(sizes, FLOAT32 if dtype is None else np.dtype(dtype)), fill_value)
+    return _filled(backend.empty(_sizes(shape), FLOAT32 if dtype is None else np.dtype(dtype)), fill_value)
+
+
+def _sizes(shape: int | Sequence[int]) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None) -> Tensor:
@@ -192,6 +196,43 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
     return as_tensor(x, dtype)
 
 
+array = convert_to_tensor
+
+
+def copy(x: Any) -> Tensor:
+    """A new tensor with the values of ``x``, which gradients pass.
+
+    Example:
+        >>> x = dlbd.Variable([1.0])
+        >>> y = dlbd.ops.copy(x)
+        >>> x.assign([2.0]).numpy().tolist(), y.numpy().tolist()
+        ([2.0], [1.0])
+    """
+    t = as_tensor(x)
+    return moved(t, region_of(t.shape, strides_of(t.shape), 0, t.size), t.shape)
+
+
+def empty(shape: int | Sequence[int], dtype: Any = None) -> Tensor:
+    """A new array of whatever numbers the memory held, float32 unless ``dtype`` says otherwise.
+
+    Example:
+        >>> dlbd.ops.empty((2, 3)).shape
+        (2, 3)
+    """
+    return Tensor(backend.empty(_sizes(shape), FLOAT32 if dtype is None else np.dtype(dtype)))
+
+
+def empty_like(x: Any, dtype: Any = None) -> Tensor:
+    """An array as :func:`empty` with the shape of ``x``, and its dtype unless given.
+
+    Example:
+        >>> dlbd.ops.empty_like([[1, 2]]).dtype
+        dtype('int64')
+    """
+    a = as_tensor(x).array
+    return Tensor(backend.empty(a.shape, a.dtype if dtype is None else np.dtype(dtype), a))
+
+
 def convert_to_numpy(x: Any) -> Any:
     """``x`` as a NumPy array; of a tensor, a read-only view without a copy.
 
@@ -230,3 +271,23 @@ def size(x: Any) -> int:
         6
     """
     return as_tensor(x).size
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype of ``x``.
+
+    Example:
+        >>> dlbd.ops.dtype([1.0, 2.0])
+        'float32'
+    """
+    return str(x.dtype if hasattr(x, "dtype") else as_tensor(x).dtype)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is a tensor of ours; a NumPy array is none.
+
+    Example:
+        >>> dlbd.ops.is_tensor(dlbd.ops.ones(2)), dlbd.ops.is_tensor(np.ones(2))
+        (True, False)
+    """
+    return isinstance(x, Tensor)

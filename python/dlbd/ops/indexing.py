@@ -45,6 +45,16 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return moved(x, region, region.size)
 
 
+def get_item(x: Any, key: Any) -> Tensor:
+    """``x[key]``: integers, slices of any step, None, Ellipsis, and at most one array of integers.
+
+    Example:
+        >>> dlbd.ops.get_item([[1, 2], [3, 4]], (slice(None), 0)).numpy().tolist()
+        [1, 3]
+    """
+    return getitem(as_tensor(x), key)
+
+
 def _whole_number(i: Any) -> int:
     try:
         return int(i.__index__())

@@ -1,4 +1,4 @@
-"""Batch and layer normalization."""
+"""Batch, layer and root-mean-square normalization."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dlbd.ops import reduce
 from dlbd.ops.compare import where
 from dlbd.ops.elementwise import add, cast, divide, multiply, rsqrt, square, subtract
 from dlbd.ops.join import broadcast_to
+from dlbd.ops.reduce import mean as mean_of
 from dlbd.ops.shape import expand_dims, reshape, transpose
 from dlbd.tensor import Tensor, as_float, as_tensor
 
@@ -228,6 +229,28 @@ def _layer_normalization_gradient(
     outputs = (*grads.into(x), *_into(grads, gamma), *_into(grads, beta))
     g = None if gamma is None else gamma.array
     backend.twin(dy).layer_norm_backward(shape, x.array, g, mean, rstd, dy, *outputs)
+
+
+def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None) -> Tensor:
+    """``scale x / sqrt(mean(x^2) + epsilon)``, the mean over ``axis`` (Zhang and Sennrich 2019).
+
+    Args:
+        x: at least one dimension; integers are taken as float32.
+        scale: factors that broadcast with ``x``; None for ones.
+        axis: an axis or several.
+        epsilon: 1e-7 by default.
+
+    Raises:
+        ValueError: no such axis, or factors that do not broadcast.
+
+    Example:
+        >>> dlbd.ops.rms_normalization([[1.0, 7.0]], epsilon=0.0).numpy().round(4)
+        array([[0.2, 1.4]], dtype=float32)
+    """
+    x = as_float(x)
+    squares = mean_of(square(x), axis, keepdims=True)
+    y = multiply(x, rsqrt(add(squares, 1e-7 if epsilon is None else epsilon)))
+    return y if scale is None else multiply(y, scale)
 
 
 def _ascending(axis: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -154,9 +154,10 @@ def _reduced_last(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, tuple[int, 
     return transpose(x, kept + axes), tuple(range(len(kept), ndim))
 
 
-def _summable(x: Any) -> Tensor:
+def summable(x: Any) -> Tensor:
+    """Bool and uint8 as int32, other dtypes as they are."""
     x = as_tensor(x)
-    return cast_to(x, INT32) if x.array.dtype in (BOOL, UINT8) else x
+    return cast_to(x, INT32) if x.dtype in (BOOL, UINT8) else x
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -179,7 +180,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> float(dlbd.ops.sum(np.full(100_000, 0.1, np.float32)))
         10000.0
     """
-    return _float_reduction("sum", "sum", _summable(x), axis, keepdims, False)
+    return _float_reduction("sum", "sum", summable(x), axis, keepdims, False)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -199,7 +200,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> dlbd.ops.prod([[1, 2], [3, 4]], axis=0).numpy().tolist()
         [3, 8]
     """
-    return _float_reduction("prod", "prod", _summable(x), axis, keepdims, False)
+    return _float_reduction("prod", "prod", summable(x), axis, keepdims, False)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -230,6 +230,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "check_class_numbers": composed(lambda x, num_classes: None),  # an ONNX file cannot raise errors of its own
     "class_counts": composed(_class_counts),
     "concatenate": _concatenate,
+    "copy": composed(lambda x: x),
     "embedding": _embedding,
     "expand_dims": _expand_dims,
     "flip": _flip,
