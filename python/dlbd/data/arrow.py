@@ -1,0 +1,115 @@
+"""pyarrow, which all of ``dlbd.data`` speaks; and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from dlbd.data.errors import SourceError, missing
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+except ImportError as error:
+    raise missing("data", error) from error
+
+__all__ = ["as_schema", "cast", "pa", "pc", "rechunked", "with_types"]
+
+
+def as_schema(schema: Any) -> pa.Schema:
+    """A schema from one of Arrow's, or from ``{column: type}``, a type being Arrow's or its name.
+
+    Example:
+        >>> dlbd.data.arrow.as_schema({"age": "int32", "name": "string"}).names
+        ['age', 'name']
+    """
+    if isinstance(schema, pa.Schema):
+        return schema
+    if not isinstance(schema, Mapping):
+        raise TypeError(f"a schema is pyarrow's, or a dict of column names and types; received {schema!r}")
+    return pa.schema([(name, _type(name, t)) for name, t in schema.items()])
+
+
+def _type(column: str, named: Any) -> pa.DataType:
+    if isinstance(named, pa.DataType):
+        return named
+    try:
+        return pa.type_for_alias(named)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f'column {column!r}: {named!r} is no type of Arrow; such are "int64", "float32", "string", "bool", '
+            '"timestamp[us]", pyarrow.decimal128(10, 2)'
+        ) from None
+
+
+def with_types(schema: pa.Schema, declared: pa.Schema, source: str) -> pa.Schema:
+    """``schema`` with the types that ``declared`` says for some of its columns, or for all.
+
+    Raises:
+        ValueError: a declared column does not exist.
+    """
+    absent = [name for name in declared.names if name not in schema.names]
+    if absent:
+        raise ValueError(f"{source} has no column {absent[0]!r}; it has {schema.names}")
+    return pa.schema([declared.field(f.name) if f.name in declared.names else f for f in schema])
+
+
+def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatch:
+    """The columns of ``schema``, in its order and types.
+
+    Raises:
+        SourceError: a value is not of its column's type; the message has both.
+    """
+    columns = []
+    for field in schema:
+        column = batch.column(field.name)
+        if column.type != field.type:
+            column = _cast_column(column, field, source)
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast_column(column: pa.Array, field: pa.Field, source: str) -> pa.Array:
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise SourceError(
+            f"{source}: column {field.name!r} is declared {field.type}, and holds {_first_misfit(column, field.type)}"
+            f" ({error})"
+        ) from None
+
+
+def _first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
+    """The first value that does not become the type, halving the range in which it lies."""
+    begin, end = 0, len(column)
+    while end - begin > 1:
+        middle = (begin + end) // 2
+        try:
+            column.slice(begin, middle - begin).cast(wanted)
+            begin = middle
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+            end = middle
+    return f"{column[begin].as_py()!r} ({column.type})" if begin < len(column) else f"{column.type}"
+
+
+def rechunked(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of exactly ``rows``, the last one of what is left: they depend on the rows alone, not on
+    how the source delivers them.
+    """
+    pending: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        while held + batch.num_rows >= rows:
+            taken = rows - held
+            pending.append(batch.slice(0, taken))
+            yield _joined(pending)
+            batch, pending, held = batch.slice(taken), [], 0
+        if batch.num_rows:
+            pending.append(batch)
+            held += batch.num_rows
+    if held:
+        yield _joined(pending)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)

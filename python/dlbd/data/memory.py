@@ -1,0 +1,45 @@
+"""Tables that are in memory: of pyarrow, pandas, polars, anything with Arrow's stream interface; dicts of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from dlbd.data.arrow import pa
+from dlbd.data.expressions import Expression
+
+
+def is_table(what: Any) -> bool:
+    """Whether ``what`` is a table in memory."""
+    return isinstance(what, Mapping) or hasattr(what, "__arrow_c_stream__") or hasattr(what, "__dataframe__")
+
+
+class TableReader:
+    """Rows of a table in memory, read where they lie as far as Arrow can: text of pandas, say, is converted once."""
+
+    ordered, remote, sorts = True, False, False
+
+    def __init__(self, table: Any, name: str | None = None) -> None:
+        self.name = name or f"{type(table).__module__.partition('.')[0]} {type(table).__name__}"
+        if isinstance(table, Mapping):
+            self._table = pa.table(dict(table))
+        elif isinstance(table, pa.Table):
+            self._table = table
+        elif isinstance(table, pa.RecordBatch):
+            self._table = pa.Table.from_batches([table])
+        elif type(table).__module__.startswith("pandas"):
+            self._table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        else:
+            self._table = pa.table(table)
+        self.schema: pa.Schema = self._table.schema
+
+    def scan(
+        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    ) -> Generator[pa.RecordBatch, None, None]:
+        yield from self._table.select(list(columns)).to_batches(max_chunksize=rows)
+
+    def count(self, where: Expression | None) -> int | None:
+        return int(self._table.num_rows) if where is None else None
+
+    def abort(self) -> None:
+        """Nothing waits here."""

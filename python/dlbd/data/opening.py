@@ -1,0 +1,109 @@
+"""open: from the name of a thing, or the thing itself, to a Source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from dlbd.data.arrow import as_schema, pa, with_types
+from dlbd.data.memory import TableReader, is_table
+from dlbd.data.reader import Reader, options_of
+from dlbd.data.source import Source
+
+# The module that opens a kind of address, by its scheme; all others are files.
+_SCHEMES = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "mysql": "sql",
+    "mariadb": "sql",
+    "postgresql": "sql",
+    "postgres": "sql",
+    "mongodb": "mongodb",
+    "mongodb+srv": "mongodb",
+}
+
+
+def open(
+    what: Any,
+    *,
+    table: str | None = None,
+    columns: Sequence[str] | None = None,
+    query: Any = None,
+    parameters: Any = None,
+    order_by: str | Sequence[str] = (),
+    schema: Any = None,
+    timeout: float = 30.0,
+    **options: Any,
+) -> Source:
+    """Rows from where they live.
+
+    Args:
+        what: one of
+
+            - a file, a folder of files or a glob, of CSV, JSON lines, Parquet, Arrow IPC (``.csv``, ``.jsonl``,
+              ``.parquet``, ``.arrow``; also with ``.gz`` or ``.zst`` behind it), local or ``s3://``, ``gs://``,
+              ``abfs://``, ``hdfs://``, ``memory://``; an IDX file; a folder of images by class;
+            - a database: ``sqlite:///file``, ``duckdb:///file``, ``mysql://user:password@host/database``,
+              ``postgresql://...``, ``mongodb://...``, with ``table`` or ``query``;
+            - a table in memory: of pyarrow, pandas, polars, anything with Arrow's stream interface, a dict of columns;
+            - a data frame of Spark;
+            - a function that gives an iterator of records (dicts), or such an iterator, which can be read once;
+            - a source.
+        table: the table, or MongoDB's collection.
+        columns: only these, in this order.
+        query: in the store's own language: SQL with parameters, or a filter or a pipeline of MongoDB.
+        parameters: of the query, bound by the store's client.
+        order_by: the columns that put the rows in order, ascending, NULL first: without it a database has no order.
+            Rows equal in these columns have none among themselves: choose columns that tell rows apart.
+        schema: the types of some columns, or all: pyarrow's schema or ``{"age": "int32"}``. Values that do not fit are
+            errors when they are read.
+        timeout: seconds without a sign of life from a server after which reading is an error; 30 by default.
+        options: of the kind of source; its page in the guide has them.
+
+    Returns:
+        A :class:`Source`. Nothing but the schema is read yet.
+
+    Raises:
+        SourceError: there is nothing, it cannot be opened, or the server refuses.
+        ValueError: a column, the table or the kind of source does not exist.
+        ImportError: the extra for this kind of source is not installed; the message names it.
+
+    Example:
+        >>> source = dlbd.data.open({"age": [30, 20], "name": ["Kim", "Lee"]}, order_by="age")
+        >>> source.to_arrow()["name"].to_pylist()
+        ['Lee', 'Kim']
+    """
+    if isinstance(what, Source):
+        source = what
+    else:
+        reader = _reader(what, table=table, query=query, parameters=parameters, schema=schema, **options)
+        source = Source(reader, reader.schema, reader.schema, timeout=timeout)
+    if schema is not None:
+        stored = with_types(source.stored, as_schema(schema), source.name)
+        source = replace(source, stored=stored, schema=pa.schema([stored.field(n) for n in source.schema.names]))
+    if order_by:
+        by = (order_by,) if isinstance(order_by, str) else tuple(order_by)
+        for name in by:
+            source._field(name, source.stored)
+        source = replace(source, order_by=by)
+    return source if columns is None else source.select(columns)
+
+
+def _reader(what: Any, **options: Any) -> Reader:
+    if isinstance(what, os.PathLike):
+        what = os.fspath(what)
+    if isinstance(what, str):
+        scheme = what.partition(":")[0].partition("+")[0] if "://" in what else ""
+        module = import_module(f"dlbd.data.{_SCHEMES.get(scheme, 'files')}")
+        return module.reader(what, **options)  # type: ignore[no-any-return]
+    given = {key: value for key, value in options.items() if value is not None}
+    if type(what).__module__.startswith("pyspark."):
+        return import_module("dlbd.data.spark").reader(what, **given)  # type: ignore[no-any-return]
+    given.pop("schema", None)
+    if is_table(what):
+        options_of(given, ("name",), "a table in memory")
+        return TableReader(what, **given)
+    return import_module("dlbd.data.records").reader(what, **options)  # type: ignore[no-any-return]

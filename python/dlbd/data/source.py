@@ -1,0 +1,267 @@
+"""Source: a named, typed stream of record batches, wherever the rows live."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dlbd.backend import Array
+from dlbd.data.arrow import cast, pa, pc, rechunked
+from dlbd.data.deadline import watched
+from dlbd.data.expressions import Expression, col
+from dlbd.data.parts import Part, edges
+from dlbd.data.reader import Reader
+from dlbd.data.sorting import sorted_batches
+
+# Rows of a batch, unless another number is asked for.
+ROWS = 16384
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows that lie somewhere else, read batch by batch: what :func:`dlbd.data.open` gives.
+
+    A source holds no rows. It is not changed by its methods, which give other sources.
+
+    Attributes:
+        schema: names and types of its columns, pyarrow's.
+        name: where it comes from, without a password.
+        order_by: the columns by which its rows are in order; empty for the store's own order.
+        timeout: seconds without a sign of life from a server after which reading it is an error.
+
+    Example:
+        >>> rows = dlbd.data.open({"x": [1.0, 2.0, 3.0], "label": ["a", "b", "a"]})
+        >>> rows.schema.names, rows.count()
+        (['x', 'label'], 3)
+        >>> rows.select(["x"]).to_numpy()["x"]
+        array([1., 2., 3.])
+    """
+
+    reader: Reader
+    schema: pa.Schema
+    stored: pa.Schema  # all columns of the reader, in the types that they are declared to have
+    order_by: tuple[str, ...] = ()
+    timeout: float = 30.0
+    filters: tuple[Expression | Part, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.reader.name
+
+    @property
+    def ordered(self) -> bool:
+        """Whether each reading gives the rows in the same order."""
+        return bool(self.order_by) or self.reader.ordered
+
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{f.name}: {f.type}" for f in self.schema)
+        order = f"by {', '.join(self.order_by)}" if self.order_by else "as stored" if self.ordered else "none"
+        return f"<Source {self.name} ({columns}); order: {order}>"
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__(requested_schema)
+
+    # Other sources
+
+    def select(self, columns: Sequence[str]) -> Source:
+        """Only these columns, in this order.
+
+        Raises:
+            ValueError: one does not exist.
+        """
+        if isinstance(columns, str):
+            raise TypeError(f"columns is a list of names; received {columns!r}")
+        return replace(self, schema=pa.schema([self._field(name, self.schema) for name in columns]))
+
+    def where(self, condition: Expression) -> Source:
+        """Only the rows that meet a condition on columns; see :func:`dlbd.data.col`.
+
+        The store itself leaves rows out where it can.
+
+        Raises:
+            ValueError: a column does not exist.
+        """
+        if not isinstance(condition, Expression):
+            raise TypeError(f'a condition is made of columns: dlbd.data.col("age") > 30; received {condition!r}')
+        for name in sorted(condition.columns):
+            self._field(name, self.stored)
+        return replace(self, filters=(*self.filters, condition))
+
+    def split(self, *, by: str | None = None, in_order: bool = False, seed: int = 0, **fractions: float) -> Any:
+        """Disjoint parts of the rows, the same at every reading, without holding the rows.
+
+        Args:
+            by: the column whose hash decides: equal values stay together, and added rows change no other row's part.
+                None (the default): the row's number decides, which needs an order of rows.
+            in_order: divide by the values of ``by`` instead, the smallest into the first part (for times); equal
+                values stay together. The column is read once for it.
+            seed: another one gives another division; 0 by default.
+            fractions: name and size of each part: ``train=0.8, validation=0.1, test=0.1``. By a hash they are met on
+                average, as with any random division.
+
+        Returns:
+            A named tuple of sources.
+
+        Raises:
+            ValueError: the fractions are not positive or sum up to more than 1, the column does not exist, or there is
+                no order of rows and no column.
+
+        Example:
+            >>> rows = dlbd.data.open({"x": np.arange(1000)})
+            >>> train, test = rows.split(train=0.8, test=0.2, by="x")
+            >>> train.count() + test.count()
+            1000
+            >>> rows.split(old=0.9, new=0.1, by="x", in_order=True).new.to_numpy()["x"].min().item()
+            900
+        """
+        intervals = edges(list(fractions.values()))
+        parts: list[Source]
+        if in_order:
+            parts = self._in_order(by, intervals)
+        else:
+            self._require_key(by)
+            parts = [self._part(by, seed, (interval,)) for interval in intervals]
+        return namedtuple("Split", tuple(fractions))(*parts)  # type: ignore[arg-type]
+
+    def k_folds(self, k: int, *, by: str | None = None, seed: int = 0) -> list[tuple[Source, Source]]:
+        """``k`` pairs (the other folds, one fold): each row is in the second of exactly one pair.
+
+        Args:
+            k: at least 2.
+            by, seed: as for :meth:`split`.
+
+        Example:
+            >>> rows = dlbd.data.open({"x": np.arange(100)})
+            >>> sum(held_out.count() for _, held_out in rows.k_folds(5))
+            100
+        """
+        if k < 2:
+            raise ValueError(f"there are at least 2 folds; received k={k}")
+        self._require_key(by)
+        folds = edges([1 / k] * k)
+        return [
+            (self._part(by, seed, tuple(f for f in folds if f is not fold)), self._part(by, seed, (fold,)))
+            for fold in folds
+        ]
+
+    def _part(self, by: str | None, seed: int, intervals: tuple[tuple[float, float], ...]) -> Source:
+        # a part of a part divides by other numbers: of the same ones one half would have everything
+        depth = sum(isinstance(f, Part) for f in self.filters)
+        return replace(self, filters=(*self.filters, Part(by, seed * 1000 + depth, intervals)))
+
+    def _require_key(self, by: str | None) -> None:
+        if by is not None:
+            self._field(by, self.stored)
+        elif not self.ordered:
+            raise ValueError(
+                f"{self.name} has no order of rows, so that a row's number says nothing: pass by=COLUMN, or open it "
+                "with order_by="
+            )
+
+    def _in_order(self, by: str | None, intervals: list[tuple[float, float]]) -> list[Source]:
+        if by is None:
+            raise ValueError("in_order=True divides by the values of a column: pass by=COLUMN")
+        kind = self._field(by, self.stored).type
+        values = pc.drop_null(pa.concat_arrays([b.column(0) for b in self._rows([by])] or [pa.array([], kind)]))
+        if not len(values):
+            raise ValueError(f"{self.name}: column {by!r} has no values to divide by")
+        order = pc.array_sort_indices(values)
+        ends = [min(round(end * len(values)), len(values)) for _, end in intervals]
+        limits = [values[order[end].as_py()].as_py() if end < len(values) else None for end in ends]
+        parts, column = [], col(by)
+        for lower, upper in zip([None, *limits[:-1]], limits, strict=True):
+            conditions = [column >= lower] * (lower is not None) + [column < upper] * (upper is not None)
+            condition = conditions[0] if conditions else ~column.is_null()
+            parts.append(self.where(condition & conditions[1] if len(conditions) == 2 else condition))
+        return parts
+
+    def _field(self, name: str, schema: pa.Schema) -> pa.Field:
+        if name not in schema.names:
+            raise ValueError(f"{self.name} has no column {name!r}; it has {schema.names}")
+        return schema.field(name)
+
+    # Rows
+
+    def batches(self, rows: int = ROWS) -> Generator[pa.RecordBatch, None, None]:
+        """All rows, in batches of exactly ``rows``; the last one has what is left.
+
+        Args:
+            rows: 16,384 by default.
+
+        Raises:
+            SourceError: the source cannot be read, or holds what its declared types do not allow.
+        """
+        if rows < 1:
+            raise ValueError(f"rows must be at least 1; received {rows}")
+        yield from rechunked(self._rows(self.schema.names), rows)
+
+    def _rows(self, columns: Sequence[str]) -> Generator[pa.RecordBatch, None, None]:
+        """What the reader gives, in the declared types, without the rows that the filters leave out."""
+        pushed = self._pushed()
+        read = list(dict.fromkeys([*columns, *self.order_by, *(c for f in self.filters for c in _columns(f))]))
+        schema = pa.schema([self.stored.field(name) for name in read])
+        wanted = pa.schema([self.stored.field(name) for name in columns])
+        numbers = [0] * len(self.filters)
+        with closing(self._scan(read, pushed)) as scan:
+            for batch in scan:
+                batch = cast(batch, schema, self.name)
+                for i, condition in enumerate(self.filters):
+                    count = batch.num_rows
+                    if isinstance(condition, Part):
+                        batch = batch.filter(pa.array(condition.mask(batch, numbers[i])))
+                    else:
+                        batch = batch.filter(condition.to_arrow())
+                    numbers[i] += count
+                if batch.num_rows:
+                    yield batch.select(wanted.names).cast(wanted)
+
+    def _scan(self, columns: list[str], where: Expression | None) -> Generator[pa.RecordBatch, None, None]:
+        reader, order = self.reader, self.order_by if self.reader.sorts else ()
+
+        def scan() -> Generator[pa.RecordBatch, None, None]:
+            return reader.scan(columns, where, order, ROWS)
+
+        batches = watched(scan, self.timeout, self.name, reader.abort) if reader.remote else scan()
+        return batches if order == self.order_by else sorted_batches(batches, self.order_by, ROWS)
+
+    def _pushed(self) -> Expression | None:
+        """The conditions that the store may check itself: those before a part by the row's number."""
+        pushed: Expression | None = None
+        for condition in self.filters:
+            if isinstance(condition, Part):
+                if condition.by is None:
+                    break
+            else:
+                pushed = condition if pushed is None else pushed & condition
+        return pushed
+
+    def count(self) -> int:
+        """How many rows there are."""
+        if not any(isinstance(f, Part) for f in self.filters):
+            known = self.reader.count(self._pushed())
+            if known is not None:
+                return known
+        return sum(batch.num_rows for batch in self._rows(self.schema.names[:1]))
+
+    def head(self, rows: int = 5) -> pa.Table:
+        """The first rows, as a table of pyarrow."""
+        with closing(self.batches(rows)) as batches:
+            return pa.Table.from_batches([b for b in [next(batches, None)] if b is not None], self.schema)
+
+    def to_arrow(self) -> pa.Table:
+        """All rows as one table of pyarrow, in memory."""
+        return pa.Table.from_batches(self._rows(self.schema.names), self.schema)
+
+    def to_numpy(self) -> dict[str, Array]:
+        """All rows as one NumPy array per column, in memory. Integers with NULLs become floats, text objects."""
+        table = self.to_arrow()
+        return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def _columns(condition: Expression | Part) -> list[str]:
+    if isinstance(condition, Part):
+        return [] if condition.by is None else [condition.by]
+    return sorted(condition.columns)

@@ -1,0 +1,180 @@
+"""Sources: selection, conditions, splits, folds, types and order, on tables in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import dlbd
+from dlbd.data import SourceError, col
+
+ROWS = 40_000
+
+
+@pytest.fixture
+def numbered() -> dlbd.data.Source:
+    rng = np.random.default_rng(0)
+    return dlbd.data.open({"i": np.arange(ROWS), "group": rng.integers(0, 500, ROWS), "x": rng.standard_normal(ROWS)})
+
+
+def test_every_table_in_memory_is_a_source():
+    columns = {"x": [1.5, None, 3.0], "name": ["a", "b", None], "n": [1, 2, 3]}
+    for table in (columns, pa.table(columns), pd.DataFrame(columns), pl.DataFrame(columns)):
+        source = dlbd.data.open(table, schema={"name": "string", "n": "int32"})
+        assert source.schema.names == ["x", "name", "n"]
+        assert source.to_arrow().to_pydict() == columns
+        assert source.schema.field("n").type == pa.int32()
+        assert source.count() == 3
+
+
+def test_selection_and_head(numbered: dlbd.data.Source):
+    source = numbered.select(["x", "i"])
+    assert source.schema.names == ["x", "i"] == source.head().column_names
+    assert source.head(3)["i"].to_pylist() == [0, 1, 2]
+    assert dlbd.data.open(numbered, columns=["i"]).schema.names == ["i"]
+    with pytest.raises(ValueError, match=r"has no column 'y'; it has \['i', 'group', 'x'\]"):
+        numbered.select(["y"])
+    with pytest.raises(TypeError, match="list of names"):
+        numbered.select("x")
+
+
+def test_batches_have_the_size_that_was_asked_for(numbered: dlbd.data.Source):
+    for rows in (1_000, 16_384, 17_001, ROWS, 2 * ROWS):
+        sizes = [b.num_rows for b in numbered.batches(rows)]
+        assert sum(sizes) == ROWS
+        assert all(size == rows for size in sizes[:-1])
+        assert sizes[-1] <= rows
+    whole = pa.Table.from_batches(numbered.where(col("x") > 0).batches(777))
+    assert whole["i"].to_pylist() == np.flatnonzero(numbered.to_numpy()["x"] > 0).tolist()
+
+
+def test_conditions(numbered: dlbd.data.Source):
+    arrays = numbered.to_numpy()
+    i, x, group = arrays["i"], arrays["x"], arrays["group"]
+    for condition, wanted in [
+        (col("i") == 7, i == 7),
+        (col("i") != 7, i != 7),
+        (col("x") < 0.5, x < 0.5),
+        (col("x") <= x[0], x <= x[0]),
+        (col("x") > 0.5, x > 0.5),
+        (col("x") >= x[0], x >= x[0]),
+        ((col("x") > 0.5) & (col("group") < 10), (x > 0.5) & (group < 10)),
+        ((col("x") > 0.5) | ~(col("group") < 10), (x > 0.5) | (group >= 10)),
+        (col("group").isin([1, 2]), np.isin(group, [1, 2])),
+    ]:
+        assert numbered.where(condition).select(["i"]).to_numpy()["i"].tolist() == i[wanted].tolist()
+    with pytest.raises(TypeError, match="join conditions"):
+        bool(col("x") > 0)
+    with pytest.raises(TypeError, match="a condition is made of columns"):
+        numbered.where("x > 0")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no column 'z'"):
+        numbered.where(col("z") > 0)
+
+
+def test_null_meets_no_comparison():
+    source = dlbd.data.open({"x": [1.0, None, 3.0]})
+    assert source.where(col("x") != 1).count() == 1
+    assert source.where(~(col("x") == 1)).count() == 1
+    assert source.where(col("x").is_null()).count() == 1
+
+
+@pytest.mark.parametrize("by", [None, "group", "x"])
+def test_parts_are_disjoint_and_whole(numbered: dlbd.data.Source, by: str | None):
+    parts = numbered.split(train=0.8, validation=0.1, test=0.1, by=by)
+    rows = [part.to_numpy() for part in parts]
+    assert sorted(np.concatenate([r["i"] for r in rows]).tolist()) == list(range(ROWS))
+    assert [len(r["i"]) / ROWS for r in rows] == pytest.approx([0.8, 0.1, 0.1], abs=0.04 if by == "group" else 0.01)
+    if by is not None:
+        assert not set(rows[0][by]) & set(rows[1][by]) | set(rows[1][by]) & set(rows[2][by])
+    assert parts.train.count() == len(rows[0]["i"])
+    assert rows[0]["i"].tolist() == parts.train.to_numpy()["i"].tolist()
+    other = numbered.split(train=0.8, rest=0.2, by=by, seed=1)
+    assert other.train.to_numpy()["i"].tolist() != rows[0]["i"].tolist()
+
+
+def test_a_part_of_a_part_and_conditions_behind_it(numbered: dlbd.data.Source):
+    train = numbered.split(train=0.5, test=0.5).train
+    assert train.split(a=0.5, b=0.5).a.count() == pytest.approx(ROWS / 4, rel=0.05)
+    # by the row's number: a condition afterwards must not number the rows anew
+    inside = set(train.to_numpy()["i"].tolist())
+    assert set(train.where(col("x") > 0).to_numpy()["i"].tolist()) <= inside
+
+
+def test_a_hash_does_not_depend_on_the_width_of_a_type():
+    values = [0, 1, -7, 1000, None]
+    first: list[set[int]] = []
+    for kind in ("int16", "int32", "int64"):
+        source = dlbd.data.open({"v": values * 50, "i": range(250)}, schema={"v": kind})
+        first.append(set(source.split(a=0.5, b=0.5, by="v").a.to_numpy()["i"].tolist()))
+    assert first[0] == first[1] == first[2]
+    texts = [f"text {i}" for i in range(250)]
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        source = dlbd.data.open({"v": texts, "i": range(250)}, schema={"v": kind})
+        first.append(set(source.split(a=0.5, b=0.5, by="v").a.to_numpy()["i"].tolist()))
+    assert first[3] == first[4] == first[5]
+    assert 80 < len(first[3]) < 170
+
+
+def test_in_order_of_time(numbered: dlbd.data.Source):
+    parts = numbered.split(train=0.6, validation=0.2, test=0.2, by="x", in_order=True)
+    x = [part.to_numpy()["x"] for part in parts]
+    assert x[0].max() < x[1].min()
+    assert x[1].max() < x[2].min()
+    assert [len(v) for v in x] == [24_000, 8_000, 8_000]
+    tied = numbered.split(train=0.6, test=0.4, by="group", in_order=True)
+    assert tied.train.to_numpy()["group"].max() < tied.test.to_numpy()["group"].min()
+    with pytest.raises(ValueError, match="pass by=COLUMN"):
+        numbered.split(train=0.6, test=0.4, in_order=True)
+
+
+def test_folds(numbered: dlbd.data.Source):
+    folds = numbered.k_folds(4)
+    held_out = [set(fold.to_numpy()["i"].tolist()) for _, fold in folds]
+    assert set().union(*held_out) == set(range(ROWS))
+    assert sum(map(len, held_out)) == ROWS
+    assert all(others.count() == ROWS - len(fold) for (others, _), fold in zip(folds, held_out, strict=True))
+    with pytest.raises(ValueError, match="at least 2 folds"):
+        numbered.k_folds(1)
+
+
+@pytest.mark.parametrize("fractions", [{"a": 0.5, "b": 0.6}, {"a": -0.1, "b": 0.5}, {"a": 0.0}, {}])
+def test_impossible_fractions(numbered: dlbd.data.Source, fractions: dict[str, float]):
+    with pytest.raises(ValueError, match="together at most 1"):
+        numbered.split(**fractions)
+
+
+def test_order(numbered: dlbd.data.Source):
+    shuffled = numbered.to_arrow().take(np.random.default_rng(1).permutation(ROWS))
+    source = dlbd.data.open(shuffled, order_by=["group", "i"])
+    rows = source.to_numpy()
+    wanted = np.lexsort((numbered.to_numpy()["i"], numbered.to_numpy()["group"]))
+    assert rows["i"].tolist() == wanted.tolist()
+    assert "by group, i" in repr(source)
+    nulls = dlbd.data.open({"x": [2.0, None, 1.0]}, order_by="x")
+    assert nulls.to_arrow()["x"].to_pylist() == [None, 1.0, 2.0]
+
+
+def test_declared_types():
+    source = dlbd.data.open({"x": ["1.5", "2"], "n": [1, 2]}, schema={"x": "float32"})
+    assert source.to_numpy()["x"].tolist() == [1.5, 2.0]
+    with pytest.raises(SourceError, match=r"dict: column 'x' is declared int64, and holds 'two' \(string\)"):
+        dlbd.data.open({"x": ["1", "two", "3"]}, schema={"x": "int64"}).to_arrow()
+    with pytest.raises(SourceError, match="holds 300"):
+        dlbd.data.open({"x": [1, 300]}, schema={"x": "int8"}).to_arrow()
+    with pytest.raises(ValueError, match="no column 'y'"):
+        dlbd.data.open({"x": [1]}, schema={"y": "int8"})
+    with pytest.raises(ValueError, match="'number' is no type of Arrow"):
+        dlbd.data.open({"x": [1]}, schema={"x": "number"})
+
+
+def test_arrow_reads_a_source(numbered: dlbd.data.Source):
+    assert pa.table(numbered.select(["i"]))["i"].to_pylist() == list(range(ROWS))
+    assert pl.DataFrame(numbered.select(["i"]))["i"].sum() == ROWS * (ROWS - 1) // 2
+
+
+def test_unknown_options():
+    with pytest.raises(TypeError, match="a table in memory takes no argument 'table'"):
+        dlbd.data.open({"x": [1]}, table="t")
