@@ -28,6 +28,7 @@ import numpy as np  # noqa: E402
 from archive import read, write  # noqa: E402
 from cases import (  # noqa: E402
     arguments,
+    array_functions,
     attention,
     basic,
     convolution,
@@ -214,7 +215,7 @@ KINDS: dict[str, tuple[dict[str, Any], Any]] = {
     "metrics": (losses.METRICS, metric_answers),
     "optimizers": (optimizers.OPTIMIZERS, optimizer_answers),
     "schedules": (optimizers.SCHEDULES, schedule_answers),
-    "operations": (operations.OPERATIONS | functions.FUNCTIONS, operation_answers),
+    "operations": (operations.OPERATIONS | array_functions.ARRAY_FUNCTIONS | functions.FUNCTIONS, operation_answers),
     "initializers": (functions.INITIALIZERS, initializer_answers),
     "models": (models.MODELS, model_answers),
     "arguments": (dict(zip(arguments.MODULES, arguments.MODULES, strict=True)), signatures),

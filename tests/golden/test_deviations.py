@@ -54,7 +54,14 @@ def test_strides_and_dilation_together():
     assert layers.Conv2D(2, 2, strides=2, dilation_rate=2)(normal(1, 7, 7, 3)).shape == (1, 3, 3, 2)
 
 
+def test_sparsemax_gives_probabilities():
+    y = host(ops.sparsemax(10 * normal(5, 4)))
+    np.testing.assert_allclose(y.sum(axis=1), 1.0, rtol=1e-6)
+    assert (y == 0).any()
+
+
 def test_integers_and_counts_are_int64():
+    assert ops.histogram(normal(9), bins=3)[0].dtype == np.int64
     assert ops.convert_to_tensor([1, 2]).dtype == np.int64
     assert ops.count_nonzero(normal(3)).dtype == np.int64
     assert dlbd.utils.to_categorical([0, 1]).dtype == np.float32
