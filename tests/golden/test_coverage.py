@@ -29,7 +29,8 @@ MODULES = (
 EXEMPT = frozenset(
     cases.words(
         "Constraint Initializer InputLayer InputSpec Layer LearningRateSchedule Loss Metric Optimizer Regularizer "
-        "deserialize get serialize convert_to_numpy ndim shape stop_gradient Lambda RandomCrop batch_normalization sparsemax"
+        "deserialize get serialize convert_to_numpy ndim shape stop_gradient Lambda RandomCrop batch_normalization "
+        "sparsemax"
     )
 )
 KINDS = sorted(file.stem for file in answers.FOLDER.glob("*.npz") if file.stem != "arguments")

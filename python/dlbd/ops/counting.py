@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dlbd.backend import FLOAT64, INT32
+from dlbd.backend import FLOAT64, INT64
 from dlbd.ops.compare import equal, isnan, less, logical_not, logical_or, where
 from dlbd.ops.creation import linspace
 from dlbd.ops.elementwise import cast, floor_divide, minimum, mod, subtract
@@ -30,7 +30,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         sparse: there are no sparse tensors: False.
 
     Returns:
-        (..., numbers): int32, or the float dtype of ``weights``. There is no gradient.
+        (..., numbers): int64, or the float dtype of ``weights``. There is no gradient.
 
     Raises:
         ValueError: ``sparse``, or a single number.
@@ -38,7 +38,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 
     Example:
         >>> dlbd.ops.bincount([1, 1, 3]).numpy()
-        array([0, 2, 0, 1], dtype=int32)
+        array([0, 2, 0, 1])
     """
     if sparse:
         raise ValueError("[bincount] there are no sparse tensors; expected sparse=False")
@@ -47,7 +47,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     if numbers.size:
         length = builtins.max(length, int(max(numbers)) + 1)
     if weights is None:
-        return cast(class_counts(numbers, length, dtype=FLOAT64), INT32)
+        return cast(class_counts(numbers, length, dtype=FLOAT64), INT64)
     given = as_float(weights)
     return class_counts(numbers, length, given, given.dtype)
 
@@ -62,7 +62,7 @@ def histogram(x: Any, bins: int = 10, range: Sequence[float] | None = None) -> t
             unless given, which are read on the host.
 
     Returns:
-        The counts (bins,), int32, and the edges (bins + 1,), float32.
+        The counts (bins,), int64, and the edges (bins + 1,), float32.
 
     Raises:
         ValueError: no bin, or a range that ends before it begins.
@@ -85,7 +85,7 @@ def histogram(x: Any, bins: int = 10, range: Sequence[float] | None = None) -> t
     last = equal(values, take(edges, -1))
     outside = logical_or(isnan(values), less(high, values))
     number = where(last, bins - 1, where(outside, -1, number))
-    return cast(class_counts(number, bins, dtype=FLOAT64), INT32), edges
+    return cast(class_counts(number, bins, dtype=FLOAT64), INT64), edges
 
 
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Tensor:
