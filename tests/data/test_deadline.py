@@ -84,3 +84,13 @@ def test_closing_early_ends_the_scan():
     numbers.close()
     assert server.closed
     assert server.aborted.is_set()
+
+
+def test_a_source_that_works_on_is_not_silent():
+    numbers = iter([0, 1, 2, 2])  # its progress, each time it is asked
+    server = Server(3, silent_at=2)
+    reading = watched(server.scan, 0.1, "server", server.aborted.set, lambda: next(numbers))
+    begin = time.monotonic()
+    with pytest.raises(SourceError, match=r"nothing came for 0\.1 seconds"):
+        list(reading)
+    assert time.monotonic() - begin > 0.25

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,6 +12,7 @@ import pytest
 
 import dlbd
 from dlbd.data import SourceError, col
+from dlbd.data.memory import TableReader
 
 ROWS = 40_000
 
@@ -79,6 +82,41 @@ def test_null_meets_no_comparison():
     assert source.where(col("x") != 1).count() == 1
     assert source.where(~(col("x") == 1)).count() == 1
     assert source.where(col("x").is_null()).count() == 1
+    assert source.where(col("x").isin([1.0, None])).count() == 1
+    assert source.where(~col("x").isin([1.0, None])).count() == 1
+
+
+class Remote(TableReader):
+    """A store that sorts, counts and checks conditions, by its own types; it remembers what it was asked for."""
+
+    remote, sorts = True, True
+
+    def __init__(self, table: dict, asked: list) -> None:
+        super().__init__(table)
+        self.asked = asked
+        self.scanned: Any = None
+
+    def scan(self, columns, where, order_by, rows):
+        assert self.scanned is None  # a scan's reader is its own
+        self.scanned = (where, tuple(order_by))
+        self.asked.append(self.scanned)
+        yield from super().scan(columns, where, order_by, rows)
+
+    def count(self, where):
+        return 7 if where is None else None
+
+
+def test_a_store_checks_and_sorts_what_it_compares_alike():
+    reader = Remote({"i": [1, 2, 10], "text": ["1", "2", "10"]}, asked := [])
+    source = dlbd.data.Source(reader, reader.schema, reader.schema)
+    assert source.count() == 7
+    declared = dlbd.data.open(source, schema={"text": "int64", "i": "int32"}, order_by="text")
+    condition = col("text") > 9
+    assert declared.where(condition).where(col("i") > 0).to_arrow()["i"].to_pylist() == [10]
+    assert asked == [(col("i") > 0, ())]
+    assert dlbd.data.open(source, order_by="i").where(col("i") == 2).count() == 1
+    assert asked[1:] == [(col("i") == 2, ("i",))]
+    assert reader.scanned is None
 
 
 @pytest.mark.parametrize("by", [None, "group", "x"])

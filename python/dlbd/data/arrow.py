@@ -13,7 +13,7 @@ try:
 except ImportError as error:
     raise missing("data", error) from error
 
-__all__ = ["as_schema", "cast", "pa", "pc", "rechunked", "with_types"]
+__all__ = ["alike", "as_schema", "cast", "pa", "pc", "rechunked", "with_types"]
 
 
 def as_schema(schema: Any) -> pa.Schema:
@@ -52,6 +52,12 @@ def with_types(schema: pa.Schema, declared: pa.Schema, source: str) -> pa.Schema
     if absent:
         raise ValueError(f"{source} has no column {absent[0]!r}; it has {schema.names}")
     return pa.schema([declared.field(f.name) if f.name in declared.names else f for f in schema])
+
+
+def alike(one: pa.DataType, other: pa.DataType) -> bool:
+    """Whether values of both types compare in the same way: integers do, whatever their width; "10" and 10 do not."""
+    kinds = (pa.types.is_integer, lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return one == other or any(is_kind(one) and is_kind(other) for is_kind in kinds)
 
 
 def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatch:

@@ -22,7 +22,11 @@ class _End:
 
 
 def watched(
-    make: Callable[[], Generator[T, None, None]], seconds: float, name: str, abort: Callable[[], None]
+    make: Callable[[], Generator[T, None, None]],
+    seconds: float,
+    name: str,
+    abort: Callable[[], None],
+    progress: Callable[[], Any] = lambda: None,
 ) -> Generator[T, None, None]:
     """What ``make()`` gives, read by a thread ahead of time; silence is an error.
 
@@ -33,6 +37,7 @@ def watched(
         seconds: how long to wait for each item.
         name: what the error calls the source.
         abort: makes the iterator raise where it waits; called when the time is up, and when nobody wants more.
+        progress: gives something else whenever the source has got on with its work: it is not silent then.
 
     Raises:
         SourceError: nothing came for so long.
@@ -64,12 +69,16 @@ def watched(
 
     thread = threading.Thread(target=read, name=f"dlbd.data {name}", daemon=True)
     thread.start()
-    ended = False
+    ended, before = False, progress()
     try:
         while True:
             try:
                 item = items.get(timeout=seconds)
             except queue.Empty:
+                now = progress()
+                if now != before:
+                    before = now
+                    continue
                 raise SourceError(f"{name}: nothing came for {seconds:g} seconds (timeout=)") from None
             if isinstance(item, _End):
                 ended = True

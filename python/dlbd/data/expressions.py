@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dlbd.data.arrow import pc
+from dlbd.data.arrow import pa, pc
 
 
 class Expression:
@@ -77,7 +77,9 @@ class IsIn(Expression):
         return {self.column}
 
     def to_arrow(self) -> pc.Expression:
-        return pc.field(self.column).isin(list(self.values))
+        field = pc.field(self.column)
+        unknown = pc.scalar(pa.scalar(None, pa.bool_()))  # as SQL has it; Arrow's own says that NULL is not in
+        return pc.if_else(field.is_valid(), field.isin(list(self.values)), unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +168,8 @@ class Column:
         return Comparison(self.name, ">=", value)
 
     def isin(self, values: Iterable[Any]) -> Expression:
-        """One of these values."""
-        return IsIn(self.name, tuple(values))
+        """One of these values; NULL is none."""
+        return IsIn(self.name, tuple(v for v in values if v is not None))
 
     def is_null(self) -> Expression:
         """No value."""

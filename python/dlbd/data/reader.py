@@ -10,7 +10,11 @@ from dlbd.data.expressions import Expression
 
 
 class Reader(Protocol):
-    """A store of rows. Opening one finds its schema; every scan reads it anew.
+    """A store of rows. Opening one finds its schema; every scan reads it anew, on a shallow copy of the reader: what it
+    keeps in attributes for :meth:`abort` is the scan's own.
+
+    A remote one may have a method ``progress()``: it gives something else whenever the store has got on with its work
+    since it was last asked, so that work that takes longer than the timeout is told from silence.
 
     Attributes:
         name: what errors call it, without a password.
@@ -45,11 +49,11 @@ class Reader(Protocol):
         ...
 
     def count(self, where: Expression | None) -> int | None:
-        """How many rows meet the condition, if the store can say so without giving them; None if it cannot."""
+        """How many rows meet the condition, exactly, if the store can say so without giving them; None if it cannot."""
         ...
 
     def abort(self) -> None:
-        """End a scan that waits, from another thread: its iterator raises soon. Only if ``remote``."""
+        """End a scan or count that waits, from another thread: it raises soon. Only if ``remote``."""
         ...
 
 

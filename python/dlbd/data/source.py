@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import reduce
+from operator import and_
+from typing import Any, TypeVar
 
 from dlbd.backend import Array
-from dlbd.data.arrow import cast, pa, pc, rechunked
+from dlbd.data.arrow import alike, cast, pa, pc, rechunked
 from dlbd.data.deadline import watched
 from dlbd.data.expressions import Expression, col
 from dlbd.data.parts import Part, edges
 from dlbd.data.reader import Reader
 from dlbd.data.sorting import sorted_batches
+
+T = TypeVar("T")
 
 # Rows of a batch, unless another number is asked for.
 ROWS = 16384
@@ -201,11 +206,12 @@ class Source:
     def _rows(self, columns: Sequence[str]) -> Generator[pa.RecordBatch, None, None]:
         """What the reader gives, in the declared types, without the rows that the filters leave out."""
         pushed = self._pushed()
+        where = reduce(and_, pushed) if pushed else None
         read = list(dict.fromkeys([*columns, *self.order_by, *(c for f in self.filters for c in _columns(f))]))
         schema = pa.schema([self.stored.field(name) for name in read])
         wanted = pa.schema([self.stored.field(name) for name in columns])
         numbers = [0] * len(self.filters)
-        with closing(self._scan(read, pushed)) as scan:
+        with closing(self._scan(read, where)) as scan:
             for batch in scan:
                 batch = cast(batch, schema, self.name)
                 for i, condition in enumerate(self.filters):
@@ -219,29 +225,44 @@ class Source:
                     yield batch.select(wanted.names).cast(wanted)
 
     def _scan(self, columns: list[str], where: Expression | None) -> Generator[pa.RecordBatch, None, None]:
-        reader, order = self.reader, self.order_by if self.reader.sorts else ()
+        reader = copy(self.reader)  # what a scan opens is its own: abort ends no other
+        order = self.order_by if reader.sorts and self._stored_alike(self.order_by) else ()
 
         def scan() -> Generator[pa.RecordBatch, None, None]:
             return reader.scan(columns, where, order, ROWS)
 
-        batches = watched(scan, self.timeout, self.name, reader.abort) if reader.remote else scan()
+        batches = self._watched(reader, scan) if reader.remote else scan()
         return batches if order == self.order_by else sorted_batches(batches, self.order_by, ROWS)
 
-    def _pushed(self) -> Expression | None:
-        """The conditions that the store may check itself: those before a part by the row's number."""
-        pushed: Expression | None = None
+    def _watched(self, reader: Reader, make: Callable[[], Generator[T, None, None]]) -> Generator[T, None, None]:
+        return watched(make, self.timeout, self.name, reader.abort, getattr(reader, "progress", lambda: None))
+
+    def _pushed(self) -> list[Expression]:
+        """The conditions that the store may check itself: those before a part by the row's number, on columns that it
+        compares as their declared types do.
+        """
+        pushed = []
         for condition in self.filters:
             if isinstance(condition, Part):
                 if condition.by is None:
                     break
-            else:
-                pushed = condition if pushed is None else pushed & condition
+            elif self._stored_alike(condition.columns):
+                pushed.append(condition)
         return pushed
+
+    def _stored_alike(self, columns: Iterable[str]) -> bool:
+        return all(alike(self.stored.field(c).type, self.reader.schema.field(c).type) for c in columns)
 
     def count(self) -> int:
         """How many rows there are."""
-        if not any(isinstance(f, Part) for f in self.filters):
-            known = self.reader.count(self._pushed())
+        pushed = self._pushed()
+        if len(pushed) == len(self.filters):
+            reader, where = copy(self.reader), reduce(and_, pushed) if pushed else None
+
+            def counted() -> Generator[int | None, None, None]:
+                yield reader.count(where)
+
+            known = next(self._watched(reader, counted) if reader.remote else counted())
             if known is not None:
                 return known
         return sum(batch.num_rows for batch in self._rows(self.schema.names[:1]))
