@@ -62,11 +62,9 @@ class RecordsReader:
             raise ValueError(f"{self.name}: sample is at least 1 where no schema is declared; received {sample}")
         self._known: _Known | None = None
         self._make: Callable[[], Iterable[Any]] = (lambda: what) if isinstance(what, Iterable) else what
-        self._once: Iterator[Any] | None = what if isinstance(what, Iterator) else None
-        self._read = False
-        self._first: list[Any] = []  # what was taken from the iterator to look at; its scan begins with them
-        if self._once is not None:
-            self._first = first = list(islice(self._once, sample))
+        self._once = _Once(what, sample) if isinstance(what, Iterator) else None
+        if self._once:
+            first = self._once.first
         else:
             with _opened(self._make) as records:
                 first = list(islice(records, sample))
@@ -84,17 +82,9 @@ class RecordsReader:
             with _opened(self._make) as records:
                 yield from self._batches(records, columns, rows, 0)
             return
-        self._check_unread()
-        yield from self._batches(iter(self._first), columns, rows, 0)
-        self._check_unread()
-        self._read, number, self._first = True, len(self._first), []
-        yield from self._batches(self._once, columns, rows, number)
-
-    def _check_unread(self) -> None:
-        if self._read:
-            raise ValueError(
-                f"{self.name}: an iterator can be read once, and was; open the function that makes it instead"
-            )
+        first = self._once.first
+        yield from self._batches(iter(first), columns, rows, 0)
+        yield from self._batches(self._once.rest(self.name), columns, rows, len(first))
 
     def _batches(
         self, records: Iterator[Any], columns: Sequence[str], rows: int, number: int
@@ -115,8 +105,8 @@ class RecordsReader:
         if self._known is not None and (found := _unknown(records, self._known)):
             row, key = found
             raise SourceError(
-                f"{self.name}: record {number + row} has the key {key!r}, which none of the first had that were looked "
-                "at: declare it (schema=), or look at more (sample=)"
+                f"{self.name}: record {number + row} has the key {key!r}, which is no column; columns are the keys, of "
+                "text, of the first records (sample=) and those declared (schema=)"
             )
 
     def count(self, where: Expression | None) -> int | None:
@@ -124,6 +114,23 @@ class RecordsReader:
 
     def abort(self) -> None:
         """Nothing waits here."""
+
+
+class _Once:
+    """An iterator, and what was taken from it to look at. A reading begins with that: it has read the iterator only
+    when it goes on.
+    """
+
+    def __init__(self, records: Iterator[Any], sample: int) -> None:
+        self._records: Iterator[Any] | None = records
+        self.first = list(islice(records, sample))
+
+    def rest(self, name: str) -> Iterator[Any]:
+        """What comes after the first ones, once."""
+        if self._records is None:
+            raise ValueError(f"{name}: an iterator can be read once, and was; open the function that makes it instead")
+        records, self._records, self.first = self._records, None, []
+        return records
 
 
 @contextmanager

@@ -77,7 +77,8 @@ class _Place:
         if isinstance(value, Mapping):
             self._kinds["document"] += 1
             for key, inner in value.items():
-                self._field(key).add(inner)
+                if isinstance(key, str):
+                    self._field(key).add(inner)
         elif isinstance(value, (list, tuple)):
             self._kinds["list"] += 1
             simple = Counter(cls for cls in map(type, value) if cls in self._types)
