@@ -99,10 +99,10 @@ def test_large_records_come_in_small_batches():
 def test_what_a_record_lacks_is_null_and_an_unknown_key_an_error():
     rows: list[dict[str, Any]] = [{"a": 1, "b": {"c": 2}}] * 5
     assert dlbd.data.open([*rows, {"b": {}}, {}]).to_arrow()["b.c"].to_pylist() == [2] * 5 + [None, None]
-    for record, key in (({"z": 1}, "z"), ({"b": {"z": 1}}, "b.z"), ({"b": {"c": 1}, 7: 0}, "7")):
+    for record, key in (({"z": 1}, "z"), ({"b": {"z": 1}}, "b.z"), ({7: 1}, "7")):
         with pytest.raises(SourceError, match=f"records of list: record 5 has the key '{key}', which is no column"):
             dlbd.data.open([*rows, record], sample=5).to_arrow()
-        assert dlbd.data.open([*rows, record]).count() == 6
+    assert dlbd.data.open([*rows, {"b": {"z": 1}}]).count() == 6
     declared = dlbd.data.open([*rows, {"z": 1}], sample=5, schema={"z": "int8", "a": "float32"})
     assert declared.schema.field("a").type == pa.float32()
     assert declared.to_arrow()["z"].to_pylist() == [None] * 5 + [1]
