@@ -1,8 +1,63 @@
-"""From where data lives to batches: files, SQL, MongoDB, Spark, tables in memory."""
+"""From where data lives to batches: files, SQL, MongoDB, Spark, tables in memory; and from rows to features."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import col
 from dlbd.data.opening import open
 from dlbd.data.source import Source
 
-__all__ = ["Source", "SourceError", "col", "open"]
+if TYPE_CHECKING:
+    from dlbd.data.features import (
+        Block,
+        Category,
+        DropDuplicates,
+        DropMissing,
+        Features,
+        Number,
+        Target,
+        Vector,
+    )
+
+# Loaded when first used: they need layers.
+_LATER = {
+    "Block": "features",
+    "Category": "features",
+    "DropDuplicates": "features",
+    "DropMissing": "features",
+    "Features": "features",
+    "Number": "features",
+    "Target": "features",
+    "Vector": "features",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        value = getattr(import_module(f"dlbd.data.{_LATER[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'dlbd.data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
+__all__ = [
+    "Block",
+    "Category",
+    "DropDuplicates",
+    "DropMissing",
+    "Features",
+    "Number",
+    "Source",
+    "SourceError",
+    "Target",
+    "Vector",
+    "col",
+    "open",
+]

@@ -13,7 +13,7 @@ try:
 except ImportError as error:
     raise missing("data", error) from error
 
-__all__ = ["alike", "as_schema", "cast", "pa", "pc", "rechunked", "with_types"]
+__all__ = ["alike", "as_schema", "cast", "first_misfit", "pa", "pc", "rechunked", "with_types"]
 
 
 def as_schema(schema: Any) -> pa.Schema:
@@ -80,12 +80,12 @@ def _cast_column(column: pa.Array, field: pa.Field, source: str) -> pa.Array:
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise SourceError(
-            f"{source}: column {field.name!r} is declared {field.type}, and holds {_first_misfit(column, field.type)}"
+            f"{source}: column {field.name!r} is declared {field.type}, and holds {first_misfit(column, field.type)}"
             f" ({error})"
         ) from None
 
 
-def _first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
+def first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
     """The first value that does not become the type, halving the range in which it lies."""
     begin, end = 0, len(column)
     while end - begin > 1:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from dlbd import ops
-from dlbd.backend import Array
 from dlbd.layers.base import Layer, Shape
 from dlbd.layers.input_spec import InputSpec
+from dlbd.layers.preprocessing.moments import Moments
 from dlbd.layers.preprocessing.reading import numbers_of
 from dlbd.tensor import Tensor
 
@@ -127,13 +126,13 @@ class Normalization(Layer):
         """
         if self.input_mean is not None:
             raise ValueError(f"[{self.name}] adapt() would replace the mean and variance that the layer was given")
-        moments = _Moments()
+        moments = Moments()
         for batch in numbers_of(data, self.name):
             if not self.built:
                 self._build_for((None, *batch.shape[1:]))
             self.input_spec.check_shape(batch.shape, self)  # type: ignore[union-attr]
             moments.add(batch, self._reduced)
-        found = (moments.mean, moments.squares / moments.count, moments.count)
+        found = (moments.mean, moments.variance, moments.count)
         for variable, value in zip(self._own_variables, found, strict=True):
             variable.assign(value)
 
@@ -149,26 +148,3 @@ class Normalization(Layer):
         given = {"mean": self.input_mean, "variance": self.input_variance}
         plain = {name: None if value is None else value.tolist() for name, value in given.items()}
         return super().get_config() | {"axis": self.axis or None, "invert": self.invert} | plain
-
-
-class _Moments:
-    """Mean and sum of squared deviations of all batches so far.
-
-    Chan, Golub and LeVeque: "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean: Any = 0.0
-        self.squares: Any = 0.0
-
-    def add(self, batch: Array, reduced: tuple[int, ...]) -> None:
-        count = prod(batch.shape[a] for a in reduced)
-        x = batch.astype(np.float64)
-        own = x.mean(axis=reduced, keepdims=True)
-        x -= own
-        np.square(x, out=x)
-        apart = own.squeeze(reduced) - self.mean
-        self.count += count
-        self.mean = self.mean + apart * (count / self.count)
-        self.squares = self.squares + x.sum(axis=reduced) + apart**2 * (count * (1 - count / self.count))

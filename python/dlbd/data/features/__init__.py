@@ -1,0 +1,20 @@
+"""Features: rows of a table as numbers for a model; learned in one pass, saved inside the model."""
+
+from dlbd.data.features.block import Block
+from dlbd.data.features.category import Category
+from dlbd.data.features.features import Features
+from dlbd.data.features.number import Number
+from dlbd.data.features.rows import DropDuplicates, DropMissing
+from dlbd.data.features.target import Target
+from dlbd.data.features.vector import Vector
+
+__all__ = [
+    "Block",
+    "Category",
+    "DropDuplicates",
+    "DropMissing",
+    "Features",
+    "Number",
+    "Target",
+    "Vector",
+]

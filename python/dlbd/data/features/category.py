@@ -1,0 +1,163 @@
+"""Category: one of some values, as an index, a hash or a vector."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dlbd.backend import Array
+from dlbd.data.arrow import pa, pc
+from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, missing_rows
+from dlbd.data.features.statistics import Counts
+from dlbd.data.parts import words_of
+from dlbd.layers.arguments import one_of, positive
+
+_ENCODINGS = ("one_hot", "index", "embedding", "hash")
+_DIFFERENT = 1_000_000  # values that are counted
+
+
+@dataclass(frozen=True)
+class Category(Column):
+    """One of some values: text, whole numbers, booleans, dates.
+
+    The values of the training rows get the indices 1, 2, ..., the most frequent first, of equally frequent ones the
+    smaller first. Index 0 is for all others: values never seen, and missing ones.
+
+    Args:
+        name: of the column.
+        encode: "one_hot" (the default): (1 + values,) zeros and a one, float32; "index": the index as a float32;
+            "embedding": the index as an int64, for an :class:`dlbd.layers.Embedding`; "hash": an int64 below
+            ``buckets`` made of the value, for an Embedding too: nothing is learned or kept, different values may meet.
+        most: only so many of the most frequent values; all by default.
+        buckets: for "hash": how many.
+        missing: None (the default): index 0, for "hash" bucket 0; a value, or the "most_frequent" one of the training
+            rows: what stands for it; "drop" leaves the rows out.
+
+    Raises:
+        ValueError: wrong arguments; at :meth:`Features.adapt`: more than 1,000,000 different values; later: values of
+            another type than in training, unless they say the same ("12" and 12).
+
+    Example:
+        >>> features = dlbd.data.Features([dlbd.data.Category("city")])
+        >>> features.adapt(dlbd.data.open({"city": ["Oslo", "Bonn", "Oslo"]}))
+        >>> features.to_numpy(dlbd.data.open({"city": ["Bonn", "Rome", None]}))[0]
+        array([[0., 0., 1.],
+               [1., 0., 0.],
+               [1., 0., 0.]], dtype=float32)
+    """
+
+    _: KW_ONLY
+    encode: str = "one_hot"
+    most: int | None = None
+    buckets: int | None = None
+    missing: str | int | None = None
+
+    def __post_init__(self) -> None:
+        one_of(self.encode, _ENCODINGS, "encode", self.name)
+        if (self.encode == "hash") != (self.buckets is not None):
+            raise ValueError(f'[{self.name}] buckets belong to encode="hash", and are needed there')
+        if self.most is not None:
+            positive(self.most, "most", self.name)
+        if self.buckets is not None:
+            positive(self.buckets, "buckets", self.name)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        return INT64 if self.encode in ("embedding", "hash") else FLOAT32
+
+    @property
+    def values(self) -> list[Any]:
+        """Those that have an index of their own, from 1 on."""
+        return list(self.found("values"))
+
+    @property
+    def size(self) -> int:
+        """How many indices there are, that of unknown values included: an Embedding's ``input_dim``."""
+        return self.buckets or 1 + len(self.found("values"))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.size,) if self.encode == "one_hot" else (1,)
+
+    def statistics(self, kind: pa.DataType) -> _CategoryStatistics | None:
+        return None if self.encode == "hash" else _CategoryStatistics(self)
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {value: i for i, value in enumerate(self.found("values"), 1)}
+
+    def transform(self, column: pa.Array) -> Array:
+        if self.buckets is not None:
+            return self._hashed(column, self.buckets)
+        found = indices(tokens(column, self.name, self.found("type")), self._places, 0)
+        fill = self.found("fill")
+        if fill is not None and column.null_count:
+            found[np.asarray(column.is_null())] = self._places.get(fill, 0)
+        if self.encode != "one_hot":
+            return found.astype(self.dtype, copy=False).reshape(-1, 1)
+        y = np.zeros((len(found), self.size), np.float32)
+        y[np.arange(len(found)), found] = 1
+        return y
+
+    def _hashed(self, column: pa.Array, buckets: int) -> Array:
+        column = tokens(column, self.name)
+        if self.missing is not None and self.missing != "drop":
+            column = column.fill_null(self.missing)
+        found = (words_of(column) % np.uint64(buckets)).astype(np.int64)
+        found[np.asarray(column.is_null())] = 0
+        return found.reshape(-1, 1)
+
+
+class _CategoryStatistics:
+    def __init__(self, column: Category) -> None:
+        self._column = column
+        self._counts = Counts(_DIFFERENT)
+        self._type: pa.DataType | None = None
+
+    def add(self, column: pa.Array) -> None:
+        values = tokens(column, self._column.name)
+        self._type = values.type
+        self._counts.add(values)
+
+    def result(self) -> dict[str, Any]:
+        column = self._column
+        if self._counts.overflow:
+            raise ValueError(f"column {column.name!r} has more than {_DIFFERENT:,} different values: use encode='hash'")
+        values = self._counts.most_common(column.most)
+        if not values:
+            raise ValueError(f"column {column.name!r} has no value in the training rows to learn from: leave it out")
+        fill = None if column.missing == "drop" else values[0] if column.missing == "most_frequent" else column.missing
+        return {"type": str(self._type), "values": values, "fill": fill}
+
+
+def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
+    """The values as text, int64 or booleans, which files can hold: of the type that is named, or that comes nearest.
+
+    Raises:
+        ValueError: they are of another type, and do not say the same in it.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    given = column.type
+    if kind is not None:
+        wanted = pa.type_for_alias(kind)
+    elif pa.types.is_boolean(given):
+        wanted = pa.bool_()
+    elif pa.types.is_integer(given) or pa.types.is_floating(given):
+        wanted = pa.int64()
+    else:
+        wanted = pa.string()
+    if pa.types.is_floating(given):
+        missing = missing_rows(column)
+        column = column if missing is None else pc.if_else(pa.array(missing), pa.scalar(None, given), column)
+    return as_type(column, wanted, name)
+
+
+def indices(column: pa.Array, places: dict[Any, int], other: int) -> Array:
+    """(rows,) int64: the place of each value; ``other`` where it has none, or is NULL."""
+    distinct = pc.dictionary_encode(column)
+    known = np.array([places.get(value, other) for value in distinct.dictionary.to_pylist()] + [other], np.int64)
+    return known[np.asarray(distinct.indices.fill_null(len(known) - 1))]  # type: ignore[no-any-return]

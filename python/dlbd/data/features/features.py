@@ -1,0 +1,442 @@
+"""Features: from rows of a table to the arrays of a model, learned in one pass over the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from dlbd.backend import Array
+from dlbd.data.arrow import pa
+from dlbd.data.features.block import Block, arranged
+from dlbd.data.features.category import Category
+from dlbd.data.features.column import FLOAT32, Column, RowError, Statistics, rows_named
+from dlbd.data.features.number import Number
+from dlbd.data.features.privacy import Pseudonyms
+from dlbd.data.features.rows import DropDuplicates, DropMissing, Keep, RowStep
+from dlbd.data.features.target import Target
+from dlbd.data.features.vector import Vector
+from dlbd.data.source import ROWS, Source
+from dlbd.saving import register_keras_serializable
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Category, DropDuplicates, DropMissing, Number, Target, Vector)
+}
+# Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
+_BATCH_BYTES = 1 << 25
+
+Targets = Column | tuple[Column, ...] | dict[str, Column] | None
+
+
+@register_keras_serializable("dlbd")
+class Features:
+    """What a model takes of the columns of a table: learned from the training rows, saved inside the model.
+
+    Columns that are not named are never read.
+
+    Args:
+        columns: :class:`Number`, :class:`Category`, :class:`Vector`, ... each with the name of a column.
+        target: what to learn to tell: a column's name, or one such object, :class:`Target` for classes and numbers; a
+            list of them for several numbers; a dict of them for a model with several outputs; None for none.
+        weight: the column with the weight of each row; None for none.
+        rows: :class:`DropMissing`, :class:`DropDuplicates`: rows that are left out, in this order.
+        pseudonyms: {column: key}: columns whose values a keyed hash replaces before anything else sees them; 16 to 64
+            bytes each, None for the key in the environment's ``DLBD_PSEUDONYM_KEY``. No file holds the keys.
+
+    Example:
+        >>> rows = dlbd.data.open({"age": [20, 40], "city": ["Oslo", "Bonn"], "buys": [True, False]})
+        >>> features = dlbd.data.Features(
+        ...     [dlbd.data.Number("age", scale="minmax"), dlbd.data.Category("city")], target="buys"
+        ... )
+        >>> features.adapt(rows)
+        >>> x, y = features.to_numpy(rows)
+        >>> x
+        array([[0., 0., 0., 1.],
+               [1., 0., 1., 0.]], dtype=float32)
+        >>> y
+        array([1, 0])
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        target: str | Column | Sequence[str | Column] | Mapping[str, str | Column] | None = None,
+        *,
+        weight: str | None = None,
+        rows: Sequence[RowStep] = (),
+        pseudonyms: Mapping[str, str | bytes | None] | None = None,
+    ) -> None:
+        self.inputs = tuple(columns)
+        self.target = _as_targets(target)
+        self.weight = weight
+        self.rows = tuple(rows)
+        self.pseudonyms = Pseudonyms(pseudonyms)
+        if not self.inputs or not all(isinstance(c, Column) for c in self.inputs):
+            raise TypeError(f'columns are objects such as dlbd.data.Number("age"), at least one; received {columns!r}')
+        names = self.columns
+        if len(names) != len(self.inputs):
+            twice = next(c.name for i, c in enumerate(self.inputs) if c.name in names[:i])
+            raise ValueError(f"column {twice!r} is there twice")
+        known = set(self.columns_with_target)
+        for name in [*self.pseudonyms.columns, *(c for step in self.rows for c in step.columns or ())]:
+            if name not in known:
+                raise ValueError(f"column {name!r} is not among those that the features read: {sorted(known)}")
+
+    def __repr__(self) -> str:
+        parts = ", ".join(map(repr, self.inputs))
+        return f"Features([{parts}], target={self.target!r})"
+
+    # What it is made of
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it reads, without target and weight."""
+        return list(dict.fromkeys(c.name for c in self.inputs))
+
+    @property
+    def columns_with_target(self) -> list[str]:
+        """The columns that it reads for training."""
+        weight = [] if self.weight is None else [self.weight]
+        return list(dict.fromkeys([*self.columns, *(t.name for t in _listed(self.target)), *weight]))
+
+    @property
+    def adapted(self) -> bool:
+        """Whether there is nothing left to learn."""
+        kind = pa.null()
+        return all(c.learned is not None or c.statistics(kind) is None for c in (*self.inputs, *_listed(self.target)))
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """The classes of the target, in the order of a model's outputs; None where it is none, or has none."""
+        return self.target.classes if isinstance(self.target, Target) else None
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of one row of each column's numbers."""
+        return {c.name: c.shape for c in self.inputs}
+
+    @property
+    def output_dtypes(self) -> dict[str, np.dtype[Any]]:
+        """The dtype of each column's numbers."""
+        return {c.name: c.dtype for c in self.inputs}
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one row in a model with one input: ``(width,)`` of all columns side by side; of a single column
+        its own.
+        """
+        shapes = list(self.output_shapes.values())
+        return shapes[0] if len(shapes) == 1 else (sum(prod(shape) for shape in shapes),)
+
+    @property
+    def width(self) -> int:
+        """How many numbers one row has."""
+        return sum(prod(shape) for shape in self.output_shapes.values())
+
+    # Learning
+
+    def adapt(self, source: Source) -> None:
+        """Learn from all rows of a source, in one pass; what was learned before is replaced.
+
+        What is learned depends on the rows and their order alone, to the last bit, wherever they come from.
+
+        Args:
+            source: the training rows, and no others.
+
+        Raises:
+            ValueError: a column does not exist, there are no rows, a value cannot be used, or the target has one class
+                only.
+            SourceError: the source cannot be read.
+        """
+        source = self._checked(source, targets=True)
+        parts = [*self.inputs, *_listed(self.target)]
+        learning = [c.statistics(source.schema.field(c.name).type) for c in parts]
+        if all(s is None for s in learning):
+            return
+        seen = 0
+        with closing(source.batches(self.batch_rows(source.schema))) as batches:
+            for batch, first, kept in self._kept(batches, targets=True):
+                seen += batch.num_rows
+                with rows_named(first, kept):
+                    for column, statistics in zip(parts, learning, strict=True):
+                        if statistics is not None:
+                            statistics.add(batch.column(column.name))
+        if not seen:
+            raise ValueError(f"{source.name} has no rows to learn from")
+        learned = [c if s is None else _learned(c, s) for c, s in zip(parts, learning, strict=True)]
+        self.inputs = tuple(learned[: len(self.inputs)])
+        targets = learned[len(self.inputs) :]
+        if isinstance(self.target, dict):
+            self.target = dict(zip(self.target, targets, strict=True))
+        elif self.target is not None:
+            self.target = targets[0] if isinstance(self.target, Column) else tuple(targets)
+
+    def set_keys(self, keys: Mapping[str, str | bytes]) -> None:
+        """Give the keys of pseudonyms to features that were loaded from a file.
+
+        Raises:
+            ValueError: it is another key than that of training.
+        """
+        self.pseudonyms.set_keys(keys)
+
+    # Transforming
+
+    def read(self, source: Source, targets: bool = True, rows: int | None = None) -> Generator[Block, None, None]:
+        """The blocks of all rows of a source.
+
+        Args:
+            source: it has all columns.
+            targets: whether target and weight are read too.
+            rows: of a batch; by default as many as memory likes.
+        """
+        source = self._checked(source, targets)
+        return self.blocks(source.batches(rows or self.batch_rows(source.schema)), targets)
+
+    def blocks(self, batches: Iterable[pa.RecordBatch], targets: bool) -> Generator[Block, None, None]:
+        """One block per batch, of the rows that are not left out.
+
+        Args:
+            batches: with all columns, in any order; an iterator is closed at the end.
+            targets: whether target and weight are read too, and rows left out that are in training only.
+
+        Raises:
+            ValueError: a column is missing, nothing was learned yet, or a value cannot be used; the message has the
+                row, counted from 0.
+        """
+        with closing(batches) if isinstance(batches, Generator) else nullcontext():
+            for batch, first, kept in self._kept(batches, targets):
+                with rows_named(first, kept):
+                    block = self._block(batch, kept, targets)
+                yield block
+
+    def _block(self, batch: pa.RecordBatch, kept: Array | None, targets: bool) -> Block:
+        x = {c.name: c.transform(batch.column(c.name)) for c in self.inputs}
+        y, weight = None, None
+        if targets:
+            y = self._transformed_target(batch)
+            if self.weight is not None:
+                weight = Number(self.weight).transform(batch.column(self.weight)).ravel()
+                if (weight < 0).any():
+                    raise RowError(int((weight < 0).argmax()), f"weight {self.weight!r} is negative")
+        return Block(x, y, weight, batch.num_rows, kept)
+
+    def _transformed_target(self, batch: pa.RecordBatch) -> Any:
+        target = self.target
+        if target is None:
+            return None
+        if isinstance(target, Column):
+            return target.transform(batch.column(target.name))
+        if isinstance(target, dict):
+            return {name: t.transform(batch.column(t.name)) for name, t in target.items()}
+        return np.column_stack([t.transform(batch.column(t.name)) for t in target])
+
+    def _kept(
+        self, batches: Iterable[pa.RecordBatch], targets: bool
+    ) -> Iterator[tuple[pa.RecordBatch, int, Array | None]]:
+        """The batches without the rows that are left out, the number of their first row, and which rows stayed."""
+        names = self.columns_with_target if targets else self.columns
+        keeps = self._keeps(names, targets)
+        first = 0
+        for given in batches:
+            batch = self.pseudonyms.apply(_selected(given, names))
+            kept: Array | None = None
+            for keep in keeps:
+                with rows_named(first, kept):
+                    mask = keep(batch)
+                if mask is not None:
+                    batch = batch.filter(pa.array(mask))
+                    kept = _narrowed(kept, mask)
+            yield batch, first, kept
+            first += given.num_rows
+
+    def _keeps(self, names: Sequence[str], targets: bool) -> list[Keep]:
+        dropping = tuple(c.name for c in self.inputs if c.drops_rows)
+        steps: list[RowStep] = [DropMissing(dropping)] if dropping else []
+        steps += [step for step in self.rows if targets or not step.training_only]
+        return [step.begin(names) for step in steps]
+
+    def arrange(self, x: Mapping[str, Array], model: Any) -> Any:
+        """The columns of a block as a model takes them.
+
+        A model with one input gets all of them side by side, or a single one as it is. Of several inputs, one that is
+        named like a column gets it; one, at most, has another name and gets all others side by side.
+
+        Raises:
+            ValueError: inputs and columns do not fit, or what should stand side by side are no vectors.
+        """
+        return arranged(x, getattr(model, "input_names", None))
+
+    def to_numpy(self, source: Source, targets: bool = True) -> tuple[Any, Any]:
+        """(x, y) of all rows, in memory: for scikit-learn, say. ``x`` is (rows, width); ``y`` is None without target.
+
+        Args:
+            source: it has all columns.
+            targets: False for rows to predict: no target is read, and no row left out for being there twice.
+
+        Raises:
+            ValueError: the columns do not stand side by side in one array.
+        """
+        found = list(self.read(source, targets))
+        x = [arranged(block.x, None) for block in found]
+        whole = np.concatenate(x) if x else np.empty((0, *self.input_shape), FLOAT32)
+        if self.target is None or not targets:
+            return whole, None
+        ys: list[Any] = [block.y for block in found]
+        if isinstance(self.target, dict):
+            return whole, {name: np.concatenate([y[name] for y in ys]) for name in self.target}
+        return whole, np.concatenate(ys)
+
+    def batch_rows(self, schema: pa.Schema) -> int:
+        """How many rows a batch has: fewer where rows are wide. It depends on the schema alone."""
+        row = sum(_bytes_of(field.type) for field in schema)
+        return max(256, min(ROWS, 1 << (max(1, _BATCH_BYTES // max(1, row)).bit_length() - 1)))
+
+    def _checked(self, source: Source, targets: bool) -> Source:
+        return source.select(self.columns_with_target if targets else self.columns)
+
+    # Saving
+
+    def get_config(self) -> dict[str, Any]:
+        """All of it as plain data, what was learned included, keys of pseudonyms not."""
+        return {
+            "columns": [c.get_config() for c in self.inputs],
+            "target": _target_config(self.target),
+            "weight": self.weight,
+            "rows": [step.get_config() for step in self.rows],
+            "pseudonyms": self.pseudonyms.get_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Features:
+        """What :meth:`get_config` said.
+
+        Raises:
+            ValueError: it names a kind of column that does not exist.
+        """
+        checks = config["pseudonyms"]
+        features = cls(
+            [_from_config(c) for c in config["columns"]],
+            _target_from_config(config["target"]),
+            weight=config["weight"],
+            rows=[_from_config(c) for c in config["rows"]],
+            pseudonyms=dict.fromkeys(checks),
+        )
+        features.pseudonyms = Pseudonyms(dict.fromkeys(checks), checks)
+        return features
+
+    @classmethod
+    def infer(
+        cls,
+        source: Source,
+        target: str | Column | Sequence[str | Column] | Mapping[str, str | Column] | None = None,
+        *,
+        drop: Sequence[str] = (),
+        **options: Any,
+    ) -> Features:
+        """Features of all columns of a source, chosen by their types and a look at the first 16,384 rows.
+
+        Numbers and booleans: ``Number(missing="mean", scale="standard")``. Text: a :class:`Category` where there are at
+        most 100 different values. Lists of numbers: a :class:`Vector`. Columns in which the first rows have no value
+        at all are left out.
+
+        Args:
+            source: the training rows.
+            target, options: see :class:`Features`.
+            drop: columns that are not read.
+
+        Raises:
+            ValueError: a column does not exist, is of a type that no feature takes, or there is none.
+
+        Example:
+            >>> rows = dlbd.data.open({"id": [1, 2], "age": [20.0, 40.0], "city": ["Oslo", "Bonn"], "buys": [1, 0]})
+            >>> dlbd.data.Features.infer(rows, target="buys", drop=["id"])
+            Features([Number(name='age', missing='mean', clip=None, scale='standard'),
+                      Category(name='city', encode='one_hot', most=None, buckets=None, missing=None)],
+                     target=Target(name='buys', kind=None))
+        """
+        from dlbd.data.features.inference import columns_of
+
+        targets, weight = _as_targets(target), options.get("weight")
+        left_out = [*drop, *(t.name for t in _listed(targets)), *([] if weight is None else [weight])]
+        known = source.schema.names
+        for name in left_out:
+            if name not in known:
+                raise ValueError(f"{source.name} has no column {name!r}; it has {known}")
+        names = [name for name in known if name not in left_out]
+        columns = columns_of(source.select(names), options.get("pseudonyms") or ()) if names else []
+        if not columns:
+            raise ValueError(f"{source.name} has no columns with values but {left_out}")
+        return cls(columns, targets, **options)
+
+
+def _as_targets(target: Any) -> Targets:
+    if target is None or isinstance(target, Column):
+        return target
+    if isinstance(target, str):
+        return Target(target)
+    if isinstance(target, Mapping):
+        return {name: t if isinstance(t, Column) else Target(t) for name, t in target.items()}
+    return tuple(t if isinstance(t, Column) else Target(t, kind="number") for t in target)
+
+
+def _listed(target: Targets) -> list[Column]:
+    if target is None:
+        return []
+    return [target] if isinstance(target, Column) else list(target.values() if isinstance(target, dict) else target)
+
+
+def _learned(column: Column, statistics: Statistics) -> Column:
+    return replace(column, learned=statistics.result())
+
+
+def _selected(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    absent = [name for name in names if name not in batch.schema.names]
+    if absent:
+        raise ValueError(
+            f"the rows have no column {absent[0]!r}, which the features need; they have {batch.schema.names}"
+        )
+    return batch.select(list(names))
+
+
+def _narrowed(kept: Array | None, mask: Array) -> Array:
+    if kept is None:
+        return mask
+    kept = kept.copy()
+    kept[kept] = mask
+    return kept
+
+
+def _bytes_of(kind: pa.DataType) -> int:
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size) * _bytes_of(kind.value_type)
+    return 64 if pa.types.is_nested(kind) or pa.types.is_string(kind) else 8
+
+
+def _from_config(config: Mapping[str, Any]) -> Any:
+    arguments = dict(config)
+    kind = arguments.pop("class_name")
+    if kind not in _KINDS:
+        raise ValueError(f"features have no part of kind {kind!r}; there are {sorted(_KINDS)}")
+    return _KINDS[kind](**arguments)
+
+
+def _target_config(target: Targets) -> Any:
+    if target is None or isinstance(target, Column):
+        return None if target is None else target.get_config()
+    if isinstance(target, dict):
+        return {"outputs": {name: t.get_config() for name, t in target.items()}}
+    return [t.get_config() for t in target]
+
+
+def _target_from_config(config: Any) -> Targets:
+    if config is None:
+        return None
+    if isinstance(config, list):
+        return tuple(_from_config(c) for c in config)
+    if "outputs" in config:
+        return {name: _from_config(c) for name, c in config["outputs"].items()}
+    return _from_config(config)  # type: ignore[no-any-return]
