@@ -10,9 +10,6 @@ import numpy as np
 
 from dlbd.backend import Array
 
-# Rows that are transposed at once: their cache lines of all columns stay in the L2 cache.
-_TILE = 64
-
 
 @dataclass
 class Block:
@@ -48,15 +45,15 @@ def joined(arrays: Sequence[Array], names: Sequence[str]) -> Array:
                 f"column {name!r} has the shape {array.shape[1:]} and does not join {len(arrays) - 1} others in one "
                 "vector: give it an Input of its own, named like it"
             )
+    matrix = arrays[0].base
+    if (
+        all(a.base is matrix for a in arrays)
+        and matrix is not None
+        and matrix.shape[1] == sum(a.shape[1] for a in arrays)
+    ):
+        return matrix
     whole = all(a.dtype == np.int64 for a in arrays)
-    rows, width = len(arrays[0]), sum(a.shape[1] for a in arrays)
-    y = np.empty((rows, width), np.int64 if whole else np.float32)
-    for begin in range(0, rows, _TILE):
-        at = 0
-        for array in arrays:
-            y[begin : begin + _TILE, at : at + array.shape[1]] = array[begin : begin + _TILE]
-            at += array.shape[1]
-    return y
+    return np.concatenate(arrays, axis=1, dtype=np.int64 if whole else np.float32, casting="same_kind")
 
 
 def arranged(x: Mapping[str, Array], names: Sequence[str] | None) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from dlbd.backend import Array
 from dlbd.data.arrow import first_misfit, pa, pc
 
+_FLOAT64 = pa.float64()
 FLOAT32, INT64 = np.dtype(np.float32), np.dtype(np.int64)
 
 
@@ -140,6 +141,8 @@ def as_type(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
 def float64s(column: pa.Array, name: str) -> Array:
     """Numbers, booleans and texts of numbers as float64, NULL as NaN; without a copy where there is none to make."""
     kind = column.type
+    if kind == _FLOAT64:  # most columns, and there may be many
+        return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
     if pa.types.is_integer(kind):
         column = column.cast(pa.float64(), safe=False)
     elif pa.types.is_boolean(kind):
@@ -147,5 +150,5 @@ def float64s(column: pa.Array, name: str) -> Array:
     elif pa.types.is_temporal(kind) or pa.types.is_nested(kind):
         raise ValueError(f"column {name!r} should hold numbers; received values of type {kind}")
     else:
-        column = as_type(column, pa.float64(), name)
+        column = as_type(column, _FLOAT64, name)
     return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from dlbd.data.arrow import pa
 from dlbd.data.features.block import Block, arranged
 from dlbd.data.features.category import Category
 from dlbd.data.features.column import FLOAT32, Column, RowError, Statistics, rows_named
+from dlbd.data.features.matrix import Matrix
 from dlbd.data.features.number import Number
 from dlbd.data.features.privacy import Pseudonyms
 from dlbd.data.features.rows import DropDuplicates, DropMissing, Keep, RowStep
@@ -161,10 +162,11 @@ class Features:
         with closing(source.batches(self.batch_rows(source.schema))) as batches:
             for batch, first, kept in self._kept(batches, targets=True):
                 seen += batch.num_rows
+                given = dict(zip(batch.schema.names, batch.columns, strict=True))
                 with rows_named(first, kept):
                     for column, statistics in zip(parts, learning, strict=True):
                         if statistics is not None:
-                            statistics.add(batch.column(column.name))
+                            statistics.add(given[column.name])
         if not seen:
             raise ValueError(f"{source.name} has no rows to learn from")
         learned = [c if s is None else _learned(c, s) for c, s in zip(parts, learning, strict=True)]
@@ -208,31 +210,40 @@ class Features:
                 row, counted from 0.
         """
         with closing(batches) if isinstance(batches, Generator) else nullcontext():
+            matrix = Matrix(self.inputs if len(self.inputs) > 1 else ())
             for batch, first, kept in self._kept(batches, targets):
                 with rows_named(first, kept):
-                    block = self._block(batch, kept, targets)
+                    block = self._block(batch, matrix, kept, targets)
                 yield block
 
-    def _block(self, batch: pa.RecordBatch, kept: Array | None, targets: bool) -> Block:
-        x = {c.name: c.transform(batch.column(c.name)) for c in self.inputs}
-        y, weight = None, None
-        if targets:
-            y = self._transformed_target(batch)
-            if self.weight is not None:
-                weight = Number(self.weight).transform(batch.column(self.weight)).ravel()
-                if (weight < 0).any():
-                    raise RowError(int((weight < 0).argmax()), f"weight {self.weight!r} is negative")
-        return Block(x, y, weight, batch.num_rows, kept)
+    def _block(self, batch: pa.RecordBatch, matrix: Matrix, kept: Array | None, targets: bool) -> Block:
+        given = dict(zip(batch.schema.names, batch.columns, strict=True))
+        vectors = matrix.transform(given, batch.num_rows)
+        x = {
+            c.name: vectors[:, place] if (place := matrix.places.get(c.name)) else c.transform(given[c.name])
+            for c in self.inputs
+        }
+        if not targets:
+            return Block(x, None, None, batch.num_rows, kept)
+        return Block(x, self._transformed_target(given), self._weights(given), batch.num_rows, kept)
 
-    def _transformed_target(self, batch: pa.RecordBatch) -> Any:
+    def _transformed_target(self, given: Mapping[str, pa.Array]) -> Any:
         target = self.target
         if target is None:
             return None
         if isinstance(target, Column):
-            return target.transform(batch.column(target.name))
+            return target.transform(given[target.name])
         if isinstance(target, dict):
-            return {name: t.transform(batch.column(t.name)) for name, t in target.items()}
-        return np.column_stack([t.transform(batch.column(t.name)) for t in target])
+            return {name: t.transform(given[t.name]) for name, t in target.items()}
+        return np.column_stack([t.transform(given[t.name]) for t in target])
+
+    def _weights(self, given: Mapping[str, pa.Array]) -> Array | None:
+        if self.weight is None:
+            return None
+        weight = Number(self.weight).transform(given[self.weight]).ravel()
+        if (weight < 0).any():
+            raise RowError(int((weight < 0).argmax()), f"weight {self.weight!r} is negative")
+        return weight
 
     def _kept(
         self, batches: Iterable[pa.RecordBatch], targets: bool
@@ -393,13 +404,14 @@ def _learned(column: Column, statistics: Statistics) -> Column:
     return replace(column, learned=statistics.result())
 
 
-def _selected(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    absent = [name for name in names if name not in batch.schema.names]
+def _selected(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    given = batch.schema.names
+    if given == names:
+        return batch
+    absent = [name for name in names if name not in set(given)]
     if absent:
-        raise ValueError(
-            f"the rows have no column {absent[0]!r}, which the features need; they have {batch.schema.names}"
-        )
-    return batch.select(list(names))
+        raise ValueError(f"the rows have no column {absent[0]!r}, which the features need; they have {given}")
+    return batch.select(names)
 
 
 def _narrowed(kept: Array | None, mask: Array) -> Array:

@@ -78,7 +78,7 @@ class Number(Column):
         return _NumberStatistics(self) if self.learns else None
 
     @cached_property
-    def _learned(self) -> tuple[float, float, tuple[float, float] | None, float | None]:
+    def steps(self) -> tuple[float, float, tuple[float, float] | None, float | None]:
         """What is subtracted, what is multiplied by, the limits, and what stands for a missing value."""
         fill = None if self.missing is None or isinstance(self.missing, str) else float(self.missing)
         if not self.learns:
@@ -87,26 +87,27 @@ class Number(Column):
         return self.found("center"), 1.0 / self.found("width"), None if limits is None else tuple(limits), fill
 
     def transform(self, column: pa.Array) -> Array:
-        center, factor, limits, _ = self._learned
         x = float64s(column, self.name)
+        center, factor, limits, _ = self.steps
         if limits is not None:
             x = np.clip(x, *limits)
-        try:
-            with np.errstate(over="raise", invalid="ignore"):
-                y = x - center
-                y *= factor
-                if np.isfinite(y.sum()):
-                    return y.astype(np.float32).reshape(-1, 1)
-        except FloatingPointError:
-            pass
-        return self._repaired(x).reshape(-1, 1)
+        with np.errstate(all="ignore"):
+            y = x - center
+            y *= factor
+            if np.isfinite(y.sum()) and np.isfinite(z := y.astype(np.float32)).all():
+                return z.reshape(-1, 1)
+        return self.repaired(x).reshape(-1, 1)
 
-    def _repaired(self, x: Array) -> Array:
-        """The same where some numbers are missing, or cannot be used."""
-        center, factor, _, fill = self._learned
-        usable = self.usable(x)
+    def repaired(self, x: Array) -> Array:
+        """(rows,) numbers of which some are missing, or cannot be used: clipped, replaced, scaled, as float32."""
+        center, factor, limits, fill = self.steps
+        self.usable(x)
+        if limits is not None:
+            x = np.clip(x, *limits)
+        if fill is not None:
+            x = np.where(np.isnan(x), fill, x)
         with np.errstate(over="ignore"):
-            y = (np.where(usable, x, np.nan if fill is None else fill) - center) * factor
+            y = (x - center) * factor
         large = np.abs(y) > _LARGEST
         if large.any():
             row = int(large.argmax())
