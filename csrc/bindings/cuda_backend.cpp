@@ -121,28 +121,26 @@ py::object CudaBackend::empty(const py::tuple& shape, const py::dtype& dtype, py
   });
 }
 
-namespace {
-
-Status* word_of(const py::object& memory) { return reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>()); }
-
-}  // namespace
-
 Status* CudaBackend::status(int device) {
+  // Python never runs while the lock is held: it may hand the GIL to a thread that comes to wait here.
   static std::mutex mutex;
-  static auto* all = new std::map<int, py::object>;  // one word per device, in its memory; outlives the interpreter
-  const auto known = [&](const py::object& made) {
+  static auto* all = new std::map<int, Status*>;  // one word per device, in its memory; outlives the interpreter
+  const auto known = [&](Status* made) {
     const std::lock_guard<std::mutex> lock(mutex);
-    py::object& memory = (*all)[device];
-    if (!memory && made) memory = made;
-    return memory ? word_of(memory) : nullptr;
+    Status*& word = (*all)[device];
+    if (word == nullptr) word = made;
+    return word;
   };
-  if (Status* word = known({})) return word;
+  if (Status* word = known(nullptr)) return word;
   const OnDevice here(device);
-  const py::object memory = CuPy::get().allocate(sizeof(Status));  // without the lock: it may wait for the GIL
+  py::object memory = CuPy::get().allocate(sizeof(Status));
+  auto* made = reinterpret_cast<Status*>(memory.attr("ptr").cast<uintptr_t>());
   const auto stream = static_cast<cudaStream_t>(current_stream(device));
-  check(cudaMemsetAsync(word_of(memory), 0, sizeof(Status), stream), "making the status word");
+  check(cudaMemsetAsync(made, 0, sizeof(Status), stream), "making the status word");
   check(cudaStreamSynchronize(stream), "making the status word");  // once: any stream may use it from here on
-  return known(memory);
+  Status* word = known(made);
+  if (word == made) memory.release();  // never given back
+  return word;
 }
 
 int CudaBackend::device_count() {

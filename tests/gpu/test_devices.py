@@ -212,6 +212,22 @@ def test_what_stands_beside_an_array_goes_to_its_gpu():
     assert config.current_device() == "cuda:0"
 
 
+def test_threads_do_not_wait_for_each_other_for_ever():
+    """In a process of its own: a thread that waits with the GIL stops all others, a time limit's too."""
+    program = (
+        "import sys, threading; from dlbd import ops\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "x = ops.ones(4)\n"
+        "def work():\n"
+        "    for _ in range(2000): ops.negative(x)\n"
+        "threads = [threading.Thread(target=work) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()"
+    )
+    environment = os.environ | {"DLBD_DEVICE": "cuda:0"}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+
+
 @pytest.mark.parametrize("capability", [70, 75, 120])
 def test_only_gpus_that_the_build_has_code_for_are_used(capability):
     if "emulation" not in _cuda.build:
