@@ -1,6 +1,6 @@
 """Seed 001, section 4.2, 反向传播算法: errors travel backwards through a network, until it knows XOR.
 
-The document's network cannot run: its shapes do not fit, it never reads its labels, and its gradients are not those of
+The document's network cannot run: its shapes do not fit, it has no labels, and its gradients are not those of
 its loss. Put right, it keeps the document's names. ``backward`` is the chain rule by hand; GradientTape, which does the
 same for any program, must find the same gradients.
 """
