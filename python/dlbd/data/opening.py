@@ -43,9 +43,10 @@ def open(
     Args:
         what: one of
 
-            - a file, a folder of files or a glob, of CSV, JSON lines, Parquet, Arrow IPC (``.csv``, ``.jsonl``,
-              ``.parquet``, ``.arrow``; also with ``.gz`` or ``.zst`` behind it), local or ``s3://``, ``gs://``,
-              ``abfs://``, ``hdfs://``, ``memory://``; an IDX file; a folder of images by class;
+            - a file, a folder of files, a glob or a list of them, of CSV, JSON lines, Parquet, Arrow IPC, lines of text
+              (``.csv``, ``.jsonl``, ``.parquet``, ``.arrow``, ``.txt``; also with ``.gz`` or ``.zst`` behind it), local
+              or ``s3://``, ``gs://``, ``abfs://``, ``hdfs://``, ``memory://``; an IDX file; a folder of images or of
+              texts by class;
             - a database: ``sqlite:///file``, ``duckdb:///file``, ``mysql://user:password@host/database``,
               ``postgresql://...``, ``mongodb://...``, with ``table`` or ``query``;
             - a table in memory: of pyarrow, pandas, polars, anything with Arrow's stream interface, a dict of columns;
@@ -79,7 +80,7 @@ def open(
     if isinstance(what, Source):
         source = what
     else:
-        reader = _reader(what, table=table, query=query, parameters=parameters, schema=schema, **options)
+        reader = _reader(what, timeout, table=table, query=query, parameters=parameters, schema=schema, **options)
         source = Source(reader, reader.schema, reader.schema, timeout=timeout)
     if schema is not None:
         stored = with_types(source.stored, as_schema(schema), source.name)
@@ -92,13 +93,15 @@ def open(
     return source if columns is None else source.select(columns)
 
 
-def _reader(what: Any, **options: Any) -> Reader:
+def _reader(what: Any, timeout: float, **options: Any) -> Reader:
     if isinstance(what, os.PathLike):
         what = os.fspath(what)
     if isinstance(what, str):
         scheme = what.partition(":")[0].partition("+")[0] if "://" in what else ""
-        module = import_module(f"dlbd.data.{_SCHEMES.get(scheme, 'files')}")
-        return module.reader(what, **options)  # type: ignore[no-any-return]
+        if scheme in _SCHEMES:
+            return import_module(f"dlbd.data.{_SCHEMES[scheme]}").reader(what, **options)  # type: ignore[no-any-return]
+    if isinstance(what, str) or _is_paths(what):
+        return import_module("dlbd.data.files").reader(what, timeout=timeout, **options)  # type: ignore[no-any-return]
     given = {key: value for key, value in options.items() if value is not None}
     if type(what).__module__.startswith("pyspark."):
         return import_module("dlbd.data.spark").reader(what, **given)  # type: ignore[no-any-return]
@@ -107,3 +110,7 @@ def _reader(what: Any, **options: Any) -> Reader:
         options_of(given, ("name",), "a table in memory")
         return TableReader(what, **given)
     return import_module("dlbd.data.records").reader(what, **options)  # type: ignore[no-any-return]
+
+
+def _is_paths(what: Any) -> bool:
+    return isinstance(what, list | tuple) and bool(what) and all(isinstance(w, str | os.PathLike) for w in what)

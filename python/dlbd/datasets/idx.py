@@ -55,19 +55,27 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
             raise ValueError(f"[load_idx] {os.fspath(path)!r} is a damaged gzip file: {error}") from error
 
 
-def _read(file: IO[bytes], most: int, path: Any) -> Array:
-    name = os.fspath(path)
+def read_header(file: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """The dtype, in the file's byte order, and the shape; the file is then where the data begin.
+
+    Raises:
+        ValueError: this is no IDX file.
+    """
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
         raise ValueError(f"[load_idx] {name!r} is no IDX file: it begins with {magic!r}")
-    dtype = np.dtype(_DTYPES[magic[2]])
     rank = magic[3]
     if rank > 32:
         raise ValueError(f"[load_idx] {name!r} claims {rank} dimensions; at most 32 are possible")
     sizes = file.read(4 * rank)
     if len(sizes) < 4 * rank:
         raise ValueError(f"[load_idx] {name!r} ends inside its header")
-    shape = struct.unpack(f">{rank}I", sizes)
+    return np.dtype(_DTYPES[magic[2]]), struct.unpack(f">{rank}I", sizes)
+
+
+def _read(file: IO[bytes], most: int, path: Any) -> Array:
+    name = os.fspath(path)
+    dtype, shape = read_header(file, name)
     wanted = math.prod(shape) * dtype.itemsize
     if wanted > most:
         raise ValueError(f"[load_idx] {name!r} claims shape {shape}, {wanted} bytes: more than the file can hold")

@@ -1,0 +1,203 @@
+"""Files of rows: CSV, JSON lines, Parquet, Arrow IPC, text; one, or a folder, a glob or a list of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Protocol, TypeVar
+
+from dlbd.data.arrow import as_schema, pa
+from dlbd.data.deadline import watched
+from dlbd.data.errors import SourceError
+from dlbd.data.expressions import Expression
+from dlbd.data.formats.csv import Csv
+from dlbd.data.formats.ipc import Ipc
+from dlbd.data.formats.json import Json
+from dlbd.data.formats.parquet import Parquet
+from dlbd.data.formats.text import Text
+from dlbd.data.idx import IdxReader, is_idx
+from dlbd.data.images import IMAGE_SUFFIXES, ClassFolderReader
+from dlbd.data.locations import File, Location, naming
+from dlbd.data.reader import Reader, options_of
+
+T = TypeVar("T")
+
+
+class Format(Protocol):
+    """What the files' reader asks of a format."""
+
+    def schema(self, file: File) -> pa.Schema | None:
+        """Its columns; None if the file has neither rows nor a word on columns."""
+        ...
+
+    def batches(
+        self, file: File, wanted: pa.Schema, where: Expression | None, rows: int
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """Its rows with these columns, whose types are those of the first file."""
+        ...
+
+    def count(self, file: File) -> int | None:
+        """How many rows it has, if that is written somewhere."""
+        ...
+
+
+_FORMATS: dict[str, Any] = {"csv": Csv, "json": Json, "parquet": Parquet, "arrow": Ipc, "text": Text}
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".txt": "text",
+    **dict.fromkeys(IMAGE_SUFFIXES, "images"),
+}
+_ALL = (*_FORMATS, "texts", "images", "idx")
+
+
+def reader(
+    what: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    table: str | None = None,
+    query: Any = None,
+    parameters: Any = None,
+    schema: Any = None,
+    timeout: float = 30.0,
+    format: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Reader:
+    """The reader of files.
+
+    Args:
+        what: a file, a folder, a glob (``**`` for any number of folders), or a list of them. The files of a folder or a
+            glob are read in the order of their paths, those of a list in the list's.
+        schema: types of columns that the files do not say themselves.
+        format: "csv", "json", "parquet", "arrow", "text" (rows of lines), "texts" (a file is a row, its folder the
+            label), "images" (the same), "idx"; from the suffix by default.
+        storage_options: of the file system: pyarrow's ``S3FileSystem`` for S3, fsspec's for others.
+        options: of the format: see :class:`Csv`, :class:`Json`, :class:`Text`, :class:`IdxReader`.
+    """
+    if table is not None or query is not None or parameters is not None:
+        raise TypeError(f"files have no table=, query= or parameters=; received {what!r}")
+    if format not in (None, *_ALL):
+        raise ValueError(f"format is one of {', '.join(_ALL)}; received {format!r}")
+    addresses = [os.fspath(a) for a in ([what] if isinstance(what, str | os.PathLike) else what)]
+    declared = pa.schema([]) if schema is None else as_schema(schema)
+
+    def locate(address: str) -> Location:
+        return Location(address, storage_options or {}, timeout)
+
+    def make() -> Reader:
+        locations = [locate(address) for address in addresses]
+        name = locations[0].name if len(locations) == 1 else f"{locations[0].name} and {len(locations) - 1} more"
+        remote = any(location.remote for location in locations)
+        files = [file for location in locations for file in location.files()]
+        kind = format or _format_of(files, locations[0], name)
+        if kind == "idx":
+            return IdxReader(files, name, remote, locate, **options_of(options, ("labels",), "an IDX file"))
+        if format is None:
+            files = [file for file in files if _suffix_format(file) in (kind, "text" if kind == "texts" else kind)]
+        if kind in ("images", "texts"):
+            options_of(options, ("encoding",) if kind == "texts" else (), f"a folder of {kind}")
+            return ClassFolderReader(files, name, remote, locations[0].folder, kind, **options)
+        cls = _FORMATS[kind]
+        return FilesReader(
+            files, name, remote, cls(declared, **options_of(options, cls.options, f"{kind} files")), declared
+        )
+
+    if not any("://" in address for address in addresses):
+        return make()
+    return _within(timeout, make, addresses[0].rpartition("@")[2])
+
+
+def _within(seconds: float, make: Callable[[], T], name: str) -> T:
+    """What ``make`` gives, unless it takes longer: a server that does not answer is noticed before the first row."""
+
+    def made() -> Generator[T, None, None]:
+        yield make()
+
+    with closing(watched(made, seconds, name, lambda: None)) as result:
+        return next(result)
+
+
+def _suffix_format(file: File) -> str | None:
+    if is_idx(file.path):
+        return "idx"
+    return _SUFFIXES.get(file.suffixes[-1]) if file.suffixes else None
+
+
+def _format_of(files: Sequence[File], location: Location, name: str) -> str:
+    """From the suffixes; files of no known one do not count."""
+    found = sorted({kind for kind in map(_suffix_format, files) if kind})
+    if len(found) != 1:
+        such = f"files of several formats, {', '.join(found)}" if found else "no file with the suffix of a format"
+        raise ValueError(f"{name}: {such}: pass format=, one of {', '.join(_ALL)}")
+    inside = len(location.folder) + 1
+    if found == ["text"] and all("/" in file.path[inside:] for file in files):
+        return "texts"
+    return found[0]
+
+
+class FilesReader:
+    """Rows of files of one format, one file after the other."""
+
+    ordered, sorts = True, False
+
+    def __init__(self, files: Sequence[File], name: str, remote: bool, format: Format, declared: pa.Schema) -> None:
+        self.name, self.remote = name, remote
+        self._files, self._format = files, format
+        self._stopped = False
+        self.schema = self._schema(declared)
+
+    def _schema(self, declared: pa.Schema) -> pa.Schema:
+        """Of the first file that has one; the types of columns without a value, of the first file with a value."""
+        types: dict[str, pa.DataType] = {}
+        for file in self._files:
+            with naming(file.name):
+                found = self._format.schema(file)
+            if found is not None:
+                if not types:
+                    types = dict(zip(found.names, found.types, strict=True))
+                for field in found:
+                    if field.name in types and pa.types.is_null(types[field.name]):
+                        types[field.name] = field.type
+                if not any(map(pa.types.is_null, types.values())):
+                    break
+        if not types:
+            if not len(declared):
+                raise SourceError(f"{self.name}: is empty: no rows and no names of columns")
+            return declared
+        return pa.schema(list(types.items()))
+
+    def scan(
+        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    ) -> Generator[pa.RecordBatch, None, None]:
+        wanted = pa.schema([self.schema.field(name) for name in columns])
+        for file in self._files:
+            with naming(file.name), closing(self._format.batches(file, wanted, where, rows)) as batches:
+                for batch in batches:
+                    if self._stopped:
+                        return
+                    yield batch
+
+    def count(self, where: Expression | None) -> int | None:
+        if where is not None:
+            return None
+        total = 0
+        for file in self._files:
+            with naming(file.name):
+                count = self._format.count(file)
+            if count is None:
+                return None
+            total += count
+        return total
+
+    def abort(self) -> None:
+        self._stopped = True

@@ -1,0 +1,1 @@
+"""The formats of files of rows: what :mod:`dlbd.data.files` reads."""

@@ -1,0 +1,27 @@
+"""Whether a file has the columns that the first one of its set has."""
+
+from __future__ import annotations
+
+from dlbd.data.arrow import alike, pa
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    """Names and types alone."""
+    return pa.schema([pa.field(field.name, field.type) for field in schema])
+
+
+def check(found: pa.Schema, wanted: pa.Schema, declared: pa.Schema) -> None:
+    """Columns are found by name, in any order. Those that are declared, that are all NULL or whose types are alike are
+    cast afterwards.
+
+    Raises:
+        pa.ArrowInvalid: a column is missing, or has another type.
+    """
+    for field in wanted:
+        if field.name not in found.names:
+            raise pa.ArrowInvalid(f"has no column {field.name!r}, as the first file has; it has {found.names}")
+        kind = found.field(field.name).type
+        if not (alike(kind, field.type) or pa.types.is_null(kind) or field.name in declared.names):
+            raise pa.ArrowInvalid(
+                f"column {field.name!r} is {kind}, and {field.type} in the first file: declare one by schema="
+            )

@@ -1,0 +1,83 @@
+"""Parquet, page by page: a row group of any size does not come into memory whole."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from dlbd.data.arrow import pa
+from dlbd.data.expressions import Expression
+from dlbd.data.formats.agreement import check, plain
+from dlbd.data.locations import File
+
+_BATCH_BYTES = 16 << 20
+# Read ahead, for all columns together. A request to an object store takes tens of milliseconds, whatever its size.
+_BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 4 << 20, 64 << 20
+_LEAST_BUFFER = 8 << 10
+
+
+class Parquet:
+    """Args:
+    declared: columns whose type the user has declared.
+    """
+
+    options: tuple[str, ...] = ()
+
+    def __init__(self, declared: pa.Schema) -> None:
+        self._declared = declared
+
+    def schema(self, file: File) -> pa.Schema:
+        with file.open() as source:
+            return plain(pq.read_schema(source))
+
+    def batches(
+        self, file: File, wanted: pa.Schema, where: Expression | None, rows: int
+    ) -> Generator[pa.RecordBatch, None, None]:
+        # pq's defaults read a whole row group's bytes first (pre_buffer), or each column's (buffer_size=0)
+        total = _BUFFER_BYTES if file.local else _REMOTE_BUFFER_BYTES
+        buffer = max(total // len(wanted), _LEAST_BUFFER)
+        with file.open() as source, pq.ParquetFile(source, pre_buffer=False, buffer_size=buffer) as parquet:
+            check(parquet.schema_arrow, wanted, self._declared)
+            groups = _groups(file, parquet.metadata, where)
+            if groups:
+                rows = max(min(rows, int(_BATCH_BYTES / _row_bytes(parquet, groups[0], wanted.names))), 1)
+                yield from parquet.iter_batches(rows, row_groups=groups, columns=wanted.names)
+
+    def count(self, file: File) -> int | None:
+        with file.open() as source:
+            return int(pq.read_metadata(source).num_rows)
+
+
+def _groups(file: File, metadata: pq.FileMetaData, where: Expression | None) -> list[int]:
+    """The row groups that may have rows that meet the condition, by their statistics."""
+    everything = list(range(metadata.num_row_groups))
+    if where is None:
+        return everything
+    fragment = ds.ParquetFileFormat().make_fragment(file.path, file.filesystem)
+    try:
+        return [group.id for group in fragment.subset(where.to_arrow()).row_groups]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # types that do not compare: filtering the rows says so
+        return everything
+
+
+def _row_bytes(parquet: pq.ParquetFile, group: int, names: Sequence[str]) -> float:
+    """About how much memory a row takes; dictionaries in the file make it smaller than it is."""
+    stored = dict.fromkeys(names, 0)
+    description = parquet.metadata.row_group(group)
+    for i in range(description.num_columns):
+        column = description.column(i)
+        name = column.path_in_schema
+        name = name if name in stored else name.partition(".")[0]
+        if name in stored:
+            stored[name] += column.total_uncompressed_size
+    rows = max(description.num_rows, 1)
+    return sum(max(size / rows, _width(parquet.schema_arrow.field(name).type)) for name, size in stored.items()) or 1
+
+
+def _width(kind: pa.DataType) -> float:
+    try:
+        return float(kind.bit_width) / 8
+    except ValueError:
+        return 0
