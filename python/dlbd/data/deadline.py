@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from dlbd.data.background import Background
 from dlbd.data.errors import SourceError
 
 T = TypeVar("T")
 
 _AHEAD = 2  # batches read before they are asked for
-
-
-class _End:
-    """The last thing in the queue: the iterator's end, or its error."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
 
 
 def watched(
@@ -42,52 +35,22 @@ def watched(
     Raises:
         SourceError: nothing came for so long.
     """
-    items: queue.Queue[Any] = queue.Queue(_AHEAD)
-    stopped = threading.Event()
-
-    def put(item: Any) -> None:
-        while not stopped.is_set():
-            try:
-                return items.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def read() -> None:
-        error: BaseException | None = None
-        try:
-            iterator = make()
-            try:
-                for item in iterator:
-                    put(item)
-                    if stopped.is_set():
-                        break
-            finally:
-                iterator.close()
-        except BaseException as caught:
-            error = caught
-        put(_End(error))
-
-    thread = threading.Thread(target=read, name=f"dlbd.data {name}", daemon=True)
-    thread.start()
-    ended, before = False, progress()
+    reading = Background(make, f"dlbd.data {name}", _AHEAD)
+    before = progress()
     try:
         while True:
             try:
-                item = items.get(timeout=seconds)
+                item = reading.get(seconds)
             except queue.Empty:
                 now = progress()
-                if now != before:
-                    before = now
-                    continue
-                raise SourceError(f"{name}: nothing came for {seconds:g} seconds (timeout=)") from None
-            if isinstance(item, _End):
-                ended = True
-                if item.error is not None:
-                    raise item.error
+                if now == before:
+                    raise SourceError(f"{name}: nothing came for {seconds:g} seconds (timeout=)") from None
+                before = now
+                continue
+            if item is None:
                 return
             yield item
     finally:
-        stopped.set()
-        if not ended:
+        if not reading.close(0):
             abort()
-        thread.join(seconds)
+            reading.close(seconds)

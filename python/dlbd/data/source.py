@@ -18,6 +18,7 @@ from dlbd.data.expressions import Expression, col
 from dlbd.data.parts import Part, edges
 from dlbd.data.reader import Reader
 from dlbd.data.sorting import sorted_batches
+from dlbd.data.streaming import Streaming, bytes_of, count_classes, learn_features
 
 T = TypeVar("T")
 
@@ -184,7 +185,7 @@ class Source:
         return parts
 
     def _field(self, name: str, schema: pa.Schema) -> pa.Field:
-        if name not in schema.names:
+        if schema.get_field_index(name) < 0:
             raise ValueError(f"{self.name} has no column {name!r}; it has {schema.names}")
         return schema.field(name)
 
@@ -280,6 +281,39 @@ class Source:
         """All rows as one NumPy array per column, in memory. Integers with NULLs become floats, text objects."""
         table = self.to_arrow()
         return {name: table[name].to_numpy() for name in table.column_names}
+
+    # Training: what dlbd.models.batches.RawRows says
+
+    def learn_features(self, model: Any, target: Any, features: Any, weight: str | None) -> None:
+        """Called by ``fit``: see :meth:`dlbd.Model.fit`."""
+        learn_features(self, model, target, features, weight)
+
+    def batches_for(
+        self,
+        model: Any,
+        adapt: Callable[[Any, Any, Any], tuple[Any, Any, Any]],
+        *,
+        targets: bool,
+        batch_size: int,
+        shuffle: bool = False,
+        memory_limit: int | str | None = None,
+        shuffle_buffer: int | None = None,
+    ) -> Streaming:
+        """Called by ``fit``, ``evaluate`` and ``predict``: see :meth:`dlbd.Model.fit`."""
+        return Streaming(
+            self,
+            model,
+            adapt,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            targets=targets,
+            memory_limit=bytes_of(memory_limit),
+            shuffle_buffer=shuffle_buffer,
+        )
+
+    def class_counts(self, model: Any) -> dict[int, int]:
+        """Called by ``fit`` for ``class_weight="balanced"``."""
+        return count_classes(self, model.features)
 
 
 def _columns(condition: Expression | Part) -> list[str]:

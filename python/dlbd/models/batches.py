@@ -7,8 +7,9 @@ in the dtype that the kernels take. So data of any size and dtype is read in pla
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence, Sized
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -91,7 +92,58 @@ class Source(Protocol):
     structure: tuple[Any, Any, Any]
 
     def epoch(self) -> Iterator[Batch]:
-        """The batches of one more epoch."""
+        """The batches of one more epoch. A batch is good until the next one is asked for."""
+        ...
+
+
+@contextmanager
+def one_epoch(source: Source) -> Iterator[Iterator[Batch]]:
+    """A source's batches; afterwards nothing of their making is left, whether all were taken or not."""
+    batches = source.epoch()
+    try:
+        yield batches
+    finally:
+        close(batches)
+
+
+def close(batches: Iterator[Batch]) -> None:
+    if hasattr(batches, "close"):
+        batches.close()
+
+
+@runtime_checkable
+class RawRows(Protocol):
+    """Rows as they were recorded, of which a model's features make batches: what :class:`dlbd.data.Source` is."""
+
+    def learn_features(self, model: Any, target: Any, features: Any, weight: str | None) -> None:
+        """Let ``model.features`` be features that have learned from these rows, or from others before.
+
+        Args:
+            model: the model.
+            target: name of the column, or of several, that the model is to predict; None if the features know.
+            features: those to use; None for the model's own, or for new ones that suit the columns.
+            weight: name of the column of sample weights; None for none.
+        """
+        ...
+
+    def batches_for(
+        self,
+        model: Any,
+        adapt: Callable[[Any, Any, Any], tuple[Any, Any, Any]],
+        *,
+        targets: bool,
+        batch_size: int,
+        shuffle: bool = False,
+        memory_limit: int | str | None = None,
+        shuffle_buffer: int | None = None,
+    ) -> Source:
+        """Batches made by ``model.features``; ``adapt`` gets (x, y, sample_weight) and gives them as the model takes
+        them.
+        """
+        ...
+
+    def class_counts(self, model: Any) -> dict[int, int]:
+        """How many rows there are of each class of the target."""
         ...
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from dlbd.layers.base import Layer
 from dlbd.layers.input import Input, InputLayer
 from dlbd.models.model import Model
+from dlbd.models.raw_rows import features_of
 from dlbd.models.sequential import Sequential
 from dlbd.saving import deserialize_keras_object
 from dlbd.saving.text import from_text
@@ -22,7 +24,7 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Any:
-    """A model of the same layers, newly initialised and not compiled.
+    """A model of the same layers, newly initialised and not compiled; of the same features, if it has any.
 
     Args:
         model: a Sequential or functional model; of another class, one whose ``from_config`` makes it from
@@ -41,6 +43,19 @@ def clone_model(
         >>> clone.count_params(), clone.layers[0] is model.layers[0]
         (21, False)
     """
+    clone = _clone(model, input_tensors, clone_function, call_function, recursive)
+    if features_of(model) is not None:
+        clone.features = deepcopy(model.features)
+    return clone
+
+
+def _clone(
+    model: Any,
+    input_tensors: Any,
+    clone_function: Callable[[Layer], Layer] | None,
+    call_function: Callable[..., Any] | None,
+    recursive: bool,
+) -> Any:
     cls = type(model)
 
     def cloned(layer: Layer) -> Layer:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from dlbd import random
-from dlbd.models.batches import Batch, Source
+from dlbd.models.batches import Batch, Source, close, one_epoch
 
 
 class Epochs:
@@ -40,8 +40,13 @@ class Epochs:
         return self._rest()
 
     def _begin(self) -> None:
+        self.close()
         self._begun, self._taken = random.get_state(), 0
         self._batches = self._source.epoch()
+
+    def close(self) -> None:
+        """Let go of what makes the batches."""
+        close(self._batches)
 
     def _rest(self) -> Iterator[Batch]:
         for batch in self._batches:
@@ -111,5 +116,6 @@ class Run:
         if position["data"] is not None:
             self.data.seek(position["data"])
         if self._validation is not None and getattr(self._validation, "once", False):
-            deque(islice(self._validation.epoch(), self.validated), maxlen=0)
+            with one_epoch(self._validation) as batches:
+                deque(islice(batches, self.validated), maxlen=0)
         self.restore = restore if self.batch else None

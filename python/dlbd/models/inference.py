@@ -12,7 +12,8 @@ from dlbd.callbacks.base import CallbackList, as_list
 from dlbd.callbacks.progress import predicting, verbosity
 from dlbd.layers.preprocessing.host import resolved
 from dlbd.models.adapt import adapt_inputs, is_stream
-from dlbd.models.batches import ArrayBatches, Source, StreamBatches, restore
+from dlbd.models.batches import ArrayBatches, Source, StreamBatches, one_epoch, restore
+from dlbd.models.raw_rows import raw_rows, row_batches
 from dlbd.models.step_functions import packed
 from dlbd.models.steps import Steps
 from dlbd.structure import flatten, map_structure
@@ -30,6 +31,15 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
             if found is not None:
                 return found
     source: Source
+    rows = raw_rows(model, x)
+    if rows is not None:
+
+        def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
+            return adapt_inputs(model, x), None, None
+
+        source = row_batches(model, rows, adapt, targets=False, batch_size=batch_size)
+        found = _predict_batches(model, source, steps, verbose, callbacks)
+        return map_structure(lambda a: _with_gaps(a, source.kept), found)  # type: ignore[attr-defined]
     if is_stream(x):
         source = StreamBatches(x, steps, lambda x, y, w: (adapt_inputs(model, x), None, None), model.dtype)
     else:
@@ -37,6 +47,15 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
             adapt_inputs(model, x), batch_size=32 if batch_size is None else batch_size, floating=model.dtype
         )
     return _predict_batches(model, source, steps, verbose, callbacks)
+
+
+def _with_gaps(outputs: Array, kept: Array | None) -> Array:
+    """A row for each raw row: NaN for those that are not kept."""
+    if kept is None:
+        return outputs
+    whole = np.full((len(kept), *outputs.shape[1:]), np.nan, np.result_type(outputs.dtype, np.float32))
+    whole[np.flatnonzero(kept)[: len(outputs)]] = outputs
+    return whole
 
 
 def _forward(model: Any) -> Any:
@@ -76,8 +95,8 @@ def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any
     )
     before, after = (told.listeners(f"on_predict_batch_{end}") for end in ("begin", "end"))
     told.tell("on_predict_begin", {})
-    with predicting(shown, source.steps) as progress:
-        for n, batch in enumerate(islice(source.epoch(), limit)):
+    with one_epoch(source) as batches, predicting(shown, source.steps) as progress:
+        for n, batch in enumerate(islice(batches, limit)):
             for listener in before:
                 listener(n, {})
             if runs is None:
@@ -110,10 +129,13 @@ def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any
 
 def _empty(model: Any, source: Source) -> Any:
     """No rows: outputs without rows, of the shape that a call gives."""
-    if not isinstance(source, ArrayBatches):
+    if isinstance(source, ArrayBatches):
+        arrays = resolved(source.arrays, slice(0, 0))
+    elif getattr(source, "nothing", None) is not None:
+        arrays = source.nothing  # type: ignore[attr-defined]
+    else:
         raise ValueError(f"[{model.name}] predict() received no batches")
     tensors = [
-        Tensor(place(np.zeros((0, *a.shape[1:]), model.dtype if a.dtype.kind == "f" else a.dtype)))
-        for a in resolved(source.arrays, slice(0, 0))
+        Tensor(place(np.zeros((0, *a.shape[1:]), model.dtype if a.dtype.kind == "f" else a.dtype))) for a in arrays
     ]
     return map_structure(lambda t: copied(t.array), _forward(model)(source.structure, tensors))

@@ -15,6 +15,7 @@ from dlbd.models import inference, step_functions, training
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.batches import Batch, restore
 from dlbd.models.compiled import CompiledLoss, CompiledMetrics
+from dlbd.models.raw_rows import RowOptions
 from dlbd.models.steps import Steps
 from dlbd.saving.compiling import compile_config, compile_from_config, noted_arguments
 from dlbd.structure import flatten
@@ -27,7 +28,8 @@ _RECORDED = ("_train_steps", "_test_steps", "_predict_steps", "_runners", "_step
 class Trainer(Layer):
     """A layer that can be trained and asked: the half of :class:`dlbd.Model` that knows nothing of its structure."""
 
-    _unrecorded = Layer._unrecorded | {"stop_training", "history", "_step_logs"}
+    _unrecorded = Layer._unrecorded | {"stop_training", "history", "_step_logs", "features"}
+    features: Any = None  # what makes inputs of raw rows: set by fit(source)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -307,6 +309,11 @@ class Trainer(Layer):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        *,
+        target: Any = None,
+        features: Any = None,
+        memory_limit: int | str | None = None,
+        shuffle_buffer: int | None = None,
     ) -> Any:
         """Train.
 
@@ -314,7 +321,8 @@ class Trainer(Layer):
             x: inputs: an array with one row per sample, or anything that becomes one (lists, tensors, data frames,
                 DLPack); or an iterable of batches ``(x, y)`` or ``(x, y, sample_weight)``, or something with
                 ``len()`` and indices that gives them. Arrays are read in place, whatever their dtype. Where the model
-                takes (batch, ..., 1) the last axis may be missing.
+                takes (batch, ..., 1) the last axis may be missing. Or a :class:`dlbd.data.Source`, whose raw rows are
+                read while the model computes, in bounded memory; see below.
             y: targets, if ``x`` does not give them.
             batch_size: 32 by default; the last batch of an epoch may be smaller.
             epochs: the number of the last epoch; 1 by default. ``epochs - initial_epoch`` of them are run.
@@ -322,16 +330,29 @@ class Trainer(Layer):
                 terminal or a notebook and 2 elsewhere.
             callbacks: list of callbacks.
             validation_split: this last fraction of the rows (before shuffling) is kept for validation.
-            validation_data: (x, y) or (x, y, sample_weight), or an iterable of batches.
+            validation_data: (x, y) or (x, y, sample_weight), or an iterable of batches, or a source: its rows go
+                through what was learned from those of ``x``.
             shuffle: take the rows in a new order every epoch (the default); "batch" reorders whole batches.
             class_weight: {class: weight}; classes that are missing have weight 1. "balanced" is n / (classes * count):
-                rare classes weigh as much as frequent ones; of a stream's batches each for itself.
-            sample_weight: weight of each row: its loss is multiplied by it, and divided by the number of rows.
+                rare classes weigh as much as frequent ones; of a stream's batches each for itself. For a source the
+                class may be named as in its column, and "balanced" counts the rows in a pass of its own.
+            sample_weight: weight of each row: its loss is multiplied by it, and divided by the number of rows. For a
+                source the name of a column.
             initial_epoch: to go on with an earlier run; 0 by default.
             steps_per_epoch: batches per epoch, for iterables without an end; the next epoch goes on where one ended.
             validation_steps: likewise for the validation data.
             validation_batch_size: ``batch_size`` by default.
             validation_freq: validate every so many epochs, or after the listed epochs.
+            target: of a source: the name of the column, or of several, that the model is to predict.
+            features: of a source: how its columns become inputs, a :class:`dlbd.data.Features`. By default those that
+                the model has, or else what suits the columns' types. They learn from ``x``, in a pass of its own,
+                unless they have learned before; they are kept as ``model.features``, and saved with the model. The
+                names of the classes are ``model.features.classes``.
+            memory_limit: of a source: bytes, or text like "200MB", that all which is read ahead, the batches and the
+                rows to be shuffled take together at most; 128 MB by default.
+            shuffle_buffer: of a source: among how many rows one is drawn; as many as the limit allows by default. With
+                fewer than the source has the order is random only nearby: rows that are sorted by class should be
+                stored in another order.
 
         Returns:
             A :class:`dlbd.callbacks.History`: ``history.history["loss"]`` is the list of the epochs' losses, each the
@@ -347,6 +368,12 @@ class Trainer(Layer):
             >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, verbose=0)
             >>> history.history
             {'loss': [1.0, 0.0]}
+            >>> rows = dlbd.data.open({"size": [1.0, 2.0, 8.0, 9.0], "kind": ["cat", "cat", "dog", "dog"]})
+            >>> model = dlbd.Sequential([dlbd.layers.Dense(2, activation="softmax")])
+            >>> model.compile(dlbd.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+            >>> history = model.fit(rows, target="kind", epochs=20, verbose=0)
+            >>> model.features.classes[model.predict({"size": [8.5]}).argmax()]
+            'dog'
         """
         self._require_compiled("fit")
         return training.fit(
@@ -367,6 +394,7 @@ class Trainer(Layer):
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
+            options=RowOptions(target, features, memory_limit, shuffle_buffer),
         )
 
     def evaluate(
@@ -383,7 +411,8 @@ class Trainer(Layer):
         """The mean loss and the metrics on data.
 
         Args:
-            x, y, sample_weight: as for :meth:`fit`.
+            x, y, sample_weight: as for :meth:`fit`. With a source the columns of targets and weights are those that
+                ``fit`` was told of.
             batch_size: 32 by default.
             verbose: 0 silent, 1 progress bar, 2 one line; "auto" (the default) is 1 in a terminal or a notebook and
                 2 elsewhere.
@@ -420,14 +449,17 @@ class Trainer(Layer):
         Safe to call from several threads at once.
 
         Args:
-            x: inputs, as for :meth:`fit`.
+            x: inputs, as for :meth:`fit`. A model with features (it was trained on a source) also takes raw rows: a
+                source, a data frame, a table of pyarrow, a dict of columns or a list of dicts. The column of the
+                target may be missing.
             batch_size: 32 by default.
             verbose: 1 or 2 shows progress; "auto" (the default) and 0 do not.
             steps: only so many batches.
             callbacks: list of callbacks.
 
         Returns:
-            New NumPy arrays, in the dtype and structure that the model gives, one row per row of ``x``.
+            New NumPy arrays, in the dtype and structure that the model gives, one row per row of ``x``, in its order.
+            Raw rows of which the features make no inputs, as they drop missing values for one, give NaN.
 
         Raises:
             ValueError: the shape does not fit, or an iterable gives no batches.

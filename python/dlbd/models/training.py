@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from dlbd.callbacks.history import History
 from dlbd.callbacks.progbar_logger import ProgbarLogger
 from dlbd.callbacks.progress import verbosity
 from dlbd.models.adapt import adapt_inputs, is_array, is_stream, weights_of_classes
-from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, unpack
+from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, one_epoch, unpack
 from dlbd.models.epochs import Epochs, Run
+from dlbd.models.raw_rows import NO_OPTIONS, RowOptions, raw_rows, row_batches, weights_by_number
 from dlbd.models.step_functions import Logs, map_first, results
 from dlbd.structure import map_structure
 
@@ -34,10 +35,14 @@ def make_source(
     shuffle: bool | str = False,
     steps: int | None = None,
     class_weight: Any = None,
+    options: RowOptions = NO_OPTIONS,
 ) -> Source:
     """Whatever a user passed, as batches."""
     if hasattr(x, "epoch") and hasattr(x, "structure"):
         return x  # type: ignore[no-any-return]
+    rows = raw_rows(model, x)
+    if rows is not None and class_weight is not None:
+        class_weight = weights_by_number(model, rows, class_weight)
 
     def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
         if class_weight is not None:
@@ -47,6 +52,11 @@ def make_source(
         y, w = (None if part is None else map_structure(host_array, _single(part)) for part in (y, w))
         return adapt_inputs(model, x), y, w
 
+    if rows is not None:
+        if y is not None or sample_weight is not None:
+            raise ValueError("targets and weights of a source are columns: y and sample_weight must be None")
+        return row_batches(model, rows, adapt, targets=True, batch_size=batch_size, shuffle=shuffle, options=options)
+    options.refuse()
     if is_stream(x):
         if y is not None or sample_weight is not None:
             raise ValueError("x yields whole batches (x, y): y and sample_weight must be None")
@@ -68,8 +78,10 @@ def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Any, An
     """The first rows, and the last ``fraction`` of them for validation: views, not copies."""
     if not 0 < fraction < 1:
         raise ValueError(f"validation_split must lie between 0 and 1; received {fraction}")
-    if is_stream(x):
-        raise ValueError("validation_split needs arrays; pass validation_data with a stream of batches")
+    if is_stream(x) or hasattr(x, "batches_for"):
+        raise ValueError(
+            "validation_split needs arrays; pass validation_data with a stream of batches, or a part of source.split()"
+        )
     parts = [None if p is None else map_structure(host_array, _single(p)) for p in (x, y, sample_weight)]
     n = len(map_first(parts[0]))
     kept = math.floor(n * (1 - fraction))
@@ -163,6 +175,7 @@ def fit(
     validation_steps: int | None,
     validation_batch_size: int | None,
     validation_freq: Any,
+    options: RowOptions,
 ) -> History:
     limits = {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
     if not isinstance(validation_freq, Iterable):
@@ -170,7 +183,10 @@ def fit(
     _require_positive(limits)
     if validation_split and validation_data is None:
         x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split)
-    source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight)
+    if hasattr(x, "learn_features"):
+        x.learn_features(model, options.target, options.features, sample_weight)
+        sample_weight = None
+    source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight, options)
     validation = None
     if validation_data is not None:
         given = tuple(validation_data) if isinstance(validation_data, list) else validation_data
@@ -195,9 +211,9 @@ def fit(
         backup.run = run
     model.stop_training = False
     model.history = history
-    list_of_callbacks.tell("on_train_begin", {})
-    initial_epoch, logs = run.epoch, run.logs
-    with _cut_short(model, bar):
+    with closing(batches), _cut_short(model, bar):
+        list_of_callbacks.tell("on_train_begin", {})
+        initial_epoch, logs = run.epoch, run.logs
         for epoch in range(initial_epoch, epochs):
             if model.stop_training and not run.batch:
                 break
@@ -303,14 +319,15 @@ def _run_test(model: Any, source: Source, steps: int | None, callbacks: Callback
     before = callbacks.listeners("on_test_batch_begin")
     after = _after_batch(model, callbacks, "test")
     done = 0
-    for batch in source.epoch():
-        for listener in before:
-            listener(done, {})
-        runner(batch, source.structure)
-        after(done)
-        done += 1
-        if done == steps:
-            break
+    with one_epoch(source) as batches:
+        for batch in batches:
+            for listener in before:
+                listener(done, {})
+            runner(batch, source.structure)
+            after(done)
+            done += 1
+            if done == steps:
+                break
     if done == 0:
         raise ValueError(f"[{model.name}] evaluate() received no batches: the data is empty")
     return done

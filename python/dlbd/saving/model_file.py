@@ -1,8 +1,8 @@
 """Models as files: weights, configuration, and what training needs to go on, in one file of the safetensors format.
 
 Arrays: ``weights/<path>``, ``state/<path>`` (random layers, stateful layers), ``optimizers/<path>/<number>``. Metadata:
-"format", "format_version", and in JSON "model", "layers", "compile" and "optimizers". See :mod:`dlbd.saving.state` for
-the paths and :mod:`dlbd.saving.tensor_file` for the file.
+"format", "format_version", and in JSON "model", "layers", "compile", "optimizers", "features". See
+:mod:`dlbd.saving.state` for the paths and :mod:`dlbd.saving.tensor_file` for the file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dlbd import __version__
 from dlbd.backend import Array
 from dlbd.layers.base import Layer
 from dlbd.saving import building, compiling
+from dlbd.saving.features import features_config, features_from_config
 from dlbd.saving.objects import deserialize_keras_object, serialize_keras_object
 from dlbd.saving.state import Parts, parts_of, set_states, states_of
 from dlbd.saving.tensor_file import TensorFile, write
@@ -32,6 +33,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
         model: the model.
         filepath: where; it ends in ".dlbd".
         overwrite: whether a file of that name may be replaced.
+
+    Features that make inputs of raw rows (see :meth:`dlbd.Model.fit`) are saved with it.
 
     Raises:
         ValueError: the name ends otherwise, or something in the model cannot be said in plain data.
@@ -51,7 +54,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     metadata = {"model": serialize_keras_object(model), "compile": model.get_compile_config()}
     arrays, notes = optimizer_arrays(parts)
     arrays |= {f"state/{name}": array for name, array in states_of(parts).items()}
-    write_parts(path, parts, arrays, {**metadata, "optimizers": notes})
+    features = features_config(getattr(model, "features", None))
+    write_parts(path, parts, arrays, {**metadata, "optimizers": notes, "features": features})
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -209,6 +213,9 @@ def _loaded(given: SavedFile, custom_objects: Mapping[str, Any] | None, compile:
     given.assign(parts)
     building.freeze(parts, given.layers)
     set_states(parts, {name: given.read("state", name) for name in given.names("state")})
+    features = features_from_config(given.text("features"), custom_objects)
+    if features is not None:
+        model.features = features
     compiled = given.text("compile")
     if compile and compiled is not None:
         compile_saved(model, compiled, custom_objects)

@@ -270,6 +270,12 @@ class Features:
         steps += [step for step in self.rows if targets or not step.training_only]
         return [step.begin(names) for step in steps]
 
+    def raw_rows(self, table: Any) -> Source:
+        """What ``model.predict`` gets, a table in memory or a list of records, as a source."""
+        from dlbd.data.opening import open
+
+        return open(table)
+
     def arrange(self, x: Mapping[str, Array], model: Any) -> Any:
         """The columns of a block as a model takes them.
 
