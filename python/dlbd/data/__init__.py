@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from dlbd.data.features import (
         Block,
         Category,
+        Date,
         DropDuplicates,
         DropMissing,
         Features,
+        Image,
         Number,
         Target,
+        Text,
         Vector,
     )
 
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
 _LATER = {
     "Block": "features",
     "Category": "features",
+    "Date": "features",
     "DropDuplicates": "features",
     "DropMissing": "features",
     "Features": "features",
+    "Image": "features",
     "Number": "features",
     "Target": "features",
+    "Text": "features",
     "Vector": "features",
 }
 
@@ -50,13 +56,16 @@ def __dir__() -> list[str]:
 __all__ = [
     "Block",
     "Category",
+    "Date",
     "DropDuplicates",
     "DropMissing",
     "Features",
+    "Image",
     "Number",
     "Source",
     "SourceError",
     "Target",
+    "Text",
     "Vector",
     "col",
     "open",

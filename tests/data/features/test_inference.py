@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import dlbd
-from dlbd.data import Category, Features, Number, Target, Vector
+from dlbd.data import Category, Date, Features, Number, Target, Text, Vector
 
 DAY = datetime.datetime(2026, 1, 2)
 
@@ -29,6 +29,8 @@ def test_kinds_by_type():
             "e": pa.array(["a", "b"]).dictionary_encode(),
             "v": [[1.0], [2.0]],
             "p": pa.array([[1], [2]], pa.list_(pa.uint8(), 1)),
+            "m": pa.array([[[1, 2]], [[2, 3]]], pa.list_(pa.list_(pa.uint8(), 2), 1)),
+            "t": [DAY, None],
             "n": pa.array([None, None], pa.float64()),
         }
     )
@@ -39,6 +41,8 @@ def test_kinds_by_type():
         "e": Category("e"),
         "v": Vector("v", scale="standard"),
         "p": Vector("p", scale=1 / 255),
+        "m": Vector("m", size=(1, 2, 1), scale=1 / 255),
+        "t": Date("t", missing="mean"),
     }
 
 
@@ -80,3 +84,12 @@ def test_pseudonyms_are_categories():
     assert features.inputs[0] == Category("id")
     features.adapt(rows)
     assert features.width == 4
+
+
+def test_text_or_categories():
+    sentences = [f"this is text {i}" for i in range(50)]
+    names = [f"name{i}" for i in range(200)]
+    assert inferred({"t": sentences})["t"] == Text("t", length=4)
+    assert inferred({"t": sentences * 4, "x": np.arange(200)})["t"] == Category("t")
+    assert inferred({"t": names, "x": np.arange(200)})["t"] == Text("t", max_tokens=1000, encode="bag")
+    assert inferred({"t": names[:100], "x": np.arange(100)})["t"] == Category("t")

@@ -2,19 +2,25 @@
 
 from dlbd.data.features.block import Block
 from dlbd.data.features.category import Category
+from dlbd.data.features.date import Date
 from dlbd.data.features.features import Features
+from dlbd.data.features.image import Image
 from dlbd.data.features.number import Number
 from dlbd.data.features.rows import DropDuplicates, DropMissing
 from dlbd.data.features.target import Target
+from dlbd.data.features.text import Text
 from dlbd.data.features.vector import Vector
 
 __all__ = [
     "Block",
     "Category",
+    "Date",
     "DropDuplicates",
     "DropMissing",
     "Features",
+    "Image",
     "Number",
     "Target",
+    "Text",
     "Vector",
 ]

@@ -15,17 +15,20 @@ from dlbd.data.arrow import pa
 from dlbd.data.features.block import Block, arranged
 from dlbd.data.features.category import Category
 from dlbd.data.features.column import FLOAT32, Column, RowError, Statistics, rows_named
+from dlbd.data.features.date import Date
+from dlbd.data.features.image import Image
 from dlbd.data.features.matrix import Matrix
 from dlbd.data.features.number import Number
 from dlbd.data.features.privacy import Pseudonyms
 from dlbd.data.features.rows import DropDuplicates, DropMissing, Keep, RowStep
 from dlbd.data.features.target import Target
+from dlbd.data.features.text import Text
 from dlbd.data.features.vector import Vector
 from dlbd.data.source import ROWS, Source
 from dlbd.saving import register_keras_serializable
 
 _KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Category, DropDuplicates, DropMissing, Number, Target, Vector)
+    kind.__name__: kind for kind in (Category, Date, DropDuplicates, DropMissing, Image, Number, Target, Text, Vector)
 }
 # Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
 _BATCH_BYTES = 1 << 25
@@ -356,9 +359,11 @@ class Features:
     ) -> Features:
         """Features of all columns of a source, chosen by their types and a look at the first 16,384 rows.
 
-        Numbers and booleans: ``Number(missing="mean", scale="standard")``. Text: a :class:`Category` where there are at
-        most 100 different values. Lists of numbers: a :class:`Vector`. Columns in which the first rows have no value
-        at all are left out.
+        Numbers and booleans: ``Number(missing="mean", scale="standard")``. Dates and times: a :class:`Date`. Text: a
+        :class:`Category` where there are at most 100 different ones, which are no sentences; otherwise a
+        :class:`Text`, a bag of 1,000 words where there are other columns. Lists of numbers: a :class:`Vector`, of bytes
+        with ``scale=1/255``. Bytes of images: an :class:`Image` of the first one's size; a column ``path`` beside it is
+        left out. So are columns in which the first rows have no value at all.
 
         Args:
             source: the training rows.

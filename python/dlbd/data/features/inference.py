@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from dlbd.data.arrow import pa
+import numpy as np
+
+from dlbd.data.arrow import pa, pc
 from dlbd.data.features.category import Category
 from dlbd.data.features.column import Column
+from dlbd.data.features.date import Date
+from dlbd.data.features.image import Image, looks_like_image
 from dlbd.data.features.number import Number
+from dlbd.data.features.text import Text, words_of_texts
 from dlbd.data.features.vector import Vector
 from dlbd.data.source import ROWS, Source
 
-_CATEGORIES = 100  # different texts that make a column one of categories
+_CATEGORIES = 100  # different texts that a column of categories has at most
+_SENTENCE = 3  # words, on average, of texts that are all different and no categories
+_LONGEST = 200  # words
+_BAG = 1_000  # words of texts beside other columns
 
 
 def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
@@ -21,32 +29,64 @@ def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
         ValueError: a column is of a type that no feature takes.
     """
     first = source.head(ROWS)
-    return [
-        Category(name) if name in hashed else column_of(name, values.combine_chunks())
-        for name, values in zip(first.column_names, first.columns, strict=True)
+    given = dict(zip(first.column_names, first.columns, strict=True))
+    found = [
+        Category(name) if name in hashed else column_of(name, values.combine_chunks(), len(given) == 1)
+        for name, values in given.items()
         if values.null_count < len(values)
     ]
+    # where an image lies says nothing that a model should learn
+    images = any(isinstance(c, Image) for c in found)
+    return [c for c in found if not (images and c.name == "path")]
 
 
-def column_of(name: str, values: pa.Array) -> Column:
-    """The feature of a column with such values."""
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        return Category(name)
-    if (
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    ):
+def column_of(name: str, values: pa.Array, alone: bool) -> Column:
+    """The feature of a column with such values; ``alone``: whether there are no others.
+
+    Raises:
+        ValueError: it is of a type that no feature takes.
+    """
+    kind, t = values.type, pa.types
+    if t.is_boolean(kind) or t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind):
         return Number(name, missing="mean", scale="standard")
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if t.is_dictionary(kind):
         return Category(name)
-    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        inner = kind.value_type
-        while pa.types.is_nested(inner):
-            inner = inner.value_type
-        return Vector(name, scale=1 / 255 if pa.types.is_uint8(inner) else "standard")
+    if t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind):
+        return _text(name, values, alone)
+    if t.is_timestamp(kind) or t.is_date(kind):
+        return Date(name, missing="mean")
+    if t.is_fixed_size_list(kind) or t.is_list(kind) or t.is_large_list(kind):
+        return _vector(name, kind)
+    if t.is_binary(kind) or t.is_large_binary(kind):
+        shape = looks_like_image(values.drop_null()[0].as_py())
+        if shape is not None:
+            return Image(name, size=shape[:2], channels=shape[2])
+        kind = f"{kind} that is no image"
     raise ValueError(
         f"column {name!r} holds values of type {kind}, which no feature takes: drop=[{name!r}] leaves it out"
     )
+
+
+def _text(name: str, values: pa.Array, alone: bool) -> Column:
+    texts = values.drop_null()
+    different = pc.count_distinct(texts).as_py()
+    lengths = words_of_texts(texts, name)[1]
+    sentences = 2 * different > len(texts) and lengths.mean() >= _SENTENCE
+    if different <= _CATEGORIES and not sentences:
+        return Category(name)
+    if not alone:
+        return Text(name, max_tokens=_BAG, encode="bag")
+    return Text(name, length=max(1, min(_LONGEST, int(np.quantile(lengths, 0.95)))))
+
+
+def _vector(name: str, kind: pa.DataType) -> Vector:
+    sizes: list[int] = []
+    depth = 0
+    while pa.types.is_nested(kind):
+        sizes += [kind.list_size] if pa.types.is_fixed_size_list(kind) else []
+        depth += 1
+        kind = kind.value_type
+    if not pa.types.is_uint8(kind):
+        return Vector(name, scale="standard")
+    size = (*sizes, 1) if len(sizes) == depth == 2 else None  # an image without a channel
+    return Vector(name, size=size, scale=1 / 255)

@@ -74,8 +74,8 @@ class Number(Column):
         """Whether there is anything to learn."""
         return self.clip is not None or self.scale is not None or self.missing in _MISSING[1:]
 
-    def statistics(self, kind: pa.DataType) -> _NumberStatistics | None:
-        return _NumberStatistics(self) if self.learns else None
+    def statistics(self, kind: pa.DataType) -> NumberStatistics | None:
+        return NumberStatistics(self) if self.learns else None
 
     @cached_property
     def steps(self) -> tuple[float, float, tuple[float, float] | None, float | None]:
@@ -133,7 +133,7 @@ class Number(Column):
         return ~(missing | infinite)
 
 
-class _NumberStatistics:
+class NumberStatistics:
     """What the arguments of a Number need, and no more."""
 
     def __init__(self, column: Number) -> None:

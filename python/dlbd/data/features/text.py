@@ -1,0 +1,125 @@
+"""Text: the numbers of its words."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dlbd.backend import Array
+from dlbd.data.arrow import pa, pc
+from dlbd.data.features.category import indices
+from dlbd.data.features.column import FLOAT32, INT64, Column, as_type
+from dlbd.data.features.statistics import Counts
+from dlbd.layers.arguments import one_of, positive
+
+_PADDING, _UNKNOWN = 0, 1
+_ENCODINGS = ("ids", "bag")
+_DIFFERENT = 1_000_000  # words that are counted; beyond it rare ones are forgotten on the way
+# Marks of every script, and the ASCII symbols that TextVectorization counts among them.
+_PUNCTUATION = r"[\p{P}$+<=>^`|~]"
+
+
+@dataclass(frozen=True)
+class Text(Column):
+    """Text, as the numbers of its words, for an :class:`dlbd.layers.Embedding`; or as which words it has.
+
+    Texts are put in lower case, lose their punctuation, and are split at white space, as by
+    :class:`dlbd.layers.TextVectorization`. The words of the training rows get the numbers 2, 3, ..., the most frequent
+    first, of equally frequent ones the smaller first; 1 is for all other words, 0 for no word. Missing text is empty.
+
+    Args:
+        name: of the column.
+        length: how many words of a text count; shorter ones are filled up with 0. 100 by default.
+        max_tokens: how many numbers there are, 0 and 1 among them; 10,000 by default.
+        encode: "ids" (the default): (length,) int64; "bag": (1 + words,) float32, 1 for each word that is there and 0
+            for all others, unknown ones first; it may stand beside other numbers in one vector.
+
+    While there are at most 1,000,000 different words they are counted exactly; in more, rare ones are forgotten on the
+    way, and counts may be low by a few.
+
+    Raises:
+        ValueError: wrong arguments; at :meth:`Features.adapt`: there is no word.
+
+    Example:
+        >>> features = dlbd.data.Features([dlbd.data.Text("review", length=4)])
+        >>> features.adapt(dlbd.data.open({"review": ["The cat sat.", "The dog!"]}))
+        >>> features.inputs[0].vocabulary
+        ['', '[UNK]', 'the', 'cat', 'dog', 'sat']
+        >>> features.to_numpy(dlbd.data.open({"review": ["the DOG, the bird"]}))[0]
+        array([[2, 4, 2, 1]])
+    """
+
+    _: KW_ONLY
+    length: int = 100
+    max_tokens: int = 10_000
+    encode: str = "ids"
+
+    def __post_init__(self) -> None:
+        one_of(self.encode, _ENCODINGS, "encode", self.name)
+        positive(self.length, "length", self.name)
+        if self.max_tokens < 3:
+            raise ValueError(f"[{self.name}] max_tokens must be at least 3; received {self.max_tokens}")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        return INT64 if self.encode == "ids" else FLOAT32
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.length,) if self.encode == "ids" else (len(self.found("words")) + 1,)
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The word of each number; as long as an Embedding's ``input_dim``."""
+        return ["", "[UNK]", *self.found("words")]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.found("words"), _UNKNOWN + 1)}
+
+    def statistics(self, kind: pa.DataType) -> _TextStatistics:
+        return _TextStatistics(self)
+
+    def transform(self, column: pa.Array) -> Array:
+        found, lengths = words_of_texts(column, self.name)
+        numbers = indices(found, self._places, _UNKNOWN)
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        if self.encode == "bag":
+            y = np.zeros((len(column), *self.shape), np.float32)
+            y[rows, numbers - _UNKNOWN] = 1
+            return y
+        places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        inside = places < self.length
+        y = np.full((len(column), self.length), _PADDING, np.int64)
+        y[rows[inside], places[inside]] = numbers[inside]
+        return y
+
+
+class _TextStatistics:
+    def __init__(self, column: Text) -> None:
+        self._column = column
+        self._counts = Counts(_DIFFERENT, prune=True)
+
+    def add(self, column: pa.Array) -> None:
+        self._counts.add(words_of_texts(column, self._column.name)[0])
+
+    def result(self) -> dict[str, Any]:
+        words = self._counts.most_common(self._column.max_tokens - 2)
+        if not words:
+            raise ValueError(f"column {self._column.name!r} has no word in the training rows: leave it out")
+        return {"words": words}
+
+
+def words_of_texts(column: pa.Array, name: str) -> tuple[pa.Array, Array]:
+    """The words of all texts in a row, and how many each text has."""
+    texts = as_type(column, pa.string(), name).fill_null("")
+    texts = pc.replace_substring_regex(pc.utf8_lower(texts), _PUNCTUATION, "")
+    texts = pc.utf8_trim_whitespace(texts)
+    split = pc.utf8_split_whitespace(texts)
+    lengths = np.asarray(pc.list_value_length(split)).astype(np.int64)
+    lengths[np.asarray(pc.equal(pc.binary_length(texts), 0))] = 0  # Arrow splits nothing into one empty word
+    words = split.flatten()
+    return words.filter(pc.not_equal(words, "")), lengths

@@ -1,0 +1,67 @@
+"""Dates: their parts."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import dlbd
+from dlbd.data import Date, Features
+
+ALL = ("year", "quarter", "month", "day", "weekday", "yearday", "hour", "minute", "second")
+TIMES = [datetime.datetime(2026, 11, 26, 10, 30, 59), datetime.datetime(1969, 2, 28, 23, 0, 1)]
+
+
+def transformed(date: Date, column: Any) -> np.ndarray:
+    features = Features([date])
+    rows = dlbd.data.open({"t": column})
+    features.adapt(rows)
+    return features.to_numpy(rows)[0]
+
+
+def test_parts_are_those_of_the_calendar():
+    wanted = [
+        [t.year, (t.month + 2) // 3, t.month, t.day, t.weekday(), t.timetuple().tm_yday, t.hour, t.minute, t.second]
+        for t in TIMES
+    ]
+    for column in (
+        pa.array(TIMES, pa.timestamp("us")),
+        pa.array(TIMES, pa.timestamp("s")),
+        pa.array(TIMES, pa.timestamp("ns")),
+        [t.isoformat() for t in TIMES],
+        [str(t) for t in TIMES],
+    ):
+        assert transformed(Date("t", parts=ALL, scale=None), column).tolist() == wanted
+    days = transformed(Date("t", parts=("year", "day", "hour"), scale=None), pa.array(TIMES, pa.date32()))
+    assert days.tolist() == [[2026, 26, 0], [1969, 28, 0]]
+
+
+def test_parts_are_those_of_the_clocks_of_a_time_zone():
+    noon = pa.array([datetime.datetime(2026, 7, 1, 12)], pa.timestamp("us", "UTC"))
+    assert transformed(Date("t", parts=("hour",), scale=None), noon).tolist() == [[12]]
+    there = noon.cast(pa.timestamp("us", "+02:00"))
+    assert transformed(Date("t", parts=("hour",), scale=None), there).tolist() == [[14]]
+
+
+def test_each_part_is_a_number_of_its_own():
+    times = pa.array([*TIMES, None], pa.timestamp("us"))
+    found = transformed(Date("t", parts=("year", "hour"), missing="mean"), times)
+    assert found.tolist() == [[1, -1], [-1, 1], [0, 0]]
+    with pytest.raises(ValueError, match=r"column 't' has no value \(NULL or NaN\).*\(row 2\)"):
+        transformed(Date("t"), times)
+    assert len(transformed(Date("t", missing="drop"), times)) == 2
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="parts"):
+        Date("t", parts=("week",))
+    with pytest.raises(ValueError, match="at least one"):
+        Date("t", parts=())
+    with pytest.raises(ValueError, match="should hold dates or times; received values of type int64"):
+        transformed(Date("t"), [1, 2])
+    with pytest.raises(ValueError, match=r"should hold values of type timestamp\[us\]; received 'soon'"):
+        transformed(Date("t"), ["2026-01-01", "soon"])
