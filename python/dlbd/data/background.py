@@ -12,7 +12,7 @@ from dlbd.data.errors import SourceError
 
 T = TypeVar("T")
 
-_END = object()
+END: Any = object()  # what comes after the last item
 _running = threading.local()  # .reading: what the thread belongs to
 
 
@@ -57,7 +57,7 @@ class Background(Generic[T]):
                 iterator.close()
         except BaseException as error:
             self.error = error
-        self._put(_END)
+        self._put(END)
 
     def _put(self, item: Any) -> None:
         while not self._stopped.is_set():
@@ -66,8 +66,8 @@ class Background(Generic[T]):
             except queue.Full:
                 continue
 
-    def get(self, seconds: float | None = None) -> T | None:
-        """The next item; None at the end.
+    def get(self, seconds: float | None = None) -> T:
+        """The next item; :data:`END` at the end.
 
         Args:
             seconds: how long to wait; None (the default) for as long as it takes.
@@ -76,14 +76,14 @@ class Background(Generic[T]):
             queue.Empty: nothing came for so long.
         """
         item = self._items.get(timeout=seconds)
-        if item is not _END:
+        if item is not END:
             return item  # type: ignore[no-any-return]
         if self._cut:
             raise SourceError(f"{self._thread.name}: nobody wants more")
         self._thread.join()
         if self.error is not None:
             raise self.error
-        return None
+        return END  # type: ignore[no-any-return]
 
     def close(self, seconds: float | None = None) -> bool:
         """Let the thread end; whether it has, after waiting for so long at most."""
@@ -97,4 +97,4 @@ class Background(Generic[T]):
         """Whoever waits for an item waits no longer."""
         self._cut = True
         with suppress(queue.Full):
-            self._items.put_nowait(_END)
+            self._items.put_nowait(END)

@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from dlbd.data.background import Background
+from dlbd.data.background import END, Background
 from dlbd.data.errors import SourceError
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def watched(
                     raise SourceError(f"{name}: nothing came for {seconds:g} seconds (timeout=)") from None
                 before = now
                 continue
-            if item is None:
+            if item is END:
                 return
             yield item
     finally:

@@ -17,7 +17,7 @@ import numpy as np
 from dlbd import random
 from dlbd.backend import Array
 from dlbd.data.arrow import pa
-from dlbd.data.background import Background
+from dlbd.data.background import END, Background
 from dlbd.data.shuffling import Pool
 from dlbd.layers.preprocessing.host import resolved
 from dlbd.models.batches import Batch, flat_structure, signature_of
@@ -149,7 +149,7 @@ class Streaming:
         size = self._batch_size
         reading = Background(lambda: self._chunks(order), f"dlbd.data {self._source.name}", 1)
         try:
-            while (chunk := reading.get()) is not None:
+            while (chunk := reading.get()) is not END:
                 whole = signature_of(chunk.arrays, size, self._model.dtype)
                 for start in range(0, chunk.size, size):
                     if reading.error is not None:
