@@ -9,4 +9,23 @@ debian() { [ "$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --
 
 # Each server is a function of its name.
 
+mongodb() {
+  local home=$cache/mongodb here
+  here=$(cd "$(dirname "$0")" && pwd)
+  have javac && have mvn || debian default-jdk-headless maven
+  mkdir -p "$home"
+  cat >"$home/pom.xml" <<'POM'
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>dlbd</groupId><artifactId>mongodb</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>de.bwaldvogel</groupId><artifactId>mongo-java-server</artifactId><version>1.47.0</version></dependency>
+  </dependencies>
+</project>
+POM
+  [ -d "$home/lib" ] || mvn -q -f "$home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/lib"
+  [ "$home/MongoServerMain.class" -nt "$here/MongoServerMain.java" ] ||
+    javac -cp "$home/lib/*" -d "$home" "$here/MongoServerMain.java"
+}
+
 for name in ${@:-}; do "$name"; done

@@ -24,6 +24,8 @@ _SCHEMES = {
     "mongodb": "mongodb",
     "mongodb+srv": "mongodb",
 }
+# Of these, the modules whose readers bound how long their client waits.
+_TIMED = {"mongodb"}
 
 
 def open(
@@ -99,7 +101,10 @@ def _reader(what: Any, timeout: float, **options: Any) -> Reader:
     if isinstance(what, str):
         scheme = what.partition(":")[0].partition("+")[0] if "://" in what else ""
         if scheme in _SCHEMES:
-            return import_module(f"dlbd.data.{_SCHEMES[scheme]}").reader(what, **options)  # type: ignore[no-any-return]
+            kind = _SCHEMES[scheme]
+            if kind in _TIMED:
+                options["timeout"] = timeout
+            return import_module(f"dlbd.data.{kind}").reader(what, **options)  # type: ignore[no-any-return]
     if isinstance(what, str) or _is_paths(what):
         return import_module("dlbd.data.files").reader(what, timeout=timeout, **options)  # type: ignore[no-any-return]
     given = {key: value for key, value in options.items() if value is not None}
