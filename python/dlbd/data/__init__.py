@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Target,
         Text,
         Vector,
+        Window,
     )
 
 # Loaded when first used: they need layers.
@@ -38,6 +39,7 @@ _LATER = {
     "Target": "features",
     "Text": "features",
     "Vector": "features",
+    "Window": "features",
 }
 
 
@@ -67,6 +69,7 @@ __all__ = [
     "Target",
     "Text",
     "Vector",
+    "Window",
     "col",
     "open",
 ]

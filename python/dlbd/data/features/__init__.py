@@ -10,6 +10,7 @@ from dlbd.data.features.rows import DropDuplicates, DropMissing
 from dlbd.data.features.target import Target
 from dlbd.data.features.text import Text
 from dlbd.data.features.vector import Vector
+from dlbd.data.features.window import Window
 
 __all__ = [
     "Block",
@@ -23,4 +24,5 @@ __all__ = [
     "Target",
     "Text",
     "Vector",
+    "Window",
 ]

@@ -24,11 +24,13 @@ from dlbd.data.features.rows import DropDuplicates, DropMissing, Keep, RowStep
 from dlbd.data.features.target import Target
 from dlbd.data.features.text import Text
 from dlbd.data.features.vector import Vector
+from dlbd.data.features.window import Window, Windows
 from dlbd.data.source import ROWS, Source
 from dlbd.saving import register_keras_serializable
 
 _KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Category, Date, DropDuplicates, DropMissing, Image, Number, Target, Text, Vector)
+    kind.__name__: kind
+    for kind in (Category, Date, DropDuplicates, DropMissing, Image, Number, Target, Text, Vector, Window)
 }
 # Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
 _BATCH_BYTES = 1 << 25
@@ -48,6 +50,7 @@ class Features:
             list of them for several numbers; a dict of them for a model with several outputs; None for none.
         weight: the column with the weight of each row; None for none.
         rows: :class:`DropMissing`, :class:`DropDuplicates`: rows that are left out, in this order.
+        window: a :class:`Window` makes samples of successive rows of a time series; None: each row is a sample.
         pseudonyms: {column: key}: columns whose values a keyed hash replaces before anything else sees them; 16 to 64
             bytes each, None for the key in the environment's ``DLBD_PSEUDONYM_KEY``. No file holds the keys.
 
@@ -72,19 +75,21 @@ class Features:
         *,
         weight: str | None = None,
         rows: Sequence[RowStep] = (),
+        window: Window | None = None,
         pseudonyms: Mapping[str, str | bytes | None] | None = None,
     ) -> None:
         self.inputs = tuple(columns)
         self.target = _as_targets(target)
         self.weight = weight
         self.rows = tuple(rows)
+        self.window = window
         self.pseudonyms = Pseudonyms(pseudonyms)
         if not self.inputs or not all(isinstance(c, Column) for c in self.inputs):
             raise TypeError(f'columns are objects such as dlbd.data.Number("age"), at least one; received {columns!r}')
-        names = self.columns
-        if len(names) != len(self.inputs):
-            twice = next(c.name for i, c in enumerate(self.inputs) if c.name in names[:i])
-            raise ValueError(f"column {twice!r} is there twice")
+        names = [c.name for c in self.inputs]
+        twice = [name for i, name in enumerate(names) if name in set(names[:i])]
+        if twice:
+            raise ValueError(f"column {twice[0]!r} is there twice")
         known = set(self.columns_with_target)
         for name in [*self.pseudonyms.columns, *(c for step in self.rows for c in step.columns or ())]:
             if name not in known:
@@ -99,7 +104,8 @@ class Features:
     @property
     def columns(self) -> list[str]:
         """The columns that it reads, without target and weight."""
-        return list(dict.fromkeys(c.name for c in self.inputs))
+        by = [] if self.window is None or self.window.by is None else [self.window.by]
+        return list(dict.fromkeys([*(c.name for c in self.inputs), *by]))
 
     @property
     def columns_with_target(self) -> list[str]:
@@ -121,12 +127,14 @@ class Features:
     @property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of one row of each column's numbers."""
+        if self.window is not None:
+            return {"window": (self.window.length, sum(prod(c.shape) for c in self.inputs))}
         return {c.name: c.shape for c in self.inputs}
 
     @property
     def output_dtypes(self) -> dict[str, np.dtype[Any]]:
         """The dtype of each column's numbers."""
-        return {c.name: c.dtype for c in self.inputs}
+        return {"window": FLOAT32} if self.window is not None else {c.name: c.dtype for c in self.inputs}
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -214,12 +222,18 @@ class Features:
         """
         with closing(batches) if isinstance(batches, Generator) else nullcontext():
             matrix = Matrix(self.inputs if len(self.inputs) > 1 else ())
+            windows = None if self.window is None else Windows(self.window, targets)
             for batch, first, kept in self._kept(batches, targets):
                 with rows_named(first, kept):
-                    block = self._block(batch, matrix, kept, targets)
+                    block = self._block(batch, matrix, targets)
+                if windows is not None:
+                    by = self.window.by  # type: ignore[union-attr]
+                    block = windows.block(block, None if by is None else batch.column(by))
+                if kept is not None:
+                    block.kept = kept if block.kept is None else _narrowed(kept, block.kept)
                 yield block
 
-    def _block(self, batch: pa.RecordBatch, matrix: Matrix, kept: Array | None, targets: bool) -> Block:
+    def _block(self, batch: pa.RecordBatch, matrix: Matrix, targets: bool) -> Block:
         given = dict(zip(batch.schema.names, batch.columns, strict=True))
         vectors = matrix.transform(given, batch.num_rows)
         x = {
@@ -227,8 +241,8 @@ class Features:
             for c in self.inputs
         }
         if not targets:
-            return Block(x, None, None, batch.num_rows, kept)
-        return Block(x, self._transformed_target(given), self._weights(given), batch.num_rows, kept)
+            return Block(x, None, None, batch.num_rows)
+        return Block(x, self._transformed_target(given), self._weights(given), batch.num_rows)
 
     def _transformed_target(self, given: Mapping[str, pa.Array]) -> Any:
         target = self.target
@@ -312,10 +326,12 @@ class Features:
 
     def batch_rows(self, schema: pa.Schema) -> int:
         """How many rows a batch has: fewer where rows are wide. It depends on the schema alone."""
-        row = sum(_bytes_of(field.type) for field in schema)
+        row = sum(_bytes_of(field.type) for field in schema) * (1 if self.window is None else self.window.length)
         return max(256, min(ROWS, 1 << (max(1, _BATCH_BYTES // max(1, row)).bit_length() - 1)))
 
     def _checked(self, source: Source, targets: bool) -> Source:
+        if self.window is not None and not source.ordered:
+            raise ValueError(f"windows need rows in order, and {source.name} has none: open it with order_by=")
         return source.select(self.columns_with_target if targets else self.columns)
 
     # Saving
@@ -327,6 +343,7 @@ class Features:
             "target": _target_config(self.target),
             "weight": self.weight,
             "rows": [step.get_config() for step in self.rows],
+            "window": None if self.window is None else self.window.get_config(),
             "pseudonyms": self.pseudonyms.get_config(),
         }
 
@@ -343,6 +360,7 @@ class Features:
             _target_from_config(config["target"]),
             weight=config["weight"],
             rows=[_from_config(c) for c in config["rows"]],
+            window=None if config["window"] is None else _from_config(config["window"]),
             pseudonyms=dict.fromkeys(checks),
         )
         features.pseudonyms = Pseudonyms(dict.fromkeys(checks), checks)
