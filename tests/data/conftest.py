@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 
+import pyarrow.fs as fs
 import pytest
 
 from tests.servers.mongodb import MongoDB
+from tests.servers.s3 import Bucket, S3Server
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,24 @@ def mongodb() -> Iterator[str]:
     server = MongoDB()
     yield f"{server.uri}/dlbd_test"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A server of S3 of our own."""
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(request: pytest.FixtureRequest) -> Bucket:
+    """A folder in S3 for one test: below DLBD_TEST_S3_URI (``s3://bucket/folder``; AWS's own variables say who may),
+    or on a server of our own.
+    """
+    folder = f"dlbd-test-{uuid.uuid4().hex}"
+    given = os.environ.get("DLBD_TEST_S3_URI")
+    if given:
+        return Bucket(f"{given.removeprefix('s3://').rstrip('/')}/{folder}", {}, fs.S3FileSystem())
+    server: S3Server = request.getfixturevalue("s3_server")
+    return Bucket(f"{server.bucket.path}/{folder}", server.bucket.options, server.bucket.filesystem)

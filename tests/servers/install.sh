@@ -28,4 +28,26 @@ POM
     javac -cp "$home/lib/*" -d "$home" "$here/MongoServerMain.java"
 }
 
+s3() { # two minutes, once
+  [ -x "$cache/s3/versitygw" ] || GOBIN=$cache/s3 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+}
+
+hdfs() {
+  local home=$cache/hdfs
+  have java && have mvn || debian default-jdk-headless maven
+  mkdir -p "$home"
+  cat >"$home/pom.xml" <<'POM'
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>dlbd</groupId><artifactId>hdfs</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.hadoop</groupId><artifactId>hadoop-hdfs</artifactId><version>3.5.0</version></dependency>
+    <dependency><groupId>org.apache.hadoop</groupId><artifactId>hadoop-hdfs-client</artifactId><version>3.5.0</version></dependency>
+    <dependency><groupId>org.apache.hadoop</groupId><artifactId>hadoop-common</artifactId><version>3.5.0</version></dependency>
+  </dependencies>
+</project>
+POM
+  [ -d "$home/lib" ] || mvn -q -f "$home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/lib"
+}
+
 for name in ${@:-}; do "$name"; done

@@ -14,7 +14,7 @@ from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.errors import SourceError
 
-_RUN_BYTES = 24 << 20  # sorted at once; up to three times as much is in memory: the run before, the rows, their copy
+_RUN_BYTES = 16 << 20  # sorted at once; up to three times as much is in memory: the run before, the rows, their copy
 _PIECE_BYTES = 256 << 10  # of a run, read at once
 _FAN_IN = 32  # runs merged at once: twice a piece of each is in memory, and a file of each is open
 

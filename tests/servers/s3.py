@@ -1,0 +1,67 @@
+"""An S3 server: versitygw over a temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as fs
+import pytest
+
+from tests.servers.process import CACHE, Process, free_port, listens, temporary_folder
+
+_PROGRAM = CACHE / "s3" / "versitygw"
+_KEY, _SECRET = "dlbd-key", "dlbd-secret-of-s3"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket or a folder in one, and the ``storage_options`` that reach it."""
+
+    path: str
+    options: dict[str, Any]
+    filesystem: fs.FileSystem
+
+    def put(self, path: Path) -> str:
+        """Copies a file into it, under its own name; gives the address."""
+        with self.filesystem.open_output_stream(f"{self.path}/{path.name}", compression=None) as out:
+            out.write(path.read_bytes())
+        return f"s3://{self.path}/{path.name}"
+
+
+class S3Server(Process):
+    """Attributes:
+    bucket: a bucket that is there.
+    """
+
+    def __init__(self) -> None:
+        if not _PROGRAM.exists():
+            pytest.skip("s3 is not installed (tests/servers/install.sh)")
+        port = free_port()
+        folder = temporary_folder("s3")
+        (folder / "data").mkdir()
+        (folder / "sidecar").mkdir()
+        options: dict[str, Any] = {
+            "access_key": _KEY,
+            "secret_key": _SECRET,
+            "endpoint_override": f"127.0.0.1:{port}",
+            "scheme": "http",
+            "region": "us-east-1",
+        }
+        command = [str(_PROGRAM), "--port", f"127.0.0.1:{port}", "--region", "us-east-1", "posix"]
+        super().__init__(
+            "s3",
+            [*command, "--sidecar", str(folder / "sidecar"), str(folder / "data")],
+            lambda: listens(port),
+            folder,
+            {"ROOT_ACCESS_KEY": _KEY, "ROOT_SECRET_KEY": _SECRET},
+        )
+        filesystem = fs.S3FileSystem(**options, allow_bucket_creation=True)
+        filesystem.create_dir("dlbd-bucket")
+        self.bucket = Bucket("dlbd-bucket", options, filesystem)
+
+    def stop(self) -> None:
+        super().stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
