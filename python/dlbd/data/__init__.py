@@ -20,10 +20,12 @@ if TYPE_CHECKING:
         Features,
         Image,
         Number,
+        Ranking,
         Target,
         Text,
         Vector,
         Window,
+        rank_features,
     )
 
 # Loaded when first used: they need layers.
@@ -36,10 +38,12 @@ _LATER = {
     "Features": "features",
     "Image": "features",
     "Number": "features",
+    "Ranking": "features",
     "Target": "features",
     "Text": "features",
     "Vector": "features",
     "Window": "features",
+    "rank_features": "features",
 }
 
 
@@ -64,6 +68,7 @@ __all__ = [
     "Features",
     "Image",
     "Number",
+    "Ranking",
     "Source",
     "SourceError",
     "Target",
@@ -72,4 +77,5 @@ __all__ = [
     "Window",
     "col",
     "open",
+    "rank_features",
 ]

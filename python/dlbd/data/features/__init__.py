@@ -7,6 +7,7 @@ from dlbd.data.features.features import Features
 from dlbd.data.features.image import Image
 from dlbd.data.features.number import Number
 from dlbd.data.features.rows import DropDuplicates, DropMissing
+from dlbd.data.features.selection import Ranking, rank_features
 from dlbd.data.features.target import Target
 from dlbd.data.features.text import Text
 from dlbd.data.features.vector import Vector
@@ -21,8 +22,10 @@ __all__ = [
     "Features",
     "Image",
     "Number",
+    "Ranking",
     "Target",
     "Text",
     "Vector",
     "Window",
+    "rank_features",
 ]
