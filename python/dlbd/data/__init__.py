@@ -27,11 +27,13 @@ if TYPE_CHECKING:
         Window,
         rank_features,
     )
+    from dlbd.data.validation import CrossValidation, cross_validate
 
 # Loaded when first used: they need layers.
 _LATER = {
     "Block": "features",
     "Category": "features",
+    "CrossValidation": "validation",
     "Date": "features",
     "DropDuplicates": "features",
     "DropMissing": "features",
@@ -44,6 +46,7 @@ _LATER = {
     "Vector": "features",
     "Window": "features",
     "rank_features": "features",
+    "cross_validate": "validation",
 }
 
 
@@ -62,6 +65,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Block",
     "Category",
+    "CrossValidation",
     "Date",
     "DropDuplicates",
     "DropMissing",
@@ -76,6 +80,7 @@ __all__ = [
     "Vector",
     "Window",
     "col",
+    "cross_validate",
     "open",
     "rank_features",
 ]
