@@ -8,6 +8,8 @@ from typing import Any
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression
 
+_WITHOUT_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+
 
 def is_table(what: Any) -> bool:
     """Whether ``what`` is a table in memory."""
@@ -31,12 +33,15 @@ class TableReader:
             self._table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         else:
             self._table = pa.table(table)
-        self.schema: pa.Schema = self._table.schema
+        # as polars gives them: Arrow has few functions for views
+        self.schema = pa.schema([f.with_type(_WITHOUT_VIEWS.get(f.type, f.type)) for f in self._table.schema])
 
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
-        yield from self._table.select(list(columns)).to_batches(max_chunksize=rows)
+        schema = pa.schema([self.schema.field(name) for name in columns])
+        for batch in self._table.select(list(columns)).to_batches(max_chunksize=rows):
+            yield batch.cast(schema)
 
     def count(self, where: Expression | None) -> int | None:
         return int(self._table.num_rows) if where is None else None
