@@ -1,12 +1,22 @@
 """The ``dlbd`` command and what the demo is made of."""
 
+import json
+import os
+import resource
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import csv, parquet
 
+import dlbd
 from dlbd import _cpu, cli, demo
+from dlbd.commands.networks import network, usual_kind
 
 
 def dlbd_command(*arguments, **options):
@@ -29,7 +39,9 @@ def test_info_says_what_a_bug_report_needs():
         assert said[what]
 
 
-@pytest.mark.parametrize("arguments", [[], ["tarin"], ["demo", "--epochs", "many"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["tarin"], ["demo", "--epochs", "many"], ["train", "d.csv"], ["predict", "m.dlbd", "d.csv"]]
+)
 def test_misuse_is_status_2_with_a_usage_line(arguments):
     out = dlbd_command(*arguments)
     assert out.returncode == 2
@@ -79,3 +91,244 @@ def test_shifted_copies_bring_zeros_in():
         expected = np.roll(image[0, ..., 0], shift, axis)
         np.moveaxis(expected, axis, 0)[0 if shift > 0 else -1] = 0
         np.testing.assert_array_equal(moved, expected)
+
+
+# train, evaluate, predict, inspect
+
+
+def people(rows=1200):
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 90, rows)
+    income = rng.normal(3000, 1000, rows).round(2)
+    city = np.array(["Bonn", "Oslo", "Rome"])[rng.integers(0, 3, rows)]
+    return {
+        "id": np.arange(rows),
+        "age": pa.array(age, mask=np.arange(rows) % 50 == 0),
+        "income": income,
+        "city": city,
+        "buys": np.where((income > 3000) & (city != "Rome"), "yes", "no"),
+        "price": income * 10 + age,
+    }
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A folder with people.csv and a model of who buys."""
+    folder = tmp_path_factory.mktemp("shop")
+    csv.write_csv(pa.table(people()), folder / "people.csv")
+    arguments = ["--target", "buys", "--drop", "id,price", "--epochs", "4", "--out", str(folder / "buys.dlbd")]
+    assert cli.main(["train", str(folder / "people.csv"), *arguments]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(shop, monkeypatch, capsys):
+    """Runs a command in the folder and gives what it printed."""
+    monkeypatch.chdir(shop)
+
+    def command(*arguments, status=0):
+        assert cli.main(list(arguments)) == status
+        said = capsys.readouterr()
+        return said.out if status == 0 else said.err
+
+    return command
+
+
+def test_train_and_evaluate(run, shop):
+    said = run("train", "people.csv", "--target", "buys", "--drop", "id,price", "--epochs", "4", "--out", "again.dlbd")
+    accuracy = float(said.split("test: ")[1].split("accuracy ")[1].split(",")[0])
+    assert accuracy > 0.9
+    assert "val_loss" in said
+    assert said.endswith("model: again.dlbd\n")
+    first, again = (dlbd.models.load_model(shop / name) for name in ("buys.dlbd", "again.dlbd"))
+    assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), again.get_weights(), strict=True))
+    assert again.features.columns == ["age", "income", "city"]
+    found = dict(line.split(": ") for line in run("evaluate", "buys.dlbd", "people.csv").splitlines())
+    assert float(found["accuracy"]) > 0.9
+    assert float(found["loss"]) < 0.4
+
+
+def test_numbers_are_predicted_in_their_own_units(run, shop):
+    run("train", "people.csv", "--target", "price", "--drop", "id,buys", "--epochs", "12", "--out", "price.dlbd")
+    run("predict", "price.dlbd", "people.csv", "--out", "price.csv")
+    predicted = csv.read_csv(shop / "price.csv")["predicted"].to_numpy()
+    assert np.abs(predicted - people()["price"]).mean() < 500
+    run("train", "people.csv", "--target", "price,income", "--columns", "age,price,income", "--epochs", "1")
+    run("predict", "model.dlbd", "people.csv", "--out", "two.csv")
+    assert csv.read_csv(shop / "two.csv").column_names == ["predicted_price", "predicted_income"]
+
+
+def test_predictions_go_into_files_and_tables(run, shop):
+    said = run("predict", "buys.dlbd", "people.csv", "--out", "p.parquet", "--keep", "id")
+    assert said == "1,200 rows: p.parquet\n"
+    wanted = parquet.read_table(shop / "p.parquet")
+    assert wanted.column_names == ["id", "predicted", "probability"]
+    assert wanted["id"].to_pylist() == list(range(1200))
+    assert np.mean(wanted["predicted"].to_numpy() == people()["buys"]) > 0.9
+    assert wanted["probability"].to_numpy().min() >= 0.5
+    run("predict", "buys.dlbd", "people.csv", "--out", "p.jsonl", "--order-by", "id")
+    lines = [json.loads(line) for line in (shop / "p.jsonl").read_text().splitlines()]
+    assert [line["predicted"] for line in lines] == wanted["predicted"].to_pylist()
+    assert list(lines[0]) == ["id", "predicted", "probability"]
+    run("predict", "buys.dlbd", "people.csv", "--out", "sqlite:///p.db", "--out-table", 'odd "name"', "--keep", "id")
+    with sqlite3.connect(shop / "p.db") as database:
+        rows = database.execute('SELECT id, predicted FROM "odd ""name"""').fetchall()
+    assert rows == list(zip(range(1200), wanted["predicted"].to_pylist(), strict=True))
+    again = run("predict", "buys.dlbd", "people.csv", "--out", "sqlite:///p.db", "--out-table", 'odd "name"', status=1)
+    assert "there is a table" in again
+
+
+def test_no_rows_give_a_file_without_rows(run, shop):
+    (shop / "none.csv").write_text("age,income,city\n")
+    schema = "age=int64,income=double,city=string"
+    assert run("predict", "buys.dlbd", "none.csv", "--schema", schema, "--out", "none.parquet").startswith("0 rows")
+    assert parquet.read_table(shop / "none.parquet").schema.names == ["predicted", "probability"]
+
+
+def test_a_model_of_ones_own(run, shop):
+    (shop / "own.py").write_text(
+        """
+from dlbd import Sequential, layers
+
+def build(features):
+    model = Sequential([layers.Dense(len(features.classes), activation="softmax")], name="own")
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+"""
+    )
+    arguments = ["--target", "buys", "--model", "own.py", "--epochs", "1", "--split", "1", "--out", "own.dlbd"]
+    assert "test: " not in run("train", "people.csv", *arguments)
+    assert dlbd.models.load_model(shop / "own.dlbd").name == "own"
+
+
+def test_inspect(run):
+    said = run("inspect", "people.csv", "--target", "buys").splitlines()
+    assert all(len(line) <= 80 for line in said)
+    assert said[1] == "1,200 rows, 6 columns; order of rows: as stored"
+    lines = {line.split()[0]: line for line in said[4:10]}
+    assert list(lines) == ["id", "age", "income", "city", "buys", "price"]
+    assert lines["id"].split()[1:] == ["int64", "-", "0", "599.5", "1199", "████████████"]
+    assert lines["age"].split()[2] == "2.0%"
+    assert "3 different: " in lines["city"]
+    shares = [line.split() for line in said[12:]]
+    assert [s[0] for s in shares] == ["no", "yes"]
+    assert sum(int(s[1].replace(",", "")) for s in shares) == 1200
+
+
+def test_inspect_shows_what_is_odd(run, shop):
+    (shop / "odd.csv").write_text("x,y,text\n1,,a\ninf,,b\n,,\n")
+    said = run("inspect", "odd.csv", "--schema", "x=double,y=double,text=string")
+    x, y, text = said.splitlines()[4:7]
+    assert x.endswith("inf!")
+    assert x.split()[2] == "33.3%"
+    assert y.endswith("no values")
+    assert "2 different" in text or "3 different" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "nothing.csv", "--target", "x"], "nothing.csv: there is no such file"),
+        (["train", "people.csv", "--target", "bys"], "has no column 'bys'; it has"),
+        (["train", "people.csv", "--target", "buys", "--out", "m.keras"], "--out ends in"),
+        (
+            ["train", "people.csv", "--target", "buys", "--out", "nowhere/m.dlbd"],
+            "is not there, or cannot be written to",
+        ),
+        (["train", "people.csv", "--target", "buys", "--model", "svm"], "--model is one of mlp, cnn"),
+        (["train", "people.csv", "--target", "buys", "--model", "cnn"], "cnn takes images"),
+        (["train", "people.csv", "--target", "buys", "--split", "half"], "--split is one to three numbers"),
+        (["train", "people.csv", "--target", "buys", "--split", "0.9,0.9"], "at most 1"),
+        (["train", "people.csv", "--target", "buys", "--schema", "age"], "--schema has a type for each column"),
+        (["train", "people.csv", "--target", "buys", "--epochs", "0"], "--epochs must be at least 1"),
+        (["evaluate", "people.csv", "people.csv"], "people.csv"),
+        (["evaluate", "nothing.dlbd", "people.csv"], "nothing.dlbd"),
+        (["predict", "buys.dlbd", "people.csv", "--out", "p.xls"], "--out is a file that ends in .csv"),
+        (["predict", "buys.dlbd", "people.csv", "--out", "nowhere/p.csv"], "nothing was saved"),
+        (["predict", "buys.dlbd", "people.csv", "--out", "p.csv", "--keep", "x"], "has no column 'x'"),
+        (["predict", "buys.dlbd", "people.csv", "--out", "p.csv", "--columns", "age"], "has no column 'income'"),
+        (["inspect", "people.csv", "--target", "x"], "has no column 'x'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(run, shop, arguments, says):
+    before = sorted(os.listdir(shop))
+    said = run(*arguments, status=1)
+    assert said.startswith(f"dlbd {arguments[0]}: ")
+    assert says in said
+    assert said.count("\n") == 1
+    assert sorted(os.listdir(shop)) == before
+
+
+@pytest.mark.parametrize("out", ["p.csv", "p.parquet", "p.jsonl", "sqlite:///p.db"])
+def test_a_full_disk_leaves_no_part_of_the_predictions(shop, tmp_path, out):
+    """Files may grow to 8 kB: what a full disk looks like to a program."""
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    (tmp_path / "p.csv").write_text("from before")
+    arguments = ["predict", str(shop / "buys.dlbd"), str(shop / "people.csv"), "--out", out, "--keep", "id,price"]
+    failed = dlbd_command(*arguments, cwd=tmp_path, preexec_fn=small_files, env=os.environ | {"PYTHONPATH": _path()})
+    assert failed.returncode == 1, failed.stderr
+    assert failed.stderr.startswith("dlbd predict: ")
+    assert failed.stderr.count("\n") == 1
+    assert os.listdir(tmp_path) == ["p.csv"]
+    assert (tmp_path / "p.csv").read_text() == "from before"
+
+
+def _path():
+    return os.pathsep.join(os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("out", ["p.csv", "sqlite:///p.db"])
+def test_an_interrupt_leaves_no_part_of_the_predictions(shop, tmp_path, out):
+    arguments = ["predict", str(shop / "buys.dlbd"), "endless", "--out", out]
+    code = f"""
+import itertools, sys
+import dlbd.data, dlbd.cli
+def records():
+    for i in itertools.count():
+        if i == 40_000:
+            print("reading", flush=True)
+        yield {{"age": i % 90, "income": 1.0 * i, "city": "Rome"}}
+opened = dlbd.data.open(records, schema={{"age": "int64", "income": "double", "city": "string"}})
+import dlbd.commands.predict
+dlbd.commands.predict.opened = lambda options: opened
+sys.exit(dlbd.cli.main({arguments!r}))
+"""
+    running = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": _path()},
+    )
+    assert running.stdout.readline() == "reading\n", running.communicate()[1]
+    running.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    assert running.wait(10) == 130
+    assert time.monotonic() - sent < 2
+    assert "interrupted" in running.communicate()[1]
+    assert os.listdir(tmp_path) == []
+
+
+def test_networks_fit_the_features():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 40)
+    window = dlbd.data.Vector("x", size=(6, 2))
+    for kind, columns, rows in [
+        ("mlp", [dlbd.data.Number("x"), dlbd.data.Category("c", encode="embedding")], {"x": label * 1.0, "c": label}),
+        ("cnn", [dlbd.data.Vector("x", size=(8, 8, 1))], {"x": list(rng.random((40, 64)))}),
+        ("lstm", [window], {"x": list(rng.random((40, 12)))}),
+        ("conv1d", [dlbd.data.Text("x", length=9)], {"x": [f"word{n} and more" for n in label]}),
+    ]:
+        source = dlbd.data.open({**rows, "label": label})
+        features = dlbd.data.Features(columns, "label")
+        features.adapt(source)
+        assert usual_kind(features) == kind
+        model = network(kind, features)
+        model.fit(source, features=features, verbose=0)
+        assert model.predict(source).shape == (40, 3)
+    assert network("gru", features).output_shape == (None, 3)

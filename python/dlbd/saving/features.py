@@ -41,7 +41,7 @@ def features_from_config(config: Any, custom_objects: Mapping[str, Any] | None =
         raise ValueError(f"its features are no configuration: {config!r}")
     if config.get("registered_name") == _OURS:
         try:
-            import dlbd.data  # noqa: F401  (registers them)
+            import dlbd.data.features  # noqa: F401  (registers them)
         except ImportError:
             return SavedFeatures(config)
     features = deserialize_keras_object(config, custom_objects)

@@ -1,0 +1,25 @@
+"""``dlbd demo``: the whole way, from a database to pictures."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("demo", help="from scanned digits in a database to a trained, tested network")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the order (default 0)")
+    parser.add_argument("--epochs", type=int, default=8, help="passes over the training data (default 8)")
+    parser.add_argument(
+        "--out",
+        default="dlbd-demo",
+        metavar="FOLDER",
+        help="where all files go (default ./dlbd-demo)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from dlbd import demo
+
+    demo.run(seed=options.seed, epochs=options.epochs, out=options.out)
