@@ -31,6 +31,7 @@ PUBLIC = [
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(dlbd.__path__, "dlbd.") if not m.name.startswith(("dlbd._", "dlbd.keras"))
 )
+NEED_SPARK = ("dlbd.data.scoring", "dlbd.data.spark")
 
 
 def public_objects():
@@ -52,6 +53,8 @@ def test_has_an_example(thing):
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
     """Examples use ``dlbd`` and ``np`` without importing them, and nothing else that they do not import."""
+    if name in NEED_SPARK:
+        pytest.importorskip("pyspark", reason="pyspark is not installed")
     module = importlib.import_module(name)
     result = doctest.testmod(module, globs={"dlbd": dlbd, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0

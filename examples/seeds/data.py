@@ -3,6 +3,7 @@
 ``--quick`` takes a few rows only, ``--seed 3`` other random numbers. The environment variable DLBD_TEST_DATA names a
 folder with MNIST's test images (mnist10k/), hourly readings of an electricity transformer (ett/ETTh1.csv) and sentences
 of film reviews (polarity/). Without it images are scikit-learn's digits and the rest is made up; each function says so.
+The penguins lie here.
 """
 
 from __future__ import annotations
@@ -170,3 +171,15 @@ def sentences() -> tuple[Rows, Rows]:
     if QUICK:
         train, test = train[:512], test[:128]
     return (text[train], labels[train]), (text[test], labels[test])
+
+
+# A table
+
+
+def penguins() -> Path:
+    """A CSV file: species, island, measures, sex and year of 344 penguins; 11 of them have gaps, which it calls NA.
+
+    Gorman, Williams and Fraser, PLoS ONE 9(3), 2014; in the public domain (CC0).
+    """
+    print("data: 344 penguins of the Palmer Archipelago, measured from 2007 to 2009")
+    return Path(__file__).with_name("penguins.csv")

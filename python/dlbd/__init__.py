@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         random,
         regularizers,
         saving,
+        spark,
         utils,
     )
     from dlbd.layers import Input, Layer
@@ -53,6 +54,7 @@ _SUBMODULES = frozenset(
         "random",
         "regularizers",
         "saving",
+        "spark",
         "utils",
     )
 )
@@ -102,5 +104,6 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "spark",
     "utils",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow.fs as fs
 import pytest
@@ -44,3 +45,27 @@ def s3(request: pytest.FixtureRequest) -> Bucket:
         return Bucket(f"{given.removeprefix('s3://').rstrip('/')}/{folder}", {}, fs.S3FileSystem())
     server: S3Server = request.getfixturevalue("s3_server")
     return Bucket(f"{server.bucket.path}/{folder}", server.bucket.options, server.bucket.filesystem)
+
+
+@pytest.fixture(scope="session")
+def spark_cluster() -> Iterator[Any]:
+    """One master and two workers; None where DLBD_TEST_SPARK_URI names the user's own cluster."""
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    if "DLBD_TEST_SPARK_URI" in os.environ:
+        yield None
+        return
+    from tests.servers.spark import Cluster
+
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(spark_cluster: Any) -> Iterator[Any]:
+    """A session of Spark's cluster."""
+    from tests.servers.spark import session
+
+    made = session(os.environ["DLBD_TEST_SPARK_URI"]) if spark_cluster is None else spark_cluster.session()
+    yield made
+    made.stop()

@@ -307,6 +307,24 @@ model.fit(x_train, y_train, epochs=5)
 # 评估模型
 model.evaluate(x_test, y_test)
 """,
+    "003_pyspark": """\
+from pyspark.sql import SparkSession
+
+# 创建 SparkSession
+spark = SparkSession.builder.appName("MyApp").getOrCreate()
+
+# 读取数据
+data = spark.read.csv("data.csv", header=True, inferSchema=True)
+
+# 数据预处理
+data = data.dropna()
+
+# 数据分析
+data.groupBy("category").count().show()
+
+# 关闭 SparkSession
+spark.stop()
+""",
     "004_dense": """\
 import tensorflow as tf
 

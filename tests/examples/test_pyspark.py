@@ -1,0 +1,45 @@
+"""The seed's program for Spark, and what follows it: in a process of its own, since it starts Java and stops Spark."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
+
+
+@pytest.mark.timeout(300)
+def test_003_pyspark_counts_as_pandas_does_and_learns(tmp_path: Path):
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    result = subprocess.run(
+        [sys.executable, str(SEEDS / "003_pyspark.py"), "--quick"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SPARK_LOCAL_IP": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    table = pd.read_csv(SEEDS / "penguins.csv").dropna()
+    counts = table["species"].value_counts().to_dict()
+    assert ast.literal_eval(re.search(r"as pandas has them: (.*)", result.stdout)[1]) == counts  # type: ignore[index]
+    for species, count in counts.items():
+        assert re.search(rf"\| *{species}\| *{count}\|", result.stdout)  # of the document's show()
+    assert float(re.search(r"held out: ([\d.]+)% right", result.stdout)[1]) > 60  # type: ignore[index]
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_pyspark_it_says_which_extra():
+    code = f"import sys, runpy; sys.modules['pyspark'] = None; runpy.run_path({str(SEEDS / '003_pyspark.py')!r})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SEEDS), *sys.path])}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "pip install 'dlbd[spark]'" in result.stderr
+    assert "Traceback" not in result.stderr
