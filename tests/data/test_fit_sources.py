@@ -306,6 +306,20 @@ def test_copies_and_files_have_the_features(tmp_path):
     assert dlbd.models.clone_model(classifier()).features is None
 
 
+def test_a_new_process_loads_the_features(tmp_path):
+    model = classifier()
+    model.fit(source(), target="label", verbose=0)
+    model.save(tmp_path / "m.dlbd")
+    running = program(
+        f"""
+        import dlbd
+        print(dlbd.models.load_model({str(tmp_path / "m.dlbd")!r}).features.classes)
+        """
+    )
+    out, err = running.communicate()
+    assert out.strip() == "['high', 'low', 'mid']", err
+
+
 def changed(path, text: str, other: str) -> None:
     """Write other text into the features of a model's file, which is sealed anew."""
     from dlbd.saving.tensor_file import TensorFile, write
