@@ -55,16 +55,21 @@ counts = {row["category"]: row["count"] for row in data.groupBy("category").coun
 assert counts == table.dropna()["category"].value_counts().to_dict()
 print("Counts as pandas has them:", counts)
 
-# The data frame in parts, by a hash of a column; what there is to learn of the columns is learned of the first alone.
+# The data frame in parts, by a hash of a column. What there is to learn of the columns is learned of the first alone,
+# and becomes part of the model, which takes rows as they are.
 train, test = dlbd.data.open(data).split(train=0.8, test=0.2, by="bill_length_mm", seed=SEED)
+model = dlbd.Sequential([layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax")])
+model.compile(dlbd.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
 features = Features.infer(train, target="category", drop=["year"])
-features.adapt(train)
-hidden, top = layers.Dense(16, activation="relu"), layers.Dense(len(features.classes), activation="softmax")
-model = dlbd.Sequential([dlbd.Input(features.input_shape), hidden, top])
-model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit(*features.to_numpy(train), epochs=5 if QUICK else 60, verbose=0)
-loss, accuracy = model.evaluate(*features.to_numpy(test), verbose=0)
+model.fit(train, features=features, epochs=5 if QUICK else 40, verbose=0)
+loss, accuracy = model.evaluate(test, verbose=0)
 print(f"On the {test.count()} held out: {accuracy:.2%} right")
+
+# Where the rows are, executors use it: the new columns are computed when they are asked for.
+predicted = dlbd.spark.transform(data, model)
+right = predicted.where("prediction = category").count()
+print(f"Spark itself finds {right} of {data.count()}")
+predicted.select("category", "prediction", "prediction_scores").show(5, truncate=False)
 
 spark.stop()
 folder.cleanup()

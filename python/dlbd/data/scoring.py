@@ -16,6 +16,7 @@ from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.errors import missing
 from dlbd.data.spark import column
+from dlbd.models.raw_rows import features_of
 from dlbd.saving import get_custom_objects, load_model, save_model
 from dlbd.structure import flatten
 
@@ -41,7 +42,7 @@ _SPARK: dict[str, types.DataType] = {
 
 def transformed(frame: Any, model: Any, columns: str | Sequence[str] | None, name: str) -> Any:
     """:func:`dlbd.spark.transform`."""
-    features = getattr(model, "features", None)
+    features = features_of(model)
     read = _columns_read(frame, model, (columns,) if isinstance(columns, str) else columns, features)
     outputs = _outputs(model, features, name)
     names = frame.columns
@@ -51,16 +52,13 @@ def transformed(frame: Any, model: Any, columns: str | Sequence[str] | None, nam
     content = _file_of(model)
     shared = frame.sparkSession.sparkContext.broadcast(content)
     digest = hashlib.blake2b(content).hexdigest()
-    learned = None if features is None else features.get_config()  # without the keys of pseudonyms
     own = {key: value for key, value in get_custom_objects().items() if not value.__module__.startswith("dlbd.")}
 
     def scored(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from dlbd.data.features import Features
         from dlbd.data.scoring import _loaded, _scored
 
         named = (batch.rename_columns(names) for batch in batches)
-        loaded = _loaded(digest, lambda: shared.value, own)
-        yield from _scored(named, loaded, None if learned is None else Features.from_config(learned), read, name)
+        yield from _scored(named, _loaded(digest, lambda: shared.value, own), read, name)
 
     numbered = frame.select(*(column(one).alias(f"c{i}") for i, one in enumerate(names)))  # PySpark parses names
     return numbered.mapInArrow(scored, types.StructType([*frame.schema.fields, *outputs]))
@@ -143,11 +141,12 @@ def _loaded(digest: str, content: Callable[[], bytes], own: dict[str, Any]) -> A
 
 
 def _scored(
-    batches: Iterator[pa.RecordBatch], model: Any, features: Any, columns: Sequence[str], name: str
+    batches: Iterator[pa.RecordBatch], model: Any, columns: Sequence[str], name: str
 ) -> Iterator[pa.RecordBatch]:
     context = TaskContext.get()
     if context is not None:
         config.set_num_threads(context.cpus())
+    features = features_of(model)
     classes = None if features is None else features.classes
     for batch, x, kept in _inputs(batches, model, features, columns):
         added = _predicted(model, x, classes, name)
