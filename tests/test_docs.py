@@ -14,7 +14,7 @@ KERAS_FILES = sorted((ROOT / "tests" / "golden" / "keras_files").glob("images.*"
 MODULES = (
     *("", "activations", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses"),
     *("metrics", "models", "ops", "ops.image", "optimizers", "optimizers.schedules", "random", "regularizers"),
-    *("saving", "sklearn", "utils"),
+    *("saving", "sklearn", "spark", "utils"),
 )
 _REFERENCE = re.compile(r"^::: (\S+)$", re.MULTILINE)
 _FILE = re.compile(r"`((?:examples|benchmarks|tests)/[\w/.-]+)`")

@@ -161,19 +161,14 @@ def test_the_model_is_loaded_once_in_a_process_of_one_thread(spark: Any, frame: 
 
 
 def test_a_model_that_raises_is_an_error(frame: Any):
-    @dlbd.saving.register_keras_serializable("test_scoring")
-    class Fails(layers.Layer):
-        def call(self, x: Any) -> Any:
-            from pyspark import TaskContext
-
-            if TaskContext.get() is not None:
-                raise RuntimeError("no such number\non this worker")
-            return x
-
-    x = dlbd.Input((4,))
-    made = dlbd.spark.transform(frame, dlbd.Model(x, Fails()(x)), columns="all")  # nothing has happened yet
-    with pytest.raises(SourceError, match=r"^Spark DataFrame: Python on an executor: RuntimeError: no such number$"):
+    model = dlbd.Sequential([dlbd.Input((1,), dtype="int64"), layers.Embedding(4, 2)])
+    made = dlbd.spark.transform(frame, model, columns="id")  # nothing has happened yet
+    with pytest.raises(
+        SourceError, match=r"^Spark DataFrame: Python on an executor: ValueError: .*embedding"
+    ) as caught:
         dlbd.data.open(made).to_arrow()
+    assert "\n" not in str(caught.value)
+    assert dlbd.data.open(dlbd.spark.transform(frame.where("id < 4"), model, columns="id")).to_arrow().num_rows == 4
 
 
 def test_what_does_not_fit_is_told_at_once(spark: Any, frame: Any):
