@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import PIL.Image
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
 import dlbd
-from dlbd.data import Category, Date, Features, Image, Number, Source, Target, Text, Vector, Window
+from dlbd.data import Category, Date, DropDuplicates, Features, Image, Number, Source, Target, Text, Vector, Window
 
 from ..rows import ORDER_BY, SCHEMA, TABLE, write
 
@@ -120,3 +122,35 @@ def test_scikit_learn_trains_on_the_same_split():
     features.adapt(train)
     tree.fit(*features.to_numpy(train))
     assert tree.score(*features.to_numpy(test)) > 0.99
+
+
+def test_frames_of_every_kind():
+    columns = {
+        "c": ["a", "b", None, "a"],
+        "t": ["x y", "y", None, "z"],
+        "n": [1, 2, None, 4],
+        "y": ["p", "q", "p", "q"],
+    }
+    frame, table = pd.DataFrame(columns), pl.DataFrame(columns)
+    found = []
+    for rows in (
+        columns,
+        frame,
+        frame.convert_dtypes(),
+        frame.astype({"c": "category", "y": "category"}),
+        table,
+        table.with_columns(pl.col("c", "y").cast(pl.Categorical)),
+    ):
+        features = Features(
+            [Category("c"), Text("t", encode="bag"), Number("n", missing="mean")],
+            target="y",
+            rows=[DropDuplicates()],
+            window=Window(1, horizon=0, by="c"),
+            pseudonyms={"c": "0123456789abcdef"},
+        )
+        source = dlbd.data.open(rows)
+        features.adapt(source)
+        x, y = features.to_numpy(source)
+        found.append((json.dumps(features.get_config()), x.tobytes(), y.tobytes()))
+    assert x.shape == (4, 1, 8)
+    assert [f == found[0] for f in found] == [True] * 6

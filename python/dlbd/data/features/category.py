@@ -10,7 +10,7 @@ import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
-from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, missing_rows
+from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, decoded, missing_rows
 from dlbd.data.features.statistics import Counts
 from dlbd.data.parts import words_of
 from dlbd.layers.arguments import one_of, positive
@@ -139,8 +139,7 @@ def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
     Raises:
         ValueError: they are of another type, and do not say the same in it.
     """
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = decoded(column)
     given = column.type
     if kind is not None:
         wanted = pa.type_for_alias(kind)

@@ -120,14 +120,23 @@ def missing_rows(column: pa.Array) -> Array | None:
     return np.asarray(column.is_null()) if column.null_count else None
 
 
+def decoded(column: pa.Array) -> pa.Array:
+    """The values themselves, of a column that is stored as indices of distinct values."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    distinct = column.dictionary
+    if pa.types.is_string_view(distinct.type):  # polars' categories; Arrow takes none of these
+        distinct = distinct.cast(pa.string())
+    return distinct.take(column.indices)
+
+
 def as_type(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     """The column in another type, if each of its values has one there that says the same.
 
     Raises:
         ValueError: one has not.
     """
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = decoded(column)
     if column.type == kind:
         return column
     try:

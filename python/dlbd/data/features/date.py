@@ -10,7 +10,7 @@ import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
-from dlbd.data.features.column import Column, as_type
+from dlbd.data.features.column import Column, as_type, decoded
 from dlbd.data.features.number import Number, NumberStatistics
 from dlbd.layers.arguments import one_of
 
@@ -101,8 +101,7 @@ def as_times(column: pa.Array, name: str) -> pa.Array:
     Raises:
         ValueError: they are something else.
     """
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = decoded(column)
     kind = column.type
     if pa.types.is_timestamp(kind):
         return column

@@ -13,29 +13,20 @@ import numpy as np
 from dlbd.backend import Array
 from dlbd.data.arrow import pa
 from dlbd.data.features.block import Block, arranged
-from dlbd.data.features.category import Category
-from dlbd.data.features.column import FLOAT32, Column, RowError, Statistics, rows_named
-from dlbd.data.features.date import Date
-from dlbd.data.features.image import Image
+from dlbd.data.features.column import FLOAT32, Column, RowError, decoded, rows_named
+from dlbd.data.features.configuration import part_from_config, target_config, target_from_config
 from dlbd.data.features.matrix import Matrix
 from dlbd.data.features.number import Number
 from dlbd.data.features.privacy import Pseudonyms
-from dlbd.data.features.rows import DropDuplicates, DropMissing, Keep, RowStep
+from dlbd.data.features.rows import DropMissing, Remaining, RowStep, narrowed, remaining
 from dlbd.data.features.target import Target
-from dlbd.data.features.text import Text
-from dlbd.data.features.vector import Vector
+from dlbd.data.features.targets import as_targets, listed, transformed, with_columns
 from dlbd.data.features.window import Window, Windows
 from dlbd.data.source import ROWS, Source
 from dlbd.saving import register_keras_serializable
 
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (Category, Date, DropDuplicates, DropMissing, Image, Number, Target, Text, Vector, Window)
-}
 # Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
 _BATCH_BYTES = 1 << 25
-
-Targets = Column | tuple[Column, ...] | dict[str, Column] | None
 
 
 @register_keras_serializable("dlbd")
@@ -79,7 +70,7 @@ class Features:
         pseudonyms: Mapping[str, str | bytes | None] | None = None,
     ) -> None:
         self.inputs = tuple(columns)
-        self.target = _as_targets(target)
+        self.target = as_targets(target)
         self.weight = weight
         self.rows = tuple(rows)
         self.window = window
@@ -111,13 +102,13 @@ class Features:
     def columns_with_target(self) -> list[str]:
         """The columns that it reads for training."""
         weight = [] if self.weight is None else [self.weight]
-        return list(dict.fromkeys([*self.columns, *(t.name for t in _listed(self.target)), *weight]))
+        return list(dict.fromkeys([*self.columns, *(t.name for t in listed(self.target)), *weight]))
 
     @property
     def adapted(self) -> bool:
         """Whether there is nothing left to learn."""
         kind = pa.null()
-        return all(c.learned is not None or c.statistics(kind) is None for c in (*self.inputs, *_listed(self.target)))
+        return all(c.learned is not None or c.statistics(kind) is None for c in (*self.inputs, *listed(self.target)))
 
     @property
     def classes(self) -> list[Any] | None:
@@ -165,13 +156,13 @@ class Features:
             SourceError: the source cannot be read.
         """
         source = self._checked(source, targets=True)
-        parts = [*self.inputs, *_listed(self.target)]
+        parts = [*self.inputs, *listed(self.target)]
         learning = [c.statistics(source.schema.field(c.name).type) for c in parts]
         if all(s is None for s in learning):
             return
         seen = 0
         with closing(source.batches(self.batch_rows(source.schema))) as batches:
-            for batch, first, kept in self._kept(batches, targets=True):
+            for batch, first, kept in self._remaining(batches, targets=True):
                 seen += batch.num_rows
                 given = dict(zip(batch.schema.names, batch.columns, strict=True))
                 with rows_named(first, kept):
@@ -180,13 +171,9 @@ class Features:
                             statistics.add(given[column.name])
         if not seen:
             raise ValueError(f"{source.name} has no rows to learn from")
-        learned = [c if s is None else _learned(c, s) for c, s in zip(parts, learning, strict=True)]
+        learned = [c if s is None else replace(c, learned=s.result()) for c, s in zip(parts, learning, strict=True)]
         self.inputs = tuple(learned[: len(self.inputs)])
-        targets = learned[len(self.inputs) :]
-        if isinstance(self.target, dict):
-            self.target = dict(zip(self.target, targets, strict=True))
-        elif self.target is not None:
-            self.target = targets[0] if isinstance(self.target, Column) else tuple(targets)
+        self.target = with_columns(self.target, learned[len(self.inputs) :])
 
     def set_keys(self, keys: Mapping[str, str | bytes]) -> None:
         """Give the keys of pseudonyms to features that were loaded from a file.
@@ -223,14 +210,14 @@ class Features:
         with closing(batches) if isinstance(batches, Generator) else nullcontext():
             matrix = Matrix(self.inputs if len(self.inputs) > 1 else ())
             windows = None if self.window is None else Windows(self.window, targets)
-            for batch, first, kept in self._kept(batches, targets):
+            for batch, first, kept in self._remaining(batches, targets):
                 with rows_named(first, kept):
                     block = self._block(batch, matrix, targets)
                 if windows is not None:
                     by = self.window.by  # type: ignore[union-attr]
-                    block = windows.block(block, None if by is None else batch.column(by))
+                    block = windows.block(block, None if by is None else decoded(batch.column(by)))
                 if kept is not None:
-                    block.kept = kept if block.kept is None else _narrowed(kept, block.kept)
+                    block.kept = kept if block.kept is None else narrowed(kept, block.kept)
                 yield block
 
     def _block(self, batch: pa.RecordBatch, matrix: Matrix, targets: bool) -> Block:
@@ -242,17 +229,7 @@ class Features:
         }
         if not targets:
             return Block(x, None, None, batch.num_rows)
-        return Block(x, self._transformed_target(given), self._weights(given), batch.num_rows)
-
-    def _transformed_target(self, given: Mapping[str, pa.Array]) -> Any:
-        target = self.target
-        if target is None:
-            return None
-        if isinstance(target, Column):
-            return target.transform(given[target.name])
-        if isinstance(target, dict):
-            return {name: t.transform(given[t.name]) for name, t in target.items()}
-        return np.column_stack([t.transform(given[t.name]) for t in target])
+        return Block(x, transformed(self.target, given), self._weights(given), batch.num_rows)
 
     def _weights(self, given: Mapping[str, pa.Array]) -> Array | None:
         if self.weight is None:
@@ -262,30 +239,11 @@ class Features:
             raise RowError(int((weight < 0).argmax()), f"weight {self.weight!r} is negative")
         return weight
 
-    def _kept(
-        self, batches: Iterable[pa.RecordBatch], targets: bool
-    ) -> Iterator[tuple[pa.RecordBatch, int, Array | None]]:
-        """The batches without the rows that are left out, the number of their first row, and which rows stayed."""
-        names = self.columns_with_target if targets else self.columns
-        keeps = self._keeps(names, targets)
-        first = 0
-        for given in batches:
-            batch = self.pseudonyms.apply(_selected(given, names))
-            kept: Array | None = None
-            for keep in keeps:
-                with rows_named(first, kept):
-                    mask = keep(batch)
-                if mask is not None:
-                    batch = batch.filter(pa.array(mask))
-                    kept = _narrowed(kept, mask)
-            yield batch, first, kept
-            first += given.num_rows
-
-    def _keeps(self, names: Sequence[str], targets: bool) -> list[Keep]:
+    def _remaining(self, batches: Iterable[pa.RecordBatch], targets: bool) -> Iterator[Remaining]:
         dropping = tuple(c.name for c in self.inputs if c.drops_rows)
-        steps: list[RowStep] = [DropMissing(dropping)] if dropping else []
-        steps += [step for step in self.rows if targets or not step.training_only]
-        return [step.begin(names) for step in steps]
+        steps = [*([DropMissing(dropping)] if dropping else []), *self.rows]
+        names = self.columns_with_target if targets else self.columns
+        return remaining(batches, names, [step for step in steps if targets or not step.training_only], self.pseudonyms)
 
     def raw_rows(self, table: Any) -> Source:
         """What ``model.predict`` gets, a table in memory or a list of records, as a source."""
@@ -340,7 +298,7 @@ class Features:
         """All of it as plain data, what was learned included, keys of pseudonyms not."""
         return {
             "columns": [c.get_config() for c in self.inputs],
-            "target": _target_config(self.target),
+            "target": target_config(self.target),
             "weight": self.weight,
             "rows": [step.get_config() for step in self.rows],
             "window": None if self.window is None else self.window.get_config(),
@@ -356,11 +314,11 @@ class Features:
         """
         checks = config["pseudonyms"]
         features = cls(
-            [_from_config(c) for c in config["columns"]],
-            _target_from_config(config["target"]),
+            [part_from_config(c) for c in config["columns"]],
+            target_from_config(config["target"]),
             weight=config["weight"],
-            rows=[_from_config(c) for c in config["rows"]],
-            window=None if config["window"] is None else _from_config(config["window"]),
+            rows=[part_from_config(c) for c in config["rows"]],
+            window=None if config["window"] is None else part_from_config(config["window"]),
             pseudonyms=dict.fromkeys(checks),
         )
         features.pseudonyms = Pseudonyms(dict.fromkeys(checks), checks)
@@ -400,8 +358,8 @@ class Features:
         """
         from dlbd.data.features.inference import columns_of
 
-        targets, weight = _as_targets(target), options.get("weight")
-        left_out = [*drop, *(t.name for t in _listed(targets)), *([] if weight is None else [weight])]
+        targets, weight = as_targets(target), options.get("weight")
+        left_out = [*drop, *(t.name for t in listed(targets)), *([] if weight is None else [weight])]
         known = source.schema.names
         for name in left_out:
             if name not in known:
@@ -413,71 +371,7 @@ class Features:
         return cls(columns, targets, **options)
 
 
-def _as_targets(target: Any) -> Targets:
-    if target is None or isinstance(target, Column):
-        return target
-    if isinstance(target, str):
-        return Target(target)
-    if isinstance(target, Mapping):
-        return {name: t if isinstance(t, Column) else Target(t) for name, t in target.items()}
-    return tuple(t if isinstance(t, Column) else Target(t, kind="number") for t in target)
-
-
-def _listed(target: Targets) -> list[Column]:
-    if target is None:
-        return []
-    return [target] if isinstance(target, Column) else list(target.values() if isinstance(target, dict) else target)
-
-
-def _learned(column: Column, statistics: Statistics) -> Column:
-    return replace(column, learned=statistics.result())
-
-
-def _selected(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    given = batch.schema.names
-    if given == names:
-        return batch
-    absent = [name for name in names if name not in set(given)]
-    if absent:
-        raise ValueError(f"the rows have no column {absent[0]!r}, which the features need; they have {given}")
-    return batch.select(names)
-
-
-def _narrowed(kept: Array | None, mask: Array) -> Array:
-    if kept is None:
-        return mask
-    kept = kept.copy()
-    kept[kept] = mask
-    return kept
-
-
 def _bytes_of(kind: pa.DataType) -> int:
     if pa.types.is_fixed_size_list(kind):
         return int(kind.list_size) * _bytes_of(kind.value_type)
-    return 64 if pa.types.is_nested(kind) or pa.types.is_string(kind) else 8
-
-
-def _from_config(config: Mapping[str, Any]) -> Any:
-    arguments = dict(config)
-    kind = arguments.pop("class_name")
-    if kind not in _KINDS:
-        raise ValueError(f"features have no part of kind {kind!r}; there are {sorted(_KINDS)}")
-    return _KINDS[kind](**arguments)
-
-
-def _target_config(target: Targets) -> Any:
-    if target is None or isinstance(target, Column):
-        return None if target is None else target.get_config()
-    if isinstance(target, dict):
-        return {"outputs": {name: t.get_config() for name, t in target.items()}}
-    return [t.get_config() for t in target]
-
-
-def _target_from_config(config: Any) -> Targets:
-    if config is None:
-        return None
-    if isinstance(config, list):
-        return tuple(_from_config(c) for c in config)
-    if "outputs" in config:
-        return {name: _from_config(c) for name, c in config["outputs"].items()}
-    return _from_config(config)  # type: ignore[no-any-return]
+    return 8 if pa.types.is_primitive(kind) else 64

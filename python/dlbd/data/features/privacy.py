@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 
 from dlbd.data.arrow import pa, pc
+from dlbd.data.features.column import decoded
 
 # Where a key is looked for that was not passed.
 KEY_VARIABLE = "DLBD_PSEUDONYM_KEY"
@@ -80,7 +81,7 @@ class Pseudonyms:
 
 def pseudonyms(column: pa.Array, key: bytes) -> pa.Array:
     """The keyed hash of each value's text; NULL stays."""
-    distinct = pc.dictionary_encode(column.cast(pa.string()))
+    distinct = pc.dictionary_encode(decoded(column).cast(pa.string()))
     hashed = [
         hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest()
         for value in distinct.dictionary.to_pylist()

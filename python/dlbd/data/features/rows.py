@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import pa
-from dlbd.data.features.column import missing_rows, plain_config
+from dlbd.data.features.column import missing_rows, plain_config, rows_named
+from dlbd.data.features.privacy import Pseudonyms
 from dlbd.data.features.vector import numbers
 from dlbd.data.parts import mixed, words_of
 
@@ -103,6 +104,60 @@ class DropDuplicates(RowStep):
             return None if new.all() else new
 
         return keep
+
+
+class Remaining(NamedTuple):
+    """What is left of a batch of rows.
+
+    Attributes:
+        batch: the rows that stayed.
+        first: the number of the first row that was given, from 0 on.
+        kept: which of the rows that were given stayed; None for all.
+    """
+
+    batch: pa.RecordBatch
+    first: int
+    kept: Array | None
+
+
+def remaining(
+    batches: Iterable[pa.RecordBatch], names: list[str], steps: Sequence[RowStep], pseudonyms: Pseudonyms
+) -> Iterator[Remaining]:
+    """The columns ``names`` of all batches, with pseudonyms, without the rows that the steps leave out.
+
+    Raises:
+        ValueError: a column does not exist.
+    """
+    keeps = [step.begin(names) for step in steps]
+    first = 0
+    for given in batches:
+        batch = pseudonyms.apply(_selected(given, names))
+        kept: Array | None = None
+        for keep in keeps:
+            with rows_named(first, kept):
+                mask = keep(batch)
+            if mask is not None:
+                batch = batch.filter(pa.array(mask))
+                kept = mask if kept is None else narrowed(kept, mask)
+        yield Remaining(batch, first, kept)
+        first += given.num_rows
+
+
+def _selected(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    given = batch.schema.names
+    if given == names:
+        return batch
+    absent = [name for name in names if name not in set(given)]
+    if absent:
+        raise ValueError(f"the rows have no column {absent[0]!r}, which the features need; they have {given}")
+    return batch.select(names)
+
+
+def narrowed(kept: Array, mask: Array) -> Array:
+    """Which of all rows stay, where ``mask`` says it of those that were kept."""
+    kept = kept.copy()
+    kept[kept] = mask
+    return kept
 
 
 _NULL = np.uint64(0x6E756C6C)  # unlike 0, which NULL is in a split
