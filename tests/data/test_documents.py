@@ -75,6 +75,12 @@ def test_arrays_are_nested_lists():
     images = [{"image": np.arange(6, dtype=np.uint8).reshape(2, 3)}, {"image": np.zeros((0, 3), np.uint8)}]
     assert schema_of(images).field("image").type == pa.list_(pa.list_(pa.uint8()))
     assert columns(images)["image"] == [[[0, 1, 2], [3, 4, 5]], []]
+    vectors = [np.array([1.5, np.nan]), None, np.array([], np.float32), np.array([2], ">i4"), [3, None]]
+    for kind in (pa.float64(), pa.float32()):
+        read = column(vectors, pa.list_(kind))
+        assert str(read) == "[[1.5, nan], None, [], [2.0], [3.0, None]]"
+    assert column([np.array(["a"]), np.array([7]), np.array(7)], pa.list_(pa.string()), "null") == [["a"], [None], None]
+    assert column([np.array(7), np.array([7])], pa.int8(), "null") == [7, None]
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,19 @@ def test_an_iterable_is_read_anew_too():
         assert source.to_arrow().to_pydict() == {"x": [1, None, None]}
 
 
-def test_an_iterator_is_read_once_without_loss():
-    source = dlbd.data.open(people(), sample=10)
-    assert source.head(3)["i"].to_pylist() == [0, 1, 2]  # of the records that were looked at
-    assert source.head(10)["i"].to_pylist() == list(range(10))
-    assert source.to_arrow()["i"].to_pylist() == list(range(3000))
+def test_an_iterator_is_read_once_and_looking_at_its_beginning_loses_nothing():
+    source = dlbd.data.open(people(50_000), sample=10)
+    assert source.head(3)["i"].to_pylist() == [0, 1, 2]
+    assert source.head(16_384)["i"].to_pylist() == list(range(16_384))
+    assert source.to_arrow()["i"].to_pylist() == list(range(50_000))
     with pytest.raises(ValueError, match="an iterator can be read once, and was"):
+        source.head()
+
+
+def test_of_large_records_fewer_are_kept():
+    source = dlbd.data.open({"image": np.full(1 << 20, i, np.uint8)} for i in range(40))
+    assert source.select(["image"]).head(20).num_rows == 20
+    with pytest.raises(ValueError, match="can be read once"):
         source.head()
 
 

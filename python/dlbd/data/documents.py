@@ -16,7 +16,7 @@ from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError
 
 # What values of other types are here.
-PLAIN: Mapping[type, Callable[[Any], Any]] = {UUID: str, np.ndarray: np.ndarray.tolist}
+PLAIN: Mapping[type, Callable[[Any], Any]] = {UUID: str}
 
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
@@ -35,7 +35,7 @@ _CLASSES: tuple[tuple[Callable[[pa.DataType], bool], tuple[type, ...]], ...] = (
     (pa.types.is_date, (date,)),
     (pa.types.is_time, (time,)),
     (pa.types.is_duration, (timedelta,)),
-    *((is_list, (list, tuple)) for is_list in _LISTS),
+    *((is_list, (list, tuple, np.ndarray)) for is_list in _LISTS),
     (pa.types.is_struct, (Mapping,)),
     (pa.types.is_null, ()),
 )
@@ -109,7 +109,10 @@ class Documents:
 
     def _values(self, documents: Sequence[Mapping[str, Any]], name: str, outer: str) -> list[Any]:
         """The values of the key ``name``; where it has dots, those in nested documents too."""
-        values = [d.get(name) for d in documents]
+        try:
+            values = [d[name] for d in documents]
+        except KeyError:
+            values = [d.get(name) for d in documents]
         for head, rest in splits(name):
             inner: list[Any] = [d.get(head) for d in documents]
             kinds = set(map(type, inner))
@@ -131,10 +134,13 @@ class Documents:
         return None
 
     def _array(self, values: list[Any], kind: pa.DataType) -> pa.Array:
-        for other in set(map(type, values)) & self._plain.keys():
-            plain = self._plain[other]
-            values = [plain(v) if type(v) is other else v for v in values]
-        if not all(_fits(kind, cls) for cls in set(map(type, values))):
+        classes = set(map(type, values))
+        if not classes.isdisjoint(self._plain):
+            for other in classes & self._plain.keys():
+                plain = self._plain[other]
+                values = [plain(v) if type(v) is other else v for v in values]
+            classes = set(map(type, values))
+        if not all(_fits(kind, cls) for cls in classes):
             values = [self._fitted(i, v, kind) for i, v in enumerate(values)]
         if any(is_list(kind) for is_list in _LISTS):
             return self._lists(values, kind)
@@ -148,6 +154,8 @@ class Documents:
 
     def _fitted(self, row: int, value: Any, kind: pa.DataType) -> Any:
         """The value in a class that the type holds."""
+        if isinstance(value, np.ndarray) and not value.ndim:
+            value = value[()]
         if isinstance(value, np.generic):
             value = _item(value)
         if _fits(kind, value.__class__):
@@ -161,24 +169,25 @@ class Documents:
         return self._misfit(row, "", value, kind)
 
     def _lists(self, values: list[Any], kind: pa.DataType) -> pa.Array:
-        fixed = pa.types.is_fixed_size_list(kind)
-        if fixed:
-            size = kind.list_size
-            values = [v if v is None or len(v) == size else self._misfit(i, "", v, kind) for i, v in enumerate(values)]
-        empty = [None] * kind.list_size if fixed else ()
-        items = list(chain.from_iterable(empty if v is None else v for v in values))
-        ends = np.cumsum([0, *(len(empty if v is None else v) for v in values)])
+        size = kind.list_size if pa.types.is_fixed_size_list(kind) else None
+        kept = [v if v is None or _is_list(v, size) else self._misfit(i, "", v, kind) for i, v in enumerate(values)]
+        absent = [v is None for v in kept]
+        empty = [None] * (size or 0)
+        full = [empty if v is None else v for v in kept]
+        ends = np.cumsum([0, *map(len, full)])
         try:
-            child = self._array(items, kind.value_type)
+            child = _joined(full, kind.value_type)
+            if child is None:
+                child = self._array(list(chain.from_iterable(map(_listed, full))), kind.value_type)
         except Misfit as misfit:
             row = int(np.searchsorted(ends, misfit.row, side="right")) - 1
             raise misfit.within(row, f"[{misfit.row - ends[row]}]") from None
-        absent = pa.array([v is None for v in values], pa.bool_())
-        if fixed:
-            return pa.FixedSizeListArray.from_arrays(child, type=kind, mask=absent)
+        mask = pa.array(absent, pa.bool_())
+        if size is not None:
+            return pa.FixedSizeListArray.from_arrays(child, type=kind, mask=mask)
         lists = pa.LargeListArray if pa.types.is_large_list(kind) else pa.ListArray
         offsets = pa.array(ends, pa.int64() if lists is pa.LargeListArray else pa.int32())
-        return lists.from_arrays(offsets, child, type=kind, mask=absent)
+        return lists.from_arrays(offsets, child, type=kind, mask=mask)
 
     def _structs(self, values: list[Any], kind: pa.DataType) -> pa.Array:
         if not kind.num_fields:
@@ -219,6 +228,25 @@ def _fits(kind: pa.DataType, cls: type) -> bool:
             special = next((c for c in (bool, datetime) if issubclass(cls, c)), None)
             return issubclass(cls, classes) and (special is None or special in classes)
     return True
+
+
+def _is_list(value: Any, size: int | None) -> bool:
+    """Whether it has so many items; None for any number."""
+    return getattr(value, "ndim", 1) > 0 and (size is None or len(value) == size)
+
+
+def _listed(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) and value.ndim == 1 else value
+
+
+def _joined(arrays: list[Any], kind: pa.DataType) -> pa.Array | None:
+    """The items of NumPy arrays as they lie in memory; None if these are others, or of another type."""
+    if not all(isinstance(a, np.ndarray) and a.ndim == 1 for a in arrays) or len({a.dtype for a in arrays}) != 1:
+        return None
+    try:
+        return pa.array(np.concatenate(arrays)) if pa.from_numpy_dtype(arrays[0].dtype) == kind else None
+    except pa.ArrowNotImplementedError:  # bytes in another order, text
+        return None
 
 
 def _is_whole(value: Any) -> bool:

@@ -241,7 +241,7 @@ class MongoReader:
                 projection,
                 sort=list(sort.items()) or None,
                 batch_size=rows,
-                allow_disk_use=True if order_by else None,
+                allow_disk_use=True,
             )
         more = (("$match", condition), ("$sort", sort), ("$project", projection))
         stages += [{name: stage} for name, stage in more if stage]

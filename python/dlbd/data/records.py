@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -20,6 +20,7 @@ from dlbd.data.sampling import SAMPLE, sampled
 
 _FIRST_ROWS = 64  # of a scan's first batch; then the size of what came decides
 _BATCH_BYTES = 16 << 20
+_KEPT = 16384  # records of an iterator, if they take no more bytes than a batch
 _PATIENCE = 0.1  # seconds after which a batch goes on with what there is: a slow stream is not waited for
 
 # The keys that a record may have, each with those of the document that it holds; None where anything may be.
@@ -41,7 +42,7 @@ def reader(
 
 class RecordsReader:
     """Records of an iterable, or of the iterators that a function gives, read anew by each scan; or of one iterator,
-    which is read once.
+    which is read once: looking at its first 16,384 records loses nothing, a scan that goes on behind them is the last.
 
     Args:
         what: an iterable, a function without arguments that gives one, or an iterator; it may be endless.
@@ -49,6 +50,10 @@ class RecordsReader:
         sample: how many records are looked at for columns and types; 0 for none but the declared ones.
         misfits: what becomes of a value that does not fit its type: "error" (the default), or "null".
         name: what errors call it.
+
+    Attributes:
+        once: whether a scan may be the only one.
+        endless: whether it may have no end.
     """
 
     ordered, remote, sorts = True, False, False
@@ -63,11 +68,12 @@ class RecordsReader:
         self._known: _Known | None = None
         self._make: Callable[[], Iterable[Any]] = (lambda: what) if isinstance(what, Iterable) else what
         self._once = _Once(what, sample) if isinstance(what, Iterator) else None
+        self.once, self.endless = self._once is not None, not isinstance(what, Sized)
         if self._once:
-            first = self._once.first
+            first = self._once.kept
         else:
             with _opened(self._make) as records:
-                first = list(islice(records, sample))
+                first = _Once(records, sample).kept
         self._check(first, 0)
         self.schema, _ = sampled(first, declared)
         if not len(self.schema):
@@ -78,13 +84,13 @@ class RecordsReader:
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
-        if self._once is None:
-            with _opened(self._make) as records:
-                yield from self._batches(records, columns, rows, 0)
+        if self._once is not None:
+            kept = self._once.kept
+            yield from self._batches(self._once.beginning(), columns, rows, 0)
+            yield from self._batches(self._once.rest(self.name), columns, rows, len(kept))
             return
-        first = self._once.first
-        yield from self._batches(iter(first), columns, rows, 0)
-        yield from self._batches(self._once.rest(self.name), columns, rows, len(first))
+        with _opened(self._make) as records:
+            yield from self._batches(records, columns, rows, 0)
 
     def _batches(
         self, records: Iterator[Any], columns: Sequence[str], rows: int, number: int
@@ -117,19 +123,38 @@ class RecordsReader:
 
 
 class _Once:
-    """An iterator, and what was taken from it to look at. A reading begins with that: it has read the iterator only
-    when it goes on.
-    """
+    """An iterator, whose first records are kept so that looking at them loses nothing."""
 
     def __init__(self, records: Iterator[Any], sample: int) -> None:
         self._records: Iterator[Any] | None = records
-        self.first = list(islice(records, sample))
+        self._room = _BATCH_BYTES
+        self._ended = False
+        self.kept: list[Any] = []
+        self._keep(sample)
+
+    def _keep(self, count: int) -> bool:
+        """Keep so many records; False if there are not that many, or no room for them."""
+        while len(self.kept) < count and self._room > 0 and not self._ended and self._records is not None:
+            taken = list(islice(self._records, 1))
+            self.kept += taken
+            self._room -= sum(map(_bytes, taken))
+            self._ended = not taken
+        return len(self.kept) >= count
+
+    def beginning(self) -> Iterator[Any]:
+        """The records that are kept, and more while they can be."""
+        number = 0
+        while self._keep(min(number + 1, _KEPT)) and number < len(self.kept):
+            yield self.kept[number]
+            number += 1
 
     def rest(self, name: str) -> Iterator[Any]:
-        """What comes after the first ones, once."""
+        """The records behind those, once."""
+        if self._ended:
+            return iter(())
         if self._records is None:
             raise ValueError(f"{name}: an iterator can be read once, and was; open the function that makes it instead")
-        records, self._records, self.first = self._records, None, []
+        records, self._records, self.kept = self._records, None, []
         return records
 
 
