@@ -12,6 +12,7 @@ from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, decoded, missing_rows
 from dlbd.data.features.statistics import Counts
+from dlbd.data.features.vocabulary import Vocabulary
 from dlbd.data.parts import words_of
 from dlbd.layers.arguments import one_of, positive
 
@@ -86,16 +87,16 @@ class Category(Column):
         return None if self.encode == "hash" else _CategoryStatistics(self)
 
     @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {value: i for i, value in enumerate(self.found("values"), 1)}
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.found("values"), 1)
 
     def transform(self, column: pa.Array) -> Array:
         if self.buckets is not None:
             return self._hashed(column, self.buckets)
-        found = indices(tokens(column, self.name, self.found("type")), self._places, 0)
+        found = self._vocabulary.find(tokens(column, self.name, self.found("type")), 0)
         fill = self.found("fill")
         if fill is not None and column.null_count:
-            found[np.asarray(column.is_null())] = self._places.get(fill, 0)
+            found[np.asarray(column.is_null())] = self._vocabulary.numbers.get(fill, 0)
         if self.encode != "one_hot":
             return found.astype(self.dtype, copy=False).reshape(-1, 1)
         y = np.zeros((len(found), self.size), np.float32)
@@ -153,10 +154,3 @@ def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
         missing = missing_rows(column)
         column = column if missing is None else pc.if_else(pa.array(missing), pa.scalar(None, given), column)
     return as_type(column, wanted, name)
-
-
-def indices(column: pa.Array, places: dict[Any, int], other: int) -> Array:
-    """(rows,) int64: the place of each value; ``other`` where it has none, or is NULL."""
-    distinct = pc.dictionary_encode(column)
-    known = np.array([places.get(value, other) for value in distinct.dictionary.to_pylist()] + [other], np.int64)
-    return known[np.asarray(distinct.indices.fill_null(len(known) - 1))]  # type: ignore[no-any-return]

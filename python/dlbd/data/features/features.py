@@ -27,6 +27,7 @@ from dlbd.saving import register_keras_serializable
 
 # Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
 _BATCH_BYTES = 1 << 25
+_LEAST_ROWS = 64
 
 
 @register_keras_serializable("dlbd")
@@ -194,7 +195,8 @@ class Features:
             rows: of a batch; by default as many as memory likes.
         """
         source = self._checked(source, targets)
-        return self.blocks(source.batches(rows or self.batch_rows(source.schema)), targets)
+        rows = rows or min(self.batch_rows(source.schema), _rows_of(self.width * FLOAT32.itemsize))
+        return self.blocks(source.batches(rows), targets)
 
     def blocks(self, batches: Iterable[pa.RecordBatch], targets: bool) -> Generator[Block, None, None]:
         """One block per batch, of the rows that are not left out.
@@ -283,9 +285,8 @@ class Features:
         return whole, np.concatenate(ys)
 
     def batch_rows(self, schema: pa.Schema) -> int:
-        """How many rows a batch has: fewer where rows are wide. It depends on the schema alone."""
-        row = sum(_bytes_of(field.type) for field in schema) * (1 if self.window is None else self.window.length)
-        return max(256, min(ROWS, 1 << (max(1, _BATCH_BYTES // max(1, row)).bit_length() - 1)))
+        """How many rows a batch has to learn from: fewer where rows are wide. It depends on the schema alone."""
+        return _rows_of(sum(_bytes_of(field.type) for field in schema))
 
     def _checked(self, source: Source, targets: bool) -> Source:
         if self.window is not None and not source.ordered:
@@ -369,6 +370,11 @@ class Features:
         if not columns:
             raise ValueError(f"{source.name} has no columns with values but {left_out}")
         return cls(columns, targets, **options)
+
+
+def _rows_of(row_bytes: int) -> int:
+    """How many rows, a power of two, a batch has at most."""
+    return max(_LEAST_ROWS, min(ROWS, 1 << (max(1, _BATCH_BYTES // max(1, row_bytes)).bit_length() - 1)))
 
 
 def _bytes_of(kind: pa.DataType) -> int:

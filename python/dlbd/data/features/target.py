@@ -10,9 +10,10 @@ import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import pa
-from dlbd.data.features.category import indices, tokens
+from dlbd.data.features.category import tokens
 from dlbd.data.features.column import FLOAT32, INT64, Column, RowError, float64s
 from dlbd.data.features.statistics import Counts
+from dlbd.data.features.vocabulary import Vocabulary
 from dlbd.layers.arguments import one_of
 
 _KINDS = ("class", "number")
@@ -68,8 +69,8 @@ class Target(Column):
         return _TargetStatistics(self)
 
     @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {value: i for i, value in enumerate(self.classes or [])}
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.classes or [], 0)
 
     def transform(self, column: pa.Array) -> Array:
         if self.classes is None:
@@ -77,7 +78,7 @@ class Target(Column):
             wrong = ~np.isfinite(y)
             what = "has no number, or none that float32 holds"
         else:
-            y = indices(tokens(column, self.name, self.found("type")), self._places, -1)
+            y = self._vocabulary.find(tokens(column, self.name, self.found("type")), -1)
             wrong = y < 0
             what = f"holds {column[int(wrong.argmax())].as_py()!r}, a class that was not there in training"
         if wrong.any():

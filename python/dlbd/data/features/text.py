@@ -10,9 +10,9 @@ import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
-from dlbd.data.features.category import indices
 from dlbd.data.features.column import FLOAT32, INT64, Column, as_type
 from dlbd.data.features.statistics import Counts
+from dlbd.data.features.vocabulary import Vocabulary
 from dlbd.layers.arguments import one_of, positive
 
 _PADDING, _UNKNOWN = 0, 1
@@ -77,15 +77,15 @@ class Text(Column):
         return ["", "[UNK]", *self.found("words")]
 
     @cached_property
-    def _places(self) -> dict[str, int]:
-        return {word: i for i, word in enumerate(self.found("words"), _UNKNOWN + 1)}
+    def _words(self) -> Vocabulary:
+        return Vocabulary(self.found("words"), _UNKNOWN + 1)
 
     def statistics(self, kind: pa.DataType) -> _TextStatistics:
         return _TextStatistics(self)
 
     def transform(self, column: pa.Array) -> Array:
         found, lengths = words_of_texts(column, self.name)
-        numbers = indices(found, self._places, _UNKNOWN)
+        numbers = self._words.find(found, _UNKNOWN)
         rows = np.repeat(np.arange(len(lengths)), lengths)
         if self.encode == "bag":
             y = np.zeros((len(column), *self.shape), np.float32)
