@@ -274,3 +274,25 @@ def test_source_of_a_file(tmp_path: Path):
     features.adapt(rows)
     other = dlbd.data.open({"x": [1.0, 2.0], "c": ["1", "2"], "more": [0, 0]})
     assert (features.to_numpy(rows)[0] == features.to_numpy(other, targets=False)[0]).all()
+
+
+def test_only_the_columns_that_teach_something_are_read():
+    read = []
+
+    class Watched:
+        name, ordered, remote, sorts = "store", True, False, False
+        table = pa.table({"x": [1.0, 2.0], "z": [1.0, 2.0], "c": ["a", "b"], "unused": [0, 0], "y": ["a", "b"]})
+        schema = table.schema
+
+        def scan(self, columns, where, order_by, rows):
+            read.append(list(columns))
+            yield from self.table.select(columns).to_batches()
+
+    source = Source(Watched(), Watched.schema, Watched.schema)  # type: ignore[arg-type]
+    columns = [Number("x", scale="standard"), Number("z"), Category("c", encode="hash", buckets=9)]
+    features = Features(columns, "y")
+    features.adapt(source)
+    Features(columns, "y", rows=[DropMissing(["c"])]).adapt(source)
+    Features(columns, "y", rows=[DropDuplicates()]).adapt(source)
+    list(features.read(source))
+    assert read == [["x", "y"], ["x", "y", "c"], ["x", "y", "z", "c"], ["x", "z", "c", "y"]]

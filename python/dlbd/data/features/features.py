@@ -28,6 +28,7 @@ from dlbd.saving import register_keras_serializable
 # Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
 _BATCH_BYTES = 1 << 25
 _LEAST_ROWS = 64
+_IMAGE_BYTES = 1 << 16  # of an encoded image, about
 
 
 @register_keras_serializable("dlbd")
@@ -158,21 +159,24 @@ class Features:
         """
         source = self._checked(source, targets=True)
         parts = [*self.inputs, *listed(self.target)]
-        learning = [c.statistics(source.schema.field(c.name).type) for c in parts]
-        if all(s is None for s in learning):
+        learning = [(c, c.statistics(source.schema.field(c.name).type)) for c in parts]
+        steps = self._steps(training=True)
+        deciding = [c for step in steps for c in step.columns or self.columns_with_target]
+        names = list(dict.fromkeys([*(c.name for c, statistics in learning if statistics is not None), *deciding]))
+        if not names:
             return
-        seen = 0
+        source, seen = source.select(names), 0
         with closing(source.batches(self.batch_rows(source.schema))) as batches:
-            for batch, first, kept in self._remaining(batches, targets=True):
+            for batch, first, kept in remaining(batches, names, steps, self.pseudonyms):
                 seen += batch.num_rows
                 given = dict(zip(batch.schema.names, batch.columns, strict=True))
                 with rows_named(first, kept):
-                    for column, statistics in zip(parts, learning, strict=True):
+                    for column, statistics in learning:
                         if statistics is not None:
                             statistics.add(given[column.name])
         if not seen:
             raise ValueError(f"{source.name} has no rows to learn from")
-        learned = [c if s is None else replace(c, learned=s.result()) for c, s in zip(parts, learning, strict=True)]
+        learned = [c if s is None else replace(c, learned=s.result()) for c, s in learning]
         self.inputs = tuple(learned[: len(self.inputs)])
         self.target = with_columns(self.target, learned[len(self.inputs) :])
 
@@ -212,7 +216,8 @@ class Features:
         with closing(batches) if isinstance(batches, Generator) else nullcontext():
             matrix = Matrix(self.inputs if len(self.inputs) > 1 else ())
             windows = None if self.window is None else Windows(self.window, targets)
-            for batch, first, kept in self._remaining(batches, targets):
+            names = self.columns_with_target if targets else self.columns
+            for batch, first, kept in remaining(batches, names, self._steps(targets), self.pseudonyms):
                 with rows_named(first, kept):
                     block = self._block(batch, matrix, targets)
                 if windows is not None:
@@ -241,11 +246,10 @@ class Features:
             raise RowError(int((weight < 0).argmax()), f"weight {self.weight!r} is negative")
         return weight
 
-    def _remaining(self, batches: Iterable[pa.RecordBatch], targets: bool) -> Iterator[Remaining]:
+    def _steps(self, training: bool) -> list[RowStep]:
         dropping = tuple(c.name for c in self.inputs if c.drops_rows)
         steps = [*([DropMissing(dropping)] if dropping else []), *self.rows]
-        names = self.columns_with_target if targets else self.columns
-        return remaining(batches, names, [step for step in steps if targets or not step.training_only], self.pseudonyms)
+        return [step for step in steps if training or not step.training_only]
 
     def raw_rows(self, table: Any) -> Source:
         """What ``model.predict`` gets, a table in memory or a list of records, as a source."""
@@ -380,4 +384,6 @@ def _rows_of(row_bytes: int) -> int:
 def _bytes_of(kind: pa.DataType) -> int:
     if pa.types.is_fixed_size_list(kind):
         return int(kind.list_size) * _bytes_of(kind.value_type)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return _IMAGE_BYTES
     return 8 if pa.types.is_primitive(kind) else 64
