@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.fs as fs
 import pytest
 
+from tests.servers.hdfs import Hdfs
 from tests.servers.mongodb import MongoDB
 from tests.servers.s3 import Bucket, S3Server
 
@@ -69,3 +70,22 @@ def spark(spark_cluster: Any) -> Iterator[Any]:
     made = session(os.environ["DLBD_TEST_SPARK_URI"]) if spark_cluster is None else spark_cluster.session()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def hdfs_server() -> Iterator[Hdfs]:
+    """HDFS of our own."""
+    server = Hdfs()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def hdfs(request: pytest.FixtureRequest) -> str:
+    """The address of a folder in HDFS for one test: below DLBD_TEST_HDFS_URI, or in an HDFS of our own."""
+    folder = f"dlbd-test-{uuid.uuid4().hex}"
+    given = os.environ.get("DLBD_TEST_HDFS_URI")
+    if given:
+        return f"{given.rstrip('/')}/{folder}"
+    server: Hdfs = request.getfixturevalue("hdfs_server")
+    return f"{server.uri}/{folder}"

@@ -19,6 +19,7 @@ import pytest
 
 import dlbd
 from dlbd.data import SourceError, col
+from tests.data.peak import peak_of_reading
 from tests.data.rows import COUNT, ORDER_BY, SCHEMA, TABLE, write
 from tests.servers.process import AS_NOBODY, temporary_folder
 
@@ -407,36 +408,17 @@ def test_only_the_columns_and_row_groups_that_are_needed(tmp_path: Path):
         source.select(["x0"]).to_arrow()
 
 
-PEAK = """
-import re, sys
-import dlbd.data, pyarrow.csv, pyarrow.json, pyarrow.parquet, pyarrow.dataset
-def kilobytes(what):
-    return int(re.search(what + r":\\s+(\\d+)", open("/proc/self/status").read())[1])
-source = dlbd.data.open(sys.argv[1])
-before = kilobytes("VmRSS")
-assert sum(batch.num_rows for batch in source._rows(source.schema.names)) == int(sys.argv[2])
-print((kilobytes("VmHWM") - before) / 1024)
-"""
-
-
-def _peak(path: Path, rows: int) -> float:
-    """MiB of resident memory that reading takes."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", PEAK, str(path), str(rows)]
-    return float(subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout)
-
-
 def test_parquet_is_read_in_bounded_memory(tmp_path: Path):
     rng = np.random.default_rng(0)
     as_pandas_writes = tmp_path / "narrow.parquet"  # one row group of 240 MB
     pd.DataFrame(rng.random((1_000_000, 30)), columns=[f"x{i}" for i in range(30)]).to_parquet(as_pandas_writes)
     assert pq.read_metadata(as_pandas_writes).num_row_groups == 1
-    assert _peak(as_pandas_writes, 1_000_000) < 150
+    assert peak_of_reading(as_pandas_writes, 1_000_000) < 150
     as_pandas_writes.unlink()
     wide = tmp_path / "wide.parquet"  # row groups of 125 MB, in dictionaries
     pixels = rng.integers(0, 256, (40_000, 785)).astype(np.float64)
     pd.DataFrame(pixels, columns=[f"x{i}" for i in range(785)]).to_parquet(wide, row_group_size=20_000)
-    assert _peak(wide, 40_000) < 150
+    assert peak_of_reading(wide, 40_000) < 150
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
@@ -446,7 +428,7 @@ def test_csv_is_read_in_bounded_memory(tmp_path: Path, suffix: str):
     with pa.output_stream(path, compression="detect") as out, pacsv.CSVWriter(out, block.schema) as writer:
         for _ in range(500):  # 95 MB
             writer.write_table(block)
-    assert _peak(path, 500_000) < 70
+    assert peak_of_reading(path, 500_000) < 70
 
 
 def test_reading_may_end_early(many: Path):

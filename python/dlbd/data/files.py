@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
@@ -18,8 +19,9 @@ from dlbd.data.formats.parquet import Parquet
 from dlbd.data.formats.text import Text
 from dlbd.data.idx import IdxReader, is_idx
 from dlbd.data.images import IMAGE_SUFFIXES, ClassFolderReader
-from dlbd.data.locations import File, Location, naming
+from dlbd.data.locations import File, Location, naming, server_of
 from dlbd.data.reader import Reader, options_of
+from dlbd.data.scans import FileReader, Server, cut_off
 
 T = TypeVar("T")
 
@@ -89,6 +91,7 @@ def reader(
     if format not in (None, *_ALL):
         raise ValueError(f"format is one of {', '.join(_ALL)}; received {format!r}")
     addresses = [os.fspath(a) for a in ([what] if isinstance(what, str | os.PathLike) else what)]
+    servers = [server for server in map(server_of, addresses) if server]
     declared = pa.schema([]) if schema is None else as_schema(schema)
 
     def locate(address: str) -> Location:
@@ -101,29 +104,32 @@ def reader(
         files = [file for location in locations for file in location.files()]
         kind = format or _format_of(files, locations[0], name)
         if kind == "idx":
-            return IdxReader(files, name, remote, locate, **options_of(options, ("labels",), "an IDX file"))
+            options_of(options, ("labels",), "an IDX file")
+            return IdxReader(files, locate, name, remote, servers, **options)
         if format is None:
             files = [file for file in files if _suffix_format(file) in (kind, "text" if kind == "texts" else kind)]
         if kind in ("images", "texts"):
             options_of(options, ("encoding",) if kind == "texts" else (), f"a folder of {kind}")
-            return ClassFolderReader(files, name, remote, locations[0].folder, kind, **options)
-        cls = _FORMATS[kind]
-        return FilesReader(
-            files, name, remote, cls(declared, **options_of(options, cls.options, f"{kind} files")), declared
-        )
+            return ClassFolderReader(files, locations[0].folder, kind, name, remote, servers, **options)
+        of_kind = _FORMATS[kind](declared, **options_of(options, _FORMATS[kind].options, f"{kind} files"))
+        return FilesReader(files, of_kind, declared, name, remote, servers)
 
     if not any("://" in address for address in addresses):
         return make()
-    return _within(timeout, make, addresses[0].rpartition("@")[2])
+    return _within(timeout, make, addresses[0].rpartition("@")[2], servers)
 
 
-def _within(seconds: float, make: Callable[[], T], name: str) -> T:
+def _within(seconds: float, make: Callable[[], T], name: str, servers: list[Server]) -> T:
     """What ``make`` gives, unless it takes longer: a server that does not answer is noticed before the first row."""
+    ended = threading.Event()
 
     def made() -> Generator[T, None, None]:
-        yield make()
+        try:
+            yield make()
+        finally:
+            ended.set()
 
-    with closing(watched(made, seconds, name, lambda: None)) as result:
+    with closing(watched(made, seconds, name, lambda: cut_off(servers, ended.is_set))) as result:
         return next(result)
 
 
@@ -145,15 +151,14 @@ def _format_of(files: Sequence[File], location: Location, name: str) -> str:
     return found[0]
 
 
-class FilesReader:
+class FilesReader(FileReader):
     """Rows of files of one format, one file after the other."""
 
-    ordered, sorts = True, False
-
-    def __init__(self, files: Sequence[File], name: str, remote: bool, format: Format, declared: pa.Schema) -> None:
-        self.name, self.remote = name, remote
+    def __init__(
+        self, files: Sequence[File], format: Format, declared: pa.Schema, name: str, remote: bool, servers: list[Server]
+    ) -> None:
+        super().__init__(name, remote, servers)
         self._files, self._format = files, format
-        self._stopped = False
         self.schema = self._schema(declared)
 
     def _schema(self, declared: pa.Schema) -> pa.Schema:
@@ -176,20 +181,15 @@ class FilesReader:
             return declared
         return pa.schema(list(types.items()))
 
-    def scan(
-        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    def _batches(
+        self, columns: Sequence[str], where: Expression | None, rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         wanted = pa.schema([self.schema.field(name) for name in columns])
         for file in self._files:
             with naming(file.name), closing(self._format.batches(file, wanted, where, rows)) as batches:
-                for batch in batches:
-                    if self._stopped:
-                        return
-                    yield batch
+                yield from batches
 
-    def count(self, where: Expression | None) -> int | None:
-        if where is not None:
-            return None
+    def _count(self) -> int | None:
         total = 0
         for file in self._files:
             with naming(file.name):
@@ -198,6 +198,3 @@ class FilesReader:
                 return None
             total += count
         return total
-
-    def abort(self) -> None:
-        self._stopped = True

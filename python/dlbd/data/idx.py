@@ -17,6 +17,7 @@ from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
 from dlbd.data.locations import File, Location, naming
+from dlbd.data.scans import FileReader, Server
 from dlbd.datasets.idx import read_header
 
 _BATCH_BYTES = 4 << 20
@@ -73,25 +74,23 @@ class _Array:
                 raise SourceError(f"{self.file.name}: claims shape {self.shape}, and goes on behind it")
 
 
-class IdxReader:
+class IdxReader(FileReader):
     """Rows of an IDX file: a column ``image`` of lists of lists of numbers, or ``label`` if the file has one dimension.
 
     Args:
         labels: the address of the file with the labels of these images; the rows have both columns then.
     """
 
-    ordered, sorts = True, False
-
     def __init__(
         self,
         files: Sequence[File],
+        locate: Callable[[str], Location],
         name: str,
         remote: bool,
-        locate: Callable[[str], Location],
+        servers: list[Server],
         labels: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.name, self.remote = name, remote
-        self._stopped = False
+        super().__init__(name, remote, servers)
         if len(files) != 1:
             raise ValueError(f"{name}: one IDX file is a source, with labels=FILE if it has images; found {len(files)}")
         if labels is not None:
@@ -105,8 +104,8 @@ class IdxReader:
             raise ValueError(f"{name}: labels= is for a file of images, and names a file of one dimension")
         self.schema = pa.schema([(array.column, array.type) for array in self._arrays])
 
-    def scan(
-        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    def _batches(
+        self, columns: Sequence[str], where: Expression | None, rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         arrays = [array for array in self._arrays if array.column in columns]
         step = max(min(rows, _BATCH_BYTES // max(sum(array.row_bytes for array in arrays), 1)), 1)
@@ -114,18 +113,12 @@ class IdxReader:
             opened = [(array, stack.enter_context(array.opened())) for array in arrays]
             for begin in range(0, self._rows, step):
                 count = min(step, self._rows - begin)
-                batch = {array.column: array.read(data, count) for array, data in opened}
-                if self._stopped:
-                    return
-                yield pa.record_batch(batch)
+                yield pa.record_batch({array.column: array.read(data, count) for array, data in opened})
             for array, data in opened:
                 array.require_end(data)
 
-    def count(self, where: Expression | None) -> int | None:
-        return self._rows if where is None else None
-
-    def abort(self) -> None:
-        self._stopped = True
+    def _count(self) -> int:
+        return self._rows
 
 
 def _described(file: File) -> _Array:

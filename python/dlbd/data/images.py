@@ -8,12 +8,13 @@ from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
 from dlbd.data.locations import File, naming
+from dlbd.data.scans import FileReader, Server
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _BATCH_BYTES = 8 << 20
 
 
-class ClassFolderReader:
+class ClassFolderReader(FileReader):
     """Rows of files in folders that are called as their class: ``root/class/.../file``.
 
     The columns are ``image`` (the file's bytes, not decoded) or ``text`` (its contents), ``label`` (the class) and
@@ -25,14 +26,18 @@ class ClassFolderReader:
         encoding: of texts; "utf8" by default.
     """
 
-    ordered, sorts = True, False
-
     def __init__(
-        self, files: Sequence[File], name: str, remote: bool, root: str, kind: str, encoding: str = "utf8"
+        self,
+        files: Sequence[File],
+        root: str,
+        kind: str,
+        name: str,
+        remote: bool,
+        servers: list[Server],
+        encoding: str = "utf8",
     ) -> None:
-        self.name, self.remote = name, remote
+        super().__init__(name, remote, servers)
         self._files, self._encoding = files, encoding
-        self._stopped = False
         self._content = "image" if kind == "images" else "text"
         self._labels = [_class_of(file, root) for file in files]
         unlabelled = [file.name for file, label in zip(files, self._labels, strict=True) if label is None]
@@ -43,8 +48,8 @@ class ClassFolderReader:
             fields.insert(1, ("label", pa.string()))
         self.schema = pa.schema(fields)
 
-    def scan(
-        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    def _batches(
+        self, columns: Sequence[str], where: Expression | None, rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         wanted = pa.schema([self.schema.field(name) for name in columns])
         batch: list[dict[str, object]] = []
@@ -56,8 +61,6 @@ class ClassFolderReader:
                 row[self._content] = content
                 size += len(content)
             batch.append(row)
-            if self._stopped:
-                return
             if len(batch) == rows or size >= _BATCH_BYTES:
                 yield pa.RecordBatch.from_pylist(batch, wanted)
                 batch, size = [], 0
@@ -68,11 +71,8 @@ class ClassFolderReader:
             content: bytes = source.read()
             return content if self._content == "image" else content.decode(self._encoding)
 
-    def count(self, where: Expression | None) -> int | None:
-        return len(self._files) if where is None else None
-
-    def abort(self) -> None:
-        self._stopped = True
+    def _count(self) -> int:
+        return len(self._files)
 
 
 def _class_of(file: File, root: str) -> str | None:

@@ -15,6 +15,7 @@ import pyarrow.fs as fs
 from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError, missing
 from dlbd.data.reader import with_client_text
+from dlbd.data.scans import Server
 
 try:
     import fsspec
@@ -61,6 +62,12 @@ class File:
     def stream(self) -> pa.NativeFile:
         """Its bytes from the beginning, decompressed."""
         return self.filesystem.open_input_stream(self.path, compression=self.compression)
+
+
+def server_of(address: str) -> Server | None:
+    """The one whose client waits for it without end: HDFS's NameNode, unless it goes by a name of the cluster's."""
+    place = re.match(r"hdfs://([^/:@]+):(\d+)", address)
+    return (place[1], int(place[2])) if place else None
 
 
 @contextmanager
@@ -176,13 +183,22 @@ def _s3(options: Mapping[str, Any], timeout: float) -> fs.FileSystem:
 def _fsspec(scheme: str, address: str, options: Mapping[str, Any], timeout: float) -> tuple[fs.FileSystem, str]:
     if scheme == "hdfs":
         options = {
-            "dfs.client.socket-timeout": str(int(timeout * 1000)),
+            "dfs.client.socket-timeout": str(int(timeout * 500)),  # sooner than our own deadline
             "dfs.client.failover.max.attempts": "3",
             "dfs.client.failover.sleep.base.millis": "100",
             **options,
         }
     try:
-        filesystem, path = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True, **options)
+        filesystem, path = fsspec.url_to_fs(address, skip_instance_cache=True, **options)
     except ImportError as error:
         raise missing(_EXTRAS.get(scheme, "data"), error) from error
-    return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
+    return fs.PyFileSystem(_Handler(filesystem)), path
+
+
+class _Handler(fs.FSSpecHandler):  # type: ignore[misc]
+    """pyarrow's own asks first whether this is a file, and takes a dead server for a no."""
+
+    def open_input_stream(self, path: str) -> pa.NativeFile:
+        return pa.PythonFile(self.fs.open(path, "rb"), "r")
+
+    open_input_file = open_input_stream

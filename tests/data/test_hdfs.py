@@ -1,0 +1,102 @@
+"""Files in HDFS, on a real NameNode and DataNode: the same rows, and nodes that die or freeze."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import dlbd
+from dlbd.data import SourceError
+from tests.data.rows import COUNT, ORDER_BY, SCHEMA, TABLE, write
+from tests.servers.hdfs import Hdfs, put
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl.zst", "parquet", "arrow", "arrows"])
+def test_every_format_gives_the_same_rows(hdfs: str, tmp_path: Path, suffix: str):
+    address = put(hdfs, write(tmp_path / f"rows.{suffix}"))
+    source = dlbd.data.open(address, schema=SCHEMA, order_by=ORDER_BY)
+    assert source.name == address
+    assert source.to_arrow().equals(TABLE)
+    assert source.count() == COUNT
+
+
+def test_folders_and_globs(hdfs: str, tmp_path: Path):
+    for i in range(5):
+        put(f"{hdfs}/parts", write(tmp_path / f"part-{i}.parquet", TABLE.slice(200 * i, 200)))
+    for what in (f"{hdfs}/parts", f"{hdfs}/parts/part-[0-4].parquet", f"{hdfs}/**/part-*"):
+        assert dlbd.data.open(what).to_arrow().equals(TABLE)
+
+
+def test_what_is_not_there(hdfs: str):
+    with pytest.raises(SourceError, match=rf"{hdfs}/none\.csv: there is no such file or folder"):
+        dlbd.data.open(f"{hdfs}/none.csv")
+
+
+def fails(what: Callable[[], Any], match: str, seconds: float) -> None:
+    begin = time.monotonic()
+    with pytest.raises(SourceError, match=match):
+        what()
+    assert time.monotonic() - begin < seconds
+    assert [t.name for t in threading.enumerate() if t.name.startswith("dlbd.data")] == []
+
+
+def large(uri: str, tmp_path: Path) -> str:
+    table = pa.table({f"x{i}": np.random.default_rng(i).random(200_000) for i in range(5)})
+    return put(uri, write(tmp_path / "large.csv", table))
+
+
+def test_frozen_nodes(hdfs_server: Hdfs, tmp_path: Path):
+    address = large(f"{hdfs_server.uri}/frozen", tmp_path)
+    batches = dlbd.data.open(address, timeout=2).batches(1_000)
+    next(batches)
+    hdfs_server.data_node.freeze()
+    try:
+        fails(lambda: list(batches), f"{address}: ", 8)
+        fails(lambda: dlbd.data.open(address, timeout=2), f"{address}: ", 8)
+    finally:
+        hdfs_server.data_node.thaw()
+    source = dlbd.data.open(address, timeout=2)
+    hdfs_server.name_node.freeze()
+    try:
+        fails(source.head, f"{address}: nothing came for 2 seconds", 12)
+        fails(lambda: dlbd.data.open(address, timeout=2), f"{address}: nothing came for 2 seconds", 12)
+    finally:
+        hdfs_server.name_node.thaw()
+    assert source.head(1).num_rows == 1
+
+
+def test_an_end_before_the_end_does_not_wait(hdfs: str, tmp_path: Path):
+    batches = dlbd.data.open(large(hdfs, tmp_path)).batches(1_000)
+    next(batches)
+    begin = time.monotonic()
+    batches.close()
+    assert time.monotonic() - begin < 1
+    assert [t.name for t in threading.enumerate() if t.name.startswith("dlbd.data")] == []
+
+
+@pytest.fixture
+def own_server() -> Iterator[Hdfs]:
+    server = Hdfs()
+    yield server
+    server.stop()
+
+
+def test_nodes_that_die(own_server: Hdfs, tmp_path: Path):
+    address = large(own_server.uri, tmp_path)
+    source = dlbd.data.open(address, timeout=5)
+    batches = source.batches(1_000)
+    next(batches)
+    own_server.data_node.kill()
+    fails(lambda: list(batches), f"{address}: .*DataNodes failed", 10)
+    own_server.name_node.kill()
+    fails(source.head, f"{address}: .*Connection refused", 10)
+    fails(lambda: dlbd.data.open(address), f"{address}: .*Connection refused", 10)
