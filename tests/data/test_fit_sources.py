@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import pickle
 import signal
@@ -209,6 +210,23 @@ def test_an_endless_source_is_trained_on_in_epochs_of_so_many_steps():
     )
     assert len(history.epoch) == 3
     assert history.history["accuracy"][2] > 0.8
+
+
+def test_features_learn_from_the_first_rows_of_an_endless_source():
+    def records():
+        for i in itertools.count():
+            yield {"a": float(i % 100), "city": "ab"[i % 2], "label": "high" if i % 100 > 49 else "low"}
+
+    weights = []
+    for what in (records, records()):  # an iterator is read once, from its beginning all the same
+        model = classifier(2, width=None, optimizer=dlbd.optimizers.Adam(0.05))
+        history = model.fit(
+            dlbd.data.open(what), target="label", epochs=2, steps_per_epoch=100, shuffle_buffer=500, verbose=0
+        )
+        assert history.history["accuracy"][1] > 0.9
+        assert model.features.classes == ["high", "low"]
+        weights.append(model.get_weights()[0].tolist())
+    assert weights[0] == weights[1]
 
 
 def test_training_that_was_cut_short_goes_on_in_the_middle_of_a_source(tmp_path):

@@ -60,6 +60,18 @@ def test_of_large_records_fewer_are_kept():
         source.head()
 
 
+def test_features_learn_from_what_is_kept_of_an_iterator():
+    def images() -> Iterator[dict[str, Any]]:
+        for i in itertools.count():
+            yield {"image": np.full(4096, i % 2, np.uint8), "label": i % 2}
+
+    source = dlbd.data.open(images())
+    model = dlbd.Sequential([dlbd.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    history = model.fit(source, target="label", batch_size=4, steps_per_epoch=5, epochs=2, verbose=0)
+    assert len(history.epoch) == 2
+
+
 def test_an_endless_iterator():
     source = dlbd.data.open({"x": float(i), "label": i % 2} for i in itertools.count())
     batches = source.where(col("x") >= 5000).batches(32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -91,6 +92,13 @@ class RecordsReader:
             return
         with _opened(self._make) as records:
             yield from self._batches(records, columns, rows, 0)
+
+    def beginning(self) -> RecordsReader:
+        """Of the iterator's first records alone, those that are kept: it can be read again and again."""
+        reader = copy(self)
+        if self._once is not None:
+            reader._make, reader._once = self._once.beginning, None
+        return reader
 
     def _batches(
         self, records: Iterator[Any], columns: Sequence[str], rows: int, number: int

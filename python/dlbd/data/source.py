@@ -284,9 +284,11 @@ class Source:
 
     # Training: what dlbd.models.batches.RawRows says
 
-    def learn_features(self, model: Any, target: Any, features: Any, weight: str | None) -> None:
+    def learn_features(
+        self, model: Any, target: Any, features: Any, weight: str | None, rows: int | None = None
+    ) -> None:
         """Called by ``fit``: see :meth:`dlbd.Model.fit`."""
-        learn_features(self, model, target, features, weight)
+        learn_features(self, model, target, features, weight, rows)
 
     def batches_for(
         self,

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,8 +37,13 @@ _COPIES = 5  # of a block's rows at once: read, joined, with some left out, as n
 _SECONDS = 0.5  # what an interrupt waits for the thread
 
 
-def learn_features(source: Source, model: Any, target: Any, features: Any, weight: str | None) -> None:
+def learn_features(
+    source: Source, model: Any, target: Any, features: Any, weight: str | None, rows: int | None = None
+) -> None:
     """Let ``model.features`` be features that have learned: from the source, unless they have before.
+
+    From all its rows, except those of records that may have no end: of an epoch's ``rows``, if they are given, and of
+    an iterator's first ones, which can be read again.
 
     Raises:
         ValueError: there is no target, or another one than the model's features have.
@@ -49,13 +55,25 @@ def learn_features(source: Source, model: Any, target: Any, features: Any, weigh
             raise ValueError(f"fit(source) needs target=, one of the columns {source.schema.names}")
         from dlbd.data.features import Features  # which are learned from sources
 
-        features = Features.infer(source, target, weight=weight)
+        features = Features.infer(_to_learn_from(source, rows), target, weight=weight)
     else:
         _require_same("target", _names(features.target), _names(target))
         _require_same("weight", features.weight, weight)
     if not features.adapted:
-        features.adapt(source)
+        features.adapt(_to_learn_from(source, rows))
     model.features = features
+
+
+def _to_learn_from(source: Source, rows: int | None) -> Source:
+    """All rows, or the first ones of a source that may have no end."""
+    reader = source.reader
+    if getattr(reader, "once", False):
+        source = replace(source, reader=reader.beginning())  # type: ignore[attr-defined]
+    if rows is None or not getattr(reader, "endless", False):
+        return source
+    from dlbd.data.opening import open  # which makes sources
+
+    return open(source.head(rows))
 
 
 def _require_same(what: str, learned: Any, asked: Any) -> None:

@@ -115,7 +115,9 @@ def close(batches: Iterator[Batch]) -> None:
 class RawRows(Protocol):
     """Rows as they were recorded, of which a model's features make batches: what :class:`dlbd.data.Source` is."""
 
-    def learn_features(self, model: Any, target: Any, features: Any, weight: str | None) -> None:
+    def learn_features(
+        self, model: Any, target: Any, features: Any, weight: str | None, rows: int | None = None
+    ) -> None:
         """Let ``model.features`` be features that have learned from these rows, or from others before.
 
         Args:
@@ -123,6 +125,7 @@ class RawRows(Protocol):
             target: name of the column, or of several, that the model is to predict; None if the features know.
             features: those to use; None for the model's own, or for new ones that suit the columns.
             weight: name of the column of sample weights; None for none.
+            rows: of an epoch, where the caller has said so: how many are enough of rows without an end.
         """
         ...
 

@@ -346,8 +346,9 @@ class Trainer(Layer):
             target: of a source: the name of the column, or of several, that the model is to predict.
             features: of a source: how its columns become inputs, a :class:`dlbd.data.Features`. By default those that
                 the model has, or else what suits the columns' types. They learn from ``x``, in a pass of its own,
-                unless they have learned before; they are kept as ``model.features``, and saved with the model. The
-                names of the classes are ``model.features.classes``.
+                unless they have learned before (of records without an end from those of an epoch, of an iterator from
+                the first 16,384 at most); they are kept as ``model.features``, and saved with the model. The names of
+                the classes are ``model.features.classes``.
             memory_limit: of a source: bytes, or text like "200MB", that all which is read ahead, the batches and the
                 rows to be shuffled take together at most; 128 MB by default.
             shuffle_buffer: of a source: among how many rows one is drawn; as many as the limit allows by default. With

@@ -184,7 +184,8 @@ def fit(
     if validation_split and validation_data is None:
         x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split)
     if hasattr(x, "learn_features"):
-        x.learn_features(model, options.target, options.features, sample_weight)
+        rows = None if steps_per_epoch is None else steps_per_epoch * (32 if batch_size is None else batch_size)
+        x.learn_features(model, options.target, options.features, sample_weight, rows)
         sample_weight = None
     source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight, options)
     validation = None
