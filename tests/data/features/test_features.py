@@ -10,7 +10,19 @@ import pyarrow as pa
 import pytest
 
 import dlbd
-from dlbd.data import Category, DropDuplicates, DropMissing, Features, Number, Source, Vector, col
+from dlbd.data import (
+    Category,
+    Date,
+    DropDuplicates,
+    DropMissing,
+    Features,
+    Number,
+    Source,
+    Text,
+    Vector,
+    Window,
+    col,
+)
 
 ROWS = 40_000
 
@@ -296,3 +308,20 @@ def test_only_the_columns_that_teach_something_are_read():
     Features(columns, "y", rows=[DropDuplicates()]).adapt(source)
     list(features.read(source))
     assert read == [["x", "y"], ["x", "y", "c"], ["x", "y", "z", "c"], ["x", "z", "c", "y"]]
+
+
+def test_batches_of_which_no_row_is_left():
+    texts, lists = ["a b", "c", "d"], [[1, 2], [3, 4], [5, 6]]
+    rows = dlbd.data.open(
+        {"x": [1.0, None, 2.0], "c": list("aba"), "v": lists, "t": texts, "d": ["2026-01-01"] * 3, "y": [0, 1, 1]}
+    )
+    vectors = [Number("x", missing="drop"), Category("c"), Vector("v"), Text("t", encode="bag"), Date("d")]
+    others = [Number("x", missing="drop"), Text("t", length=3), Category("c", encode="hash", buckets=3)]
+    for columns, window in ((vectors, None), (vectors, Window(1, horizon=0)), (others, None)):
+        features = Features(columns, "y", window=window)
+        features.adapt(rows)
+        found = list(features.read(rows, rows=1))
+        assert [block.size for block in found] == [1, 0, 1]
+        for name, array in found[1].x.items():
+            assert array.shape == (0, *features.output_shapes[name])
+            assert array.dtype == features.output_dtypes[name]

@@ -91,5 +91,6 @@ def test_text_or_categories():
     names = [f"name{i}" for i in range(200)]
     assert inferred({"t": sentences})["t"] == Text("t", length=4)
     assert inferred({"t": sentences * 4, "x": np.arange(200)})["t"] == Category("t")
-    assert inferred({"t": names, "x": np.arange(200)})["t"] == Text("t", max_tokens=1000, encode="bag")
+    assert inferred({"t": names * 2, "x": np.arange(400)})["t"] == Text("t", max_tokens=1000, encode="bag")
+    assert list(inferred({"t": names, "x": np.arange(200)})) == ["x"]  # they name the rows
     assert inferred({"t": names[:100], "x": np.arange(100)})["t"] == Category("t")

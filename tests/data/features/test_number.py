@@ -85,6 +85,9 @@ def test_infinities_and_what_float32_does_not_hold():
     with pytest.raises(ValueError, match=r"holds 1e\+300, of which float32 makes an infinity \(row 1\)"):
         transformed(Number("x"), [1.0, 1e300])
     assert np.isfinite(transformed(Number("x", scale="minmax"), [1e300, -1e300])).all()
+    for scale, large in (("standard", 1e300), ("minmax", 1.7e308)):
+        with pytest.raises(ValueError, match=r"from -1.*e\+30\d to 1.*e\+30\d, too large to be scaled"):
+            transformed(Number("x", scale=scale), [large, -large])
 
 
 @pytest.mark.parametrize("scale", ["standard", "minmax", "robust"])

@@ -68,8 +68,11 @@ def test_errors():
         adapted("y", y=pa.array([None, None], pa.string()))
     with pytest.raises(ValueError, match=r"target 'y' has no value; rows=\[DropMissing\(\)\] .* \(row 1\)"):
         adapted("y", y=["a", None, "b"])
-    with pytest.raises(ValueError, match=r"target 'y' has no number.* \(row 1\)"):
-        adapted("y", y=[0.5, np.inf])
+    for bad in (np.inf, 1e300):
+        with pytest.raises(ValueError, match=r"target 'y' holds .*, which is no number that float32 holds \(row 1\)"):
+            adapted("y", y=[0.5, bad])
+    with pytest.raises(ValueError, match=r"target 'y' has no value; .* \(row 1\)"):
+        adapted("y", y=[0.5, np.nan])
     features, _ = adapted("y", y=["a", "b"])
     with pytest.raises(ValueError, match=r"target 'y' holds 'c', a class that was not there in training \(row 1\)"):
         features.to_numpy(dlbd.data.open({"x": [1, 2], "y": ["a", "c"]}))

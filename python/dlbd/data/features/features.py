@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from math import prod
@@ -18,7 +18,7 @@ from dlbd.data.features.configuration import part_from_config, target_config, ta
 from dlbd.data.features.matrix import Matrix
 from dlbd.data.features.number import Number
 from dlbd.data.features.privacy import Pseudonyms
-from dlbd.data.features.rows import DropMissing, Remaining, RowStep, narrowed, remaining
+from dlbd.data.features.rows import DropMissing, RowStep, narrowed, remaining
 from dlbd.data.features.target import Target
 from dlbd.data.features.targets import as_targets, listed, transformed, with_columns
 from dlbd.data.features.window import Window, Windows
@@ -344,7 +344,8 @@ class Features:
         :class:`Category` where there are at most 100 different ones, which are no sentences; otherwise a
         :class:`Text`, a bag of 1,000 words where there are other columns. Lists of numbers: a :class:`Vector`, of bytes
         with ``scale=1/255``. Bytes of images: an :class:`Image` of the first one's size; a column ``path`` beside it is
-        left out. So are columns in which the first rows have no value at all.
+        left out. So are columns in which the first rows have no value at all, and texts of one or two words of which
+        there are more than 100, all different: they name the rows, and say nothing about others.
 
         Args:
             source: the training rows.

@@ -30,18 +30,18 @@ def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
     """
     first = source.head(ROWS)
     given = dict(zip(first.column_names, first.columns, strict=True))
-    found = [
+    found: list[Column | None] = [
         Category(name) if name in hashed else column_of(name, values.combine_chunks(), len(given) == 1)
         for name, values in given.items()
         if values.null_count < len(values)
     ]
     # where an image lies says nothing that a model should learn
     images = any(isinstance(c, Image) for c in found)
-    return [c for c in found if not (images and c.name == "path")]
+    return [c for c in found if c is not None and not (images and c.name == "path")]
 
 
-def column_of(name: str, values: pa.Array, alone: bool) -> Column:
-    """The feature of a column with such values; ``alone``: whether there are no others.
+def column_of(name: str, values: pa.Array, alone: bool) -> Column | None:
+    """The feature of a column with such values; None for names of rows. ``alone``: whether there are no others.
 
     Raises:
         ValueError: it is of a type that no feature takes.
@@ -67,13 +67,15 @@ def column_of(name: str, values: pa.Array, alone: bool) -> Column:
     )
 
 
-def _text(name: str, values: pa.Array, alone: bool) -> Column:
+def _text(name: str, values: pa.Array, alone: bool) -> Column | None:
     texts = values.drop_null()
     different = pc.count_distinct(texts).as_py()
     lengths = words_of_texts(texts, name)[1]
     sentences = 2 * different > len(texts) and lengths.mean() >= _SENTENCE
     if different <= _CATEGORIES and not sentences:
         return Category(name)
+    if different == len(texts) and lengths.mean() < _SENTENCE:
+        return None
     if not alone:
         return Text(name, max_tokens=_BAG, encode="bag")
     return Text(name, length=max(1, min(_LONGEST, int(np.quantile(lengths, 0.95)))))

@@ -150,9 +150,10 @@ class NumberStatistics:
             whole = np.isfinite(x.sum())
         if not whole:
             x = x[self._column.usable(x)]
-        for statistics in (self._moments, self._extent, self._sketch):
-            if statistics is not None:
-                statistics.add(x)
+        with np.errstate(over="ignore"):  # result() looks at what became of it
+            for statistics in (self._moments, self._extent, self._sketch):
+                if statistics is not None:
+                    statistics.add(x)
         if self._counts is not None:
             self._counts.add(pa.array(x))
 
@@ -176,12 +177,15 @@ class NumberStatistics:
             raise ValueError(f"column {name!r} has more than {_MOST_FREQUENT_OF:,} different values: none is frequent")
         frequent = self._counts.most_common(1)[0] if self._counts is not None else 0.0
         fill = {"mean": mean, "median": median, "most_frequent": self._clipped(limits, frequent)[0]}
-        return {
+        learned = {
             "center": center,
             "width": width or 1.0,
             "limits": limits,
             "fill": fill.get(self._column.missing) if isinstance(self._column.missing, str) else None,
         }
+        if not np.isfinite([center, width, learned["fill"] or 0.0]).all():
+            raise ValueError(f"column {name!r} holds numbers from {least} to {greatest}, too large to be scaled")
+        return learned
 
     def _mean_and_variance(self, limits: list[float] | None) -> tuple[float, float]:
         if self._moments is not None:

@@ -74,19 +74,23 @@ class Target(Column):
 
     def transform(self, column: pa.Array) -> Array:
         if self.classes is None:
-            y = float64s(column, self.name).astype(np.float32)
+            with np.errstate(over="ignore"):
+                y = float64s(column, self.name).astype(np.float32)
             wrong = ~np.isfinite(y)
-            what = "has no number, or none that float32 holds"
         else:
             y = self._vocabulary.find(tokens(column, self.name, self.found("type")), -1)
             wrong = y < 0
-            what = f"holds {column[int(wrong.argmax())].as_py()!r}, a class that was not there in training"
         if wrong.any():
             row = int(wrong.argmax())
-            if not column[row].is_valid:
-                what = "has no value; rows=[DropMissing()] leaves such rows out"
-            raise RowError(row, f"target {self.name!r} {what}")
+            raise RowError(row, f"target {self.name!r} {self._trouble(column[row])}")
         return y
+
+    def _trouble(self, value: pa.Scalar) -> str:
+        if not value.is_valid or value.as_py() != value.as_py():
+            return "has no value; rows=[DropMissing()] leaves such rows out"
+        if self.classes is None:
+            return f"holds {value.as_py()}, which is no number that float32 holds"
+        return f"holds {value.as_py()!r}, a class that was not there in training"
 
 
 class _TargetStatistics:
