@@ -7,21 +7,29 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import dlbd
 from dlbd.data import SourceError, col
+from dlbd.data.documents import Documents
+from dlbd.data.sampling import sampled
 from tests.data import rows
 from tests.servers.mongodb import MongoDB
 from tests.servers.process import free_port
 
 bson = pytest.importorskip("bson")
 pymongo = pytest.importorskip("pymongo")
+mongodb_reader = pytest.importorskip("dlbd.data.mongodb")
 
 Put = Callable[..., dict[str, Any]]
 
@@ -60,6 +68,19 @@ def test_the_rows_of_every_store(put: Put):
     source = opened(put, documents, schema=rows.SCHEMA, order_by=rows.ORDER_BY, columns=rows.SCHEMA.names)
     assert source.to_arrow().equals(rows.TABLE)
     assert source.count() == rows.COUNT
+
+
+def test_the_same_weights_as_from_a_table_in_memory(put: Put):
+    arguments = put([stored(row) for row in rows.TABLE.to_pylist()])
+    weights = []
+    for what in (arguments, {"what": rows.TABLE}):
+        source = dlbd.data.open(**what, schema=rows.SCHEMA, order_by=rows.ORDER_BY, columns=rows.SCHEMA.names)
+        dlbd.utils.set_random_seed(1)
+        model = dlbd.Sequential([dlbd.layers.Dense(8, activation="relu"), dlbd.layers.Dense(3, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(source, target="label", epochs=2, verbose=0)
+        weights.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
 def test_types_and_nesting_are_sampled(put: Put):
@@ -256,6 +277,47 @@ def test_keys_that_the_query_language_cannot_name(put: Put):
     ]
 
 
+_SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text(max_size=3)
+    | st.binary(max_size=3)
+    | st.datetimes()
+    | st.builds(
+        lambda digits, exponent: bson.Decimal128(Decimal(digits).scaleb(exponent)),
+        st.integers(-99, 99),
+        st.integers(-45, 45),
+    )
+    | st.sampled_from(
+        [bson.ObjectId(), bson.Int64(5), bson.MinKey(), bson.Regex("a"), bson.Timestamp(1, 1), bson.Code("f")]
+    )
+)
+_KEYS = st.text("ab.$", max_size=3)
+_VALUES = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3), max_leaves=12
+)
+_DOCUMENTS = st.lists(st.dictionaries(_KEYS, _VALUES, max_size=3), min_size=1, max_size=6)
+
+
+@settings(deadline=None, max_examples=50)
+@given(_DOCUMENTS, _DOCUMENTS)
+def test_any_documents_give_a_table_or_an_error_that_says_where(first: list[Any], then: list[Any]):
+    def stored_and_read(documents: list[Any]) -> list[Any]:
+        return [bson.decode(bson.encode({"_id": i, **d}), mongodb_reader._BSON) for i, d in enumerate(documents)]
+
+    schema, _ = sampled(stored_and_read(first), pa.schema([]), mongodb_reader._PLAIN, mongodb_reader._TYPES)
+    for documents in (stored_and_read(first), stored_and_read(then)):
+        for misfits in ("error", "null"):
+            reader = Documents("docs", schema, misfits, mongodb_reader._PLAIN)
+            with suppress(SourceError) if misfits == "error" else nullcontext():
+                batch = reader.batch(documents, schema.names, partial(mongodb_reader._label, documents))
+                batch.validate(full=True)
+                assert batch.schema == schema
+                assert batch.column("_id").to_pylist() == list(range(len(documents)))
+
+
 def test_an_empty_collection(put: Put):
     assert opened(put, [], schema={"x": "int8"}).to_arrow().num_rows == 0
     assert opened(put, [], schema={"x": "int8"}, query=[{"$match": {"x": 1}}]).count() == 0
@@ -303,9 +365,10 @@ def test_a_wrong_port_is_an_error_at_once_and_tells_no_password():
     for secret in ("p%40ssword", "p@ssword", "kim"):
         assert secret not in str(raised.value)
     assert raised.value.__suppress_context__
-    with pytest.raises(ValueError, match="escaped") as wrong:
-        dlbd.data.open("mongodb://kim:p@ss:word@127.0.0.1/shop", table="t")
-    assert "p@ss" not in str(wrong.value)
+    for address in ("mongodb://kim:p@zz:word@127.0.0.1/shop", "mongodb://kim:p/zz?word@127.0.0.1/shop"):
+        with pytest.raises(ValueError, match=r"^mongodb://127\.0\.0\.1/shop\.t: ") as wrong:
+            dlbd.data.open(address, table="t")
+        assert "zz" not in str(wrong.value)
 
 
 def test_tls_passes_through():

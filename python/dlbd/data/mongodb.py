@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain, islice
 from threading import Event
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from dlbd.data.arrow import as_schema, pa
 from dlbd.data.documents import PLAIN, Documents
@@ -91,10 +91,12 @@ class MongoReader:
         misfits: str = "error",
         client_options: Mapping[str, Any] | None = None,
     ) -> None:
-        parts = urlsplit(address)
-        user, _, hosts = parts.netloc.rpartition("@")
-        self._database = unquote(parts.path.strip("/"))
-        self.name = f"{parts.scheme}://{hosts}/{self._database}" + (f".{table}" if table else "")
+        scheme, _, rest = address.partition("://")
+        user, _, rest = rest.rpartition("@")  # a password that is not escaped may have any of the other letters
+        place, _, self._address_options = rest.partition("?")
+        hosts, _, database = place.partition("/")
+        self._database = unquote(database)
+        self.name = f"{scheme}://{hosts}/{self._database}" + (f".{table}" if table else "")
         if sample < 0 or (not sample and schema is None):
             raise ValueError(f"{self.name}: sample is at least 1 where no schema is declared; received {sample}")
         if not self._database:
@@ -150,7 +152,7 @@ class MongoReader:
             "connectTimeoutMS": connect,
             "socketTimeoutMS": round(1000 * self._timeout),
         }
-        in_address = urlsplit(self._address).query.lower()
+        in_address = self._address_options.lower()
         ours = {key: value for key, value in bounds.items() if f"{key.lower()}=" not in in_address}
         return {**ours, **self._client_options}
 
