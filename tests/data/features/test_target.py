@@ -24,7 +24,7 @@ def test_classes_are_in_ascending_order():
     for column, classes, indices in [
         (["cat", "ant", "cat"], ["ant", "cat"], [1, 0, 1]),
         ([True, False, True], [False, True], [1, 0, 1]),
-        (pa.array([7, 3, 7], pa.uint8()), [3, 7], [1, 0, 1]),
+        (pa.array([1, 0, 1], pa.uint8()), [0, 1], [1, 0, 1]),
         (pa.array(["b", "a", "b"]).dictionary_encode(), ["a", "b"], [1, 0, 1]),
     ]:
         features, y = adapted("y", y=column)
@@ -41,6 +41,10 @@ def test_numbers():
     assert adapted("y", y=np.arange(101))[1].dtype == np.float32
     assert adapted("y", y=np.arange(100))[1].dtype == np.int64
     assert adapted(Target("y", kind="class"), y=np.arange(101))[0].classes == list(range(101))
+    # whole numbers that are no classes from 0 on stay what they are, unless the target says so
+    assert adapted("y", y=[30, 10, 30])[1].tolist() == [30, 10, 30]
+    assert adapted("y", y=[-1, 1, 1])[1].tolist() == [-1, 1, 1]
+    assert adapted(Target("y", kind="class"), y=[30, 10, 30])[1].tolist() == [1, 0, 1]
     assert adapted(Target("y", kind="number"), y=[0, 1])[1].dtype == np.float32
 
 

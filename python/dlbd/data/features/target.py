@@ -17,7 +17,7 @@ from dlbd.data.features.vocabulary import Vocabulary
 from dlbd.layers.arguments import one_of
 
 _KINDS = ("class", "number")
-_CLASSES_OF_INTEGERS = 100  # more different whole numbers are no classes, unless kind= says so
+_CLASSES_OF_INTEGERS = 100  # whole numbers from 0 on that are classes by themselves
 _CLASSES = 100_000
 
 
@@ -30,8 +30,8 @@ class Target(Column):
 
     Args:
         name: of the column.
-        kind: "class" or "number"; by default text and booleans are classes, whole numbers too if the training rows
-            have at most 100 different ones, and other numbers are numbers.
+        kind: "class" or "number"; by default text and booleans are classes, whole numbers where the training rows have
+            all of 0, 1, ..., n - 1 and no others, n at most 100, and all other numbers are numbers.
 
     Raises:
         ValueError: at :meth:`Features.adapt`: there is one class only; later: a class that was not there in training, a
@@ -97,6 +97,7 @@ class _TargetStatistics:
     def __init__(self, column: Target) -> None:
         self._column = column
         self._type: pa.DataType | None = None
+        self._guessed = False  # whether whole numbers are taken for classes
         self._counts: Counts | None = None
 
     def add(self, column: pa.Array) -> None:
@@ -105,19 +106,20 @@ class _TargetStatistics:
             return
         values = tokens(column, self._column.name)
         if self._counts is None:
-            guessed = kind is None and pa.types.is_integer(values.type)
-            self._counts, self._type = Counts(_CLASSES_OF_INTEGERS if guessed else _CLASSES), values.type
+            self._guessed = kind is None and pa.types.is_integer(values.type)
+            self._counts, self._type = Counts(_CLASSES_OF_INTEGERS if self._guessed else _CLASSES), values.type
         self._counts.add(values)
 
     def result(self) -> dict[str, Any]:
         counts, name = self._counts, self._column.name
+        number = {"classes": None, "type": None}
         if counts is None:
-            return {"classes": None, "type": None}
-        if counts.overflow:
-            if counts.limit == _CLASSES_OF_INTEGERS:
-                return {"classes": None, "type": None}
+            return number
+        if counts.overflow and not self._guessed:
             raise ValueError(f'target {name!r} has more than {_CLASSES:,} classes; kind="number" takes it as a number')
         classes = sorted(counts.of)
+        if self._guessed and len(classes) != 1 and (counts.overflow or classes != list(range(len(classes)))):
+            return number
         if len(classes) < 2:
             only = f"{classes[0]!r} only" if classes else "no value at all"
             raise ValueError(f"target {name!r} has {only} in the training rows: there is nothing to tell apart")
