@@ -152,6 +152,8 @@ def float64s(column: pa.Array, name: str) -> Array:
     kind = column.type
     if kind == _FLOAT64:  # most columns, and there may be many
         return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    if pa.types.is_float32(kind):
+        return column.to_numpy(zero_copy_only=False).astype(np.float64)  # type: ignore[no-any-return]
     if pa.types.is_integer(kind):
         column = column.cast(pa.float64(), safe=False)
     elif pa.types.is_boolean(kind):

@@ -18,7 +18,7 @@ def check(found: pa.Schema, wanted: pa.Schema, declared: pa.Schema) -> None:
         pa.ArrowInvalid: a column is missing, or has another type.
     """
     for field in wanted:
-        if field.name not in found.names:
+        if found.get_field_index(field.name) < 0:
             raise pa.ArrowInvalid(f"has no column {field.name!r}, as the first file has; it has {found.names}")
         kind = found.field(field.name).type
         if not (alike(kind, field.type) or pa.types.is_null(kind) or field.name in declared.names):

@@ -72,8 +72,8 @@ def _row_bytes(parquet: pq.ParquetFile, group: int, names: Sequence[str]) -> flo
         name = name if name in stored else name.partition(".")[0]
         if name in stored:
             stored[name] += column.total_uncompressed_size
-    rows = max(description.num_rows, 1)
-    return sum(max(size / rows, _width(parquet.schema_arrow.field(name).type)) for name, size in stored.items()) or 1
+    rows, schema = max(description.num_rows, 1), parquet.schema_arrow  # which is made anew each time
+    return sum(max(size / rows, _width(schema.field(name).type)) for name, size in stored.items()) or 1
 
 
 def _width(kind: pa.DataType) -> float:
