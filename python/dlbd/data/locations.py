@@ -173,9 +173,9 @@ class Location:
 def _s3(options: Mapping[str, Any], timeout: float) -> fs.FileSystem:
     """pyarrow's own: its reads end within the timeout, and it tells a dead server from a missing file."""
     bounds = {
-        "connect_timeout": min(timeout, 5),
-        "request_timeout": timeout,
-        "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=1),
+        "connect_timeout": min(timeout / 4, 5),
+        "request_timeout": timeout / 4,  # of silence; all attempts end before our own deadline
+        "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=3),
     }
     return fs.S3FileSystem(**{**bounds, **options})
 
@@ -183,7 +183,7 @@ def _s3(options: Mapping[str, Any], timeout: float) -> fs.FileSystem:
 def _fsspec(scheme: str, address: str, options: Mapping[str, Any], timeout: float) -> tuple[fs.FileSystem, str]:
     if scheme == "hdfs":
         options = {
-            "dfs.client.socket-timeout": str(int(timeout * 500)),  # sooner than our own deadline
+            "dfs.client.socket-timeout": str(int(timeout * 500)),
             "dfs.client.failover.max.attempts": "3",
             "dfs.client.failover.sleep.base.millis": "100",
             **options,
