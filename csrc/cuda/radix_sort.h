@@ -65,8 +65,8 @@ struct Scan {
   int64_t before, all;
 };
 
-// The sum over the threads before this one, and over all.
-__device__ __forceinline__ Scan scan_block(int64_t x, ScanSlots& slots) {
+// The sum over the threads before this one, and over all, of a block of so many warps.
+__device__ __forceinline__ Scan scan_block(int64_t x, int warps, ScanSlots& slots) {
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   int64_t sum = x;
 #pragma unroll
@@ -77,8 +77,7 @@ __device__ __forceinline__ Scan scan_block(int64_t x, ScanSlots& slots) {
   if (lane == kWarp - 1) slots.warp[warp] = sum;
   __syncthreads();
   Scan scan{sum - x, 0};
-#pragma unroll
-  for (int w = 0; w < kSortWarps; ++w) {
+  for (int w = 0; w < warps; ++w) {
     scan.before += w < warp ? slots.warp[w] : 0;
     scan.all += slots.warp[w];
   }
@@ -86,15 +85,15 @@ __device__ __forceinline__ Scan scan_block(int64_t x, ScanSlots& slots) {
   return scan;
 }
 
-// A block per row and digit.
+// A block per row and digit, of a warp where there are few tiles.
 template <class Keys, class Position>
 __global__ void scan_kernel(SortPass<Keys, Position> p) {
   ScanSlots& slots = shared<ScanSlots>();
   int64_t* counts = p.counts + blockIdx.x * p.tiles;
   int64_t before = 0;
-  for (int64_t first = 0; first < p.tiles; first += kSortThreads) {
+  for (int64_t first = 0; first < p.tiles; first += blockDim.x) {
     const int64_t i = first + threadIdx.x;
-    const Scan scan = scan_block(i < p.tiles ? counts[i] : 0, slots);
+    const Scan scan = scan_block(i < p.tiles ? counts[i] : 0, static_cast<int>(blockDim.x) / kWarp, slots);
     if (i < p.tiles) counts[i] = before + scan.before;
     before += scan.all;
   }
@@ -141,7 +140,7 @@ __global__ void place_kernel(SortPass<Keys, Position> p) {
     __syncwarp();
   }
   const int mine = threadIdx.x;
-  const Scan digits = scan_block(p.totals[row * kDigits + mine], places.slots);
+  const Scan digits = scan_block(p.totals[row * kDigits + mine], kSortWarps, places.slots);
   places.start[mine] = digits.before + p.counts[(row * kDigits + mine) * p.tiles + tile];
   unsigned before = 0;
 #pragma unroll
@@ -178,12 +177,13 @@ void radix_sort(const Keys& keys, int64_t rows, int64_t n, int bits, const SortM
   const int passes = sort_passes(bits);
   SortPass<Keys, Position> p{keys, n, sort_tiles(n), 0, nullptr, nullptr, n, memory.counts, memory.totals};
   const unsigned tiles = static_cast<unsigned>(rows * p.tiles);
+  const unsigned scanning = p.tiles <= kWarp ? kWarp : kSortThreads;
   for (int pass = 0; pass < passes; ++pass) {
     p.to = memory.order[pass % 2];
     if (pass == passes - 1) p.to = order, p.kept = kept;
     launch(count_kernel<Keys, Position>, {tiles, kSortThreads, sizeof(DigitCounts)}, stream, p);
-    launch(scan_kernel<Keys, Position>, {static_cast<unsigned>(rows * kDigits), kSortThreads, sizeof(ScanSlots)},
-           stream, p);
+    launch(scan_kernel<Keys, Position>, {static_cast<unsigned>(rows * kDigits), scanning, sizeof(ScanSlots)}, stream,
+           p);
     launch(place_kernel<Keys, Position>, {tiles, kSortThreads, sizeof(Destinations)}, stream, p);
     p.from = p.to, p.shift += kDigitBits;
   }

@@ -52,30 +52,32 @@ struct Places {
 };
 
 template <class T, int kSize>
-__global__ void short_rows_kernel(Values<T> values, int size, int64_t k, int32_t* order) {
+__global__ void short_rows_kernel(Values<T> values, int64_t rows, int size, int64_t k, int32_t* order) {
   auto& places = shared<Places<T, kSize>>();
-  const int64_t row = blockIdx.x;
-  for (int i = threadIdx.x; i < size; i += blockDim.x) {  // beyond the row: the largest keys, the highest positions
-    places.key[i] = i < values.n ? values.key(row, i) : ~Key<T>{0};
-    places.position[i] = i;
-  }
-  for (int run = 2; run <= size; run *= 2) {
-    for (int step = run / 2; step > 0; step /= 2) {
-      __syncthreads();
-      for (int pair = threadIdx.x; pair < size / 2; pair += blockDim.x) {
-        const int low = pair / step * (2 * step) + pair % step, high = low + step;
-        const Key<T> a = places.key[low], b = places.key[high];
-        const int32_t at_a = places.position[low], at_b = places.position[high];
-        const bool later = a > b || (a == b && at_a > at_b), ascending = (low & run) == 0;
-        if (later == ascending) {
-          places.key[low] = b, places.key[high] = a;
-          places.position[low] = at_b, places.position[high] = at_a;
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    for (int i = threadIdx.x; i < size; i += blockDim.x) {  // beyond the row: the largest keys, the highest positions
+      places.key[i] = i < values.n ? values.key(row, i) : ~Key<T>{0};
+      places.position[i] = i;
+    }
+    for (int run = 2; run <= size; run *= 2) {
+      for (int step = run / 2; step > 0; step /= 2) {
+        __syncthreads();
+        for (int pair = threadIdx.x; pair < size / 2; pair += blockDim.x) {
+          const int low = pair / step * (2 * step) + pair % step, high = low + step;
+          const Key<T> a = places.key[low], b = places.key[high];
+          const int32_t at_a = places.position[low], at_b = places.position[high];
+          const bool later = a > b || (a == b && at_a > at_b), ascending = (low & run) == 0;
+          if (later == ascending) {
+            places.key[low] = b, places.key[high] = a;
+            places.position[low] = at_b, places.position[high] = at_a;
+          }
         }
       }
     }
+    __syncthreads();
+    for (int64_t i = threadIdx.x; i < k; i += blockDim.x) order[row * k + i] = places.position[i];
+    __syncthreads();
   }
-  __syncthreads();
-  for (int64_t i = threadIdx.x; i < k; i += blockDim.x) order[row * k + i] = places.position[i];
 }
 
 template <class T>
@@ -100,8 +102,8 @@ template <int kSize, class T>
 void sort_short(const SortOrderArgs& a, const Values<T>& values) {
   const int size = static_cast<int>(std::bit_ceil(static_cast<unsigned>(a.n)));
   constexpr unsigned kThreads = kSize / 2 < kSortThreads ? kSize / 2 : kSortThreads;
-  launch(short_rows_kernel<T, kSize>, {static_cast<unsigned>(a.rows), kThreads, sizeof(Places<T, kSize>)}, stream_of(a),
-         values, size, a.k, a.order);
+  launch(short_rows_kernel<T, kSize>, {blocks_for(a.rows), kThreads, sizeof(Places<T, kSize>)}, stream_of(a), values,
+         a.rows, size, a.k, a.order);
 }
 
 // Where things lie in scratch memory.

@@ -38,6 +38,12 @@ def test_integers(dtype, n):
     np.testing.assert_array_equal(ops.top_k(tensor(x), 5)[1], largest[:5])
 
 
+def test_a_long_row():
+    """On a GPU more than a warp of tiles."""
+    x = np.random.default_rng(0).integers(0, 256, 70_000).astype(np.uint8)
+    np.testing.assert_array_equal(ops.argsort(tensor(x)), np.argsort(x, kind="stable"))
+
+
 def test_places_of_special_values():
     x = SPECIAL.astype(np.float32)
     s = np.sort(x)
