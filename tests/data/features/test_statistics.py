@@ -84,8 +84,8 @@ def test_a_sketch_is_small_and_does_not_depend_on_the_batches():
         sketch = Quantiles()
         for part in parts(x, rows):
             sketch.add(part)
-        assert len(sketch.items()[0]) < 16_384 + 5 * 4096
-        assert sketch.items()[1].sum() == pytest.approx(len(x), rel=1e-4)
+        assert len(sketch.items()[0]) < 8 * 4096
+        assert sketch.items()[1].sum() == len(x)
         found.append(sketch.at(*FRACTIONS))
     assert all(f == found[0] for f in found)
 

@@ -37,8 +37,8 @@ class Number(Column):
             becomes 0.
 
     Means, variances and extremes are of the present values in float64. Medians, quantiles, and after ``clip`` all of
-    them, are exact up to 16,384 values; beyond that they come from a sketch that is right to 0.1% of the ranks, and takes
-    half a megabyte while it learns.
+    them, are exact up to 16,384 values; beyond that they come from a sketch that is right to 0.1% of the ranks, and
+    takes 0.3 megabytes while it learns.
 
     Raises:
         ValueError: wrong arguments; at :meth:`Features.adapt`: there is no value to learn from, or there are more than

@@ -13,10 +13,10 @@ from dlbd.layers.preprocessing.moments import Moments
 
 __all__ = ["Counts", "Extent", "Moments", "Quantiles"]
 
-# Values that a sketch holds as they are. Of each full group it keeps every fourth, in order, and of two such lists of
-# one weight every second: the error of a rank is then at most 2/16384 + levels/(4 * 4096) of the count, below 0.1% up
-# to 2**28 values; it is far less in practice, as the errors alternate (Munro and Paterson 1980; Manku et al. 1998).
-_GROUP, _STRIDE = 16_384, 4
+# A sketch keeps its first values as they are. When there are more it has sorted lists of 4096: of two that stand for
+# equally many values it keeps every second one. The error of a rank is then at most levels / (4 * 4096) of the count,
+# below 0.1% up to 2**28 values; it is far less in practice, as errors alternate (Munro and Paterson 1980).
+_EXACT, _GROUP = 16_384, 4_096
 
 
 class Extent:
@@ -45,23 +45,23 @@ class Quantiles:
 
     def __init__(self) -> None:
         self.count = 0
-        self._recent: list[Array] = []  # fewer than a group, or one
+        self._recent: list[Array] = []  # not in any level yet
         self._held = 0
-        self._levels: list[Array | None] = []  # sorted; level l has values that stand for _STRIDE * 2**l each
+        self._levels: list[Array | None] = []  # sorted; each value of level l stands for 2**l
         self._merges = 0
 
     def add(self, x: Array) -> None:
         """Take in finite numbers, (rows,) float64."""
         self.count += len(x)
-        while self._held + len(x) > _GROUP:
-            taken = _GROUP - self._held
-            self._recent.append(x[:taken])
-            group = np.sort(np.concatenate(self._recent))
-            self._recent, self._held, x = [], 0, x[taken:]
-            self._merges += 1
-            self._keep(group[1 + self._merges % 2 :: _STRIDE], 0)
         self._recent.append(x.copy())
         self._held += len(x)
+        if self._held <= _EXACT and not self._levels:
+            return
+        values = np.concatenate(self._recent)
+        whole = len(values) // _GROUP * _GROUP
+        for group in values[:whole].reshape(-1, _GROUP):
+            self._keep(np.sort(group), 0)
+        self._recent, self._held = [values[whole:].copy()], len(values) - whole
 
     def merge(self, other: Quantiles) -> None:
         """Take in what another one has seen."""
@@ -69,12 +69,13 @@ class Quantiles:
         for level, values in enumerate(other._levels):
             if values is not None:
                 self._keep(values, level)
-        self.add(np.concatenate([*other._recent, np.empty(0)]))
+        for values in other._recent:
+            self.add(values)
 
     def _keep(self, values: Array, level: int) -> None:
         while level < len(self._levels) and (there := self._levels[level]) is not None:
             self._merges += 1
-            values = np.sort(np.concatenate([there, values]))[self._merges % 2 :: 2]
+            values = np.sort(np.concatenate([there, values]))[self._merges % 2 :: 2].copy()
             self._levels[level] = None
             level += 1
         self._levels += [None] * (level + 1 - len(self._levels))
@@ -86,7 +87,7 @@ class Quantiles:
         for level, values in enumerate(self._levels):
             if values is not None:
                 parts.append(values)
-                weights.append(_STRIDE << level)
+                weights.append(1 << level)
         values = np.concatenate(parts)
         counts = np.repeat(np.array(weights, np.float64), [len(part) for part in parts])
         order = np.argsort(values, kind="stable")
