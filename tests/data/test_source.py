@@ -54,6 +54,28 @@ def test_batches_have_the_size_that_was_asked_for(numbered: dlbd.data.Source):
     assert whole["i"].to_pylist() == np.flatnonzero(numbered.to_numpy()["x"] > 0).tolist()
 
 
+def test_batches_of_wide_rows_are_cut_by_their_content_alone():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 300, 500)
+    table = pa.table(
+        {
+            "text": pa.array(["x" * n if n % 7 else None for n in lengths.tolist()]),
+            "image": pa.array([[[1, 2]] * (n % 50) for n in lengths.tolist()], pa.list_(pa.list_(pa.int16()))),
+            "pair": pa.array([{"a": b"y" * (n % 9), "b": 1.0} for n in lengths.tolist()]),
+        }
+    )
+    whole = [b.num_rows for b in dlbd.data.open(table).batches(100, most_bytes=5_000)]
+    assert sum(whole) == 500
+    assert len(set(whole)) > 3
+    for size in (1, 7, 64):
+        pieces = dlbd.data.open(pa.Table.from_batches(table.to_batches(max_chunksize=size)))
+        batches = list(pieces.batches(100, most_bytes=5_000))
+        assert [b.num_rows for b in batches] == whole
+        assert pa.Table.from_batches(batches).equals(table)
+    wide = dlbd.data.open({"x": ["y" * 100] * 3}).batches(2, most_bytes=50)
+    assert [b.num_rows for b in wide] == [1, 1, 1]
+
+
 def test_conditions(numbered: dlbd.data.Source):
     arrays = numbered.to_numpy()
     i, x, group = arrays["i"], arrays["x"], arrays["group"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from dlbd.data.errors import SourceError, missing
@@ -13,7 +13,7 @@ try:
 except ImportError as error:
     raise missing("data", error) from error
 
-__all__ = ["alike", "as_schema", "cast", "first_misfit", "pa", "pc", "rechunked", "with_types"]
+__all__ = ["alike", "as_schema", "cast", "first_misfit", "pa", "pc", "with_types"]
 
 
 def as_schema(schema: Any) -> pa.Schema:
@@ -96,26 +96,3 @@ def first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             end = middle
     return f"{column[begin].as_py()!r} ({column.type})" if begin < len(column) else f"{column.type}"
-
-
-def rechunked(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of exactly ``rows``, the last one of what is left: they depend on the rows alone, not on
-    how the source delivers them.
-    """
-    pending: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        while held + batch.num_rows >= rows:
-            taken = rows - held
-            pending.append(batch.slice(0, taken))
-            yield _joined(pending)
-            batch, pending, held = batch.slice(taken), [], 0
-        if batch.num_rows:
-            pending.append(batch)
-            held += batch.num_rows
-    if held:
-        yield _joined(pending)
-
-
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)

@@ -12,11 +12,12 @@ from operator import and_
 from typing import Any, TypeVar
 
 from dlbd.backend import Array
-from dlbd.data.arrow import alike, cast, pa, pc, rechunked
+from dlbd.data.arrow import alike, cast, pa, pc
 from dlbd.data.deadline import watched
 from dlbd.data.expressions import Expression, col
 from dlbd.data.parts import Part, edges
 from dlbd.data.reader import Reader
+from dlbd.data.rechunking import rechunked
 from dlbd.data.sorting import sorted_batches
 from dlbd.data.streaming import Streaming, bytes_of, count_classes, learn_features
 
@@ -191,18 +192,19 @@ class Source:
 
     # Rows
 
-    def batches(self, rows: int = ROWS) -> Generator[pa.RecordBatch, None, None]:
+    def batches(self, rows: int = ROWS, most_bytes: int | None = None) -> Generator[pa.RecordBatch, None, None]:
         """All rows, in batches of exactly ``rows``; the last one has what is left.
 
         Args:
             rows: 16,384 by default.
+            most_bytes: a batch has fewer rows where their values would take more bytes; None (the default): never.
 
         Raises:
             SourceError: the source cannot be read, or holds what its declared types do not allow.
         """
         if rows < 1:
             raise ValueError(f"rows must be at least 1; received {rows}")
-        yield from rechunked(self._rows(self.schema.names), rows)
+        yield from rechunked(self._rows(self.schema.names), rows, most_bytes)
 
     def _rows(self, columns: Sequence[str]) -> Generator[pa.RecordBatch, None, None]:
         """What the reader gives, in the declared types, without the rows that the filters leave out."""

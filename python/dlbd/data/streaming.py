@@ -232,7 +232,7 @@ class Streaming:
         source = needed(self._source, self._features, self._targets)
         self._raw = sum(_width(field.type) for field in source.schema)
         any_yet = False
-        with closing(source.batches(self._rows_of(self._raw))) as batches:
+        with closing(source.batches(self._rows_of(self._raw), most_bytes=self._limit // _READ)) as batches:
             for batch in batches:
                 start = 0
                 while start < batch.num_rows:

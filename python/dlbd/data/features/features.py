@@ -166,7 +166,7 @@ class Features:
         if not names:
             return
         source, seen = source.select(names), 0
-        with closing(source.batches(self.batch_rows(source.schema))) as batches:
+        with closing(source.batches(self.batch_rows(source.schema), _BATCH_BYTES)) as batches:
             for batch, first, kept in remaining(batches, names, steps, self.pseudonyms):
                 seen += batch.num_rows
                 given = dict(zip(batch.schema.names, batch.columns, strict=True))
@@ -200,7 +200,7 @@ class Features:
         """
         source = self._checked(source, targets)
         rows = rows or min(self.batch_rows(source.schema), _rows_of(self.width * FLOAT32.itemsize))
-        return self.blocks(source.batches(rows), targets)
+        return self.blocks(source.batches(rows, _BATCH_BYTES), targets)
 
     def blocks(self, batches: Iterable[pa.RecordBatch], targets: bool) -> Generator[Block, None, None]:
         """One block per batch, of the rows that are not left out.
