@@ -113,9 +113,10 @@ class RecordsReader:
 
     def _check(self, records: Sequence[Any], number: int) -> None:
         """Whether these are dicts with names as keys, and known ones."""
-        for row, record in enumerate(records):
-            if not isinstance(record, Mapping):
-                raise SourceError(f"{self.name}: record {number + row} is {shown(record)}; a record is a dict")
+        for cls in set(map(type, records)):
+            if not issubclass(cls, Mapping):
+                row = next(row for row, record in enumerate(records) if type(record) is cls)
+                raise SourceError(f"{self.name}: record {number + row} is {shown(records[row])}; a record is a dict")
         if self._known is not None and (found := _unknown(records, self._known)):
             row, key = found
             raise SourceError(
@@ -218,7 +219,7 @@ def _unknown(records: Sequence[Any], known: _Known) -> tuple[int, str] | None:
     for key, inner in known.items():
         if inner is not None:
             nested = [record.get(key) for record in records]
-            found = _unknown([v if isinstance(v, Mapping) else {} for v in nested], inner)
+            found = _unknown([v if type(v) is dict or isinstance(v, Mapping) else {} for v in nested], inner)
             if found:
                 return found[0], f"{key}.{found[1]}"
     return None
