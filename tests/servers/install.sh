@@ -7,23 +7,32 @@ mkdir -p "$cache"
 have() { command -v "$1" >/dev/null; }
 debian() { [ "$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >>"$cache/apt.log" 2>&1
 
+# jars FOLDER GROUP:ARTIFACT:VERSION...: they and all that they need, from Maven.
+jars() {
+  local folder=$1 group artifact version coordinates
+  shift
+  [ -d "$folder" ] && return
+  have javac && have mvn || debian default-jdk-headless maven
+  mkdir -p "$folder.part"
+  {
+    echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+    echo '<groupId>dlbd</groupId><artifactId>servers</artifactId><version>1</version><dependencies>'
+    for coordinates; do
+      IFS=: read -r group artifact version <<<"$coordinates"
+      echo "<dependency><groupId>$group</groupId><artifactId>$artifact</artifactId><version>$version</version></dependency>"
+    done
+    echo '</dependencies></project>'
+  } >"$folder.part/pom.xml"
+  mvn -q -f "$folder.part/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$folder.part"
+  mv "$folder.part" "$folder"
+}
+
 # Each server is a function of its name.
 
 mongodb() {
   local home=$cache/mongodb here
   here=$(cd "$(dirname "$0")" && pwd)
-  have javac && have mvn || debian default-jdk-headless maven
-  mkdir -p "$home"
-  cat >"$home/pom.xml" <<'POM'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>dlbd</groupId><artifactId>mongodb</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>de.bwaldvogel</groupId><artifactId>mongo-java-server</artifactId><version>1.47.0</version></dependency>
-  </dependencies>
-</project>
-POM
-  [ -d "$home/lib" ] || mvn -q -f "$home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/lib"
+  jars "$home/lib" de.bwaldvogel:mongo-java-server:1.47.0
   [ "$home/MongoServerMain.class" -nt "$here/MongoServerMain.java" ] ||
     javac -cp "$home/lib/*" -d "$home" "$here/MongoServerMain.java"
 }
@@ -33,21 +42,7 @@ s3() { # two minutes, once
 }
 
 hdfs() {
-  local home=$cache/hdfs
-  have java && have mvn || debian default-jdk-headless maven
-  mkdir -p "$home"
-  cat >"$home/pom.xml" <<'POM'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>dlbd</groupId><artifactId>hdfs</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.hadoop</groupId><artifactId>hadoop-hdfs</artifactId><version>3.5.0</version></dependency>
-    <dependency><groupId>org.apache.hadoop</groupId><artifactId>hadoop-hdfs-client</artifactId><version>3.5.0</version></dependency>
-    <dependency><groupId>org.apache.hadoop</groupId><artifactId>hadoop-common</artifactId><version>3.5.0</version></dependency>
-  </dependencies>
-</project>
-POM
-  [ -d "$home/lib" ] || mvn -q -f "$home/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/lib"
+  jars "$cache/hdfs/lib" org.apache.hadoop:hadoop-{hdfs,hdfs-client,common}:3.5.0
 }
 
 for name in ${@:-}; do "$name"; done
