@@ -25,8 +25,8 @@ from dlbd.data.features.window import Window, Windows
 from dlbd.data.source import ROWS, Source
 from dlbd.saving import register_keras_serializable
 
-# Bytes of a batch of wide rows: what is read, and what becomes of it, stays far below a hundred megabytes.
-_BATCH_BYTES = 1 << 25
+# Bytes of a batch of wide rows: what is read, and what becomes of it, stays within some dozens of megabytes.
+_BATCH_BYTES = 1 << 24
 _LEAST_ROWS = 64
 _IMAGE_BYTES = 1 << 16  # of an encoded image, about
 

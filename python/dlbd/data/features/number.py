@@ -144,19 +144,17 @@ class NumberStatistics:
         self._moments = Moments() if not clips and (missing == "mean" or scale == "standard") else None
         self._extent = Extent()
         self._counts = Counts(_MOST_FREQUENT_OF) if missing == "most_frequent" else None
+        self._statistics = [s for s in (self._moments, self._extent, self._sketch) if s is not None]
 
     def add(self, column: pa.Array) -> None:
         x = float64s(column, self._column.name)
-        with np.errstate(invalid="ignore", over="ignore"):
-            whole = np.isfinite(x.sum())
-        if not whole:
-            x = x[self._column.usable(x)]
-        with np.errstate(over="ignore"):  # result() looks at what became of it
-            for statistics in (self._moments, self._extent, self._sketch):
-                if statistics is not None:
-                    statistics.add(x)
-        if self._counts is not None:
-            self._counts.add(pa.array(x))
+        with np.errstate(invalid="ignore", over="ignore"):  # result() looks at what became of it
+            if not np.isfinite(np.add.reduce(x)):
+                x = x[self._column.usable(x)]
+            for statistics in self._statistics:
+                statistics.add(x)
+            if self._counts is not None:
+                self._counts.add(pa.array(x))
 
     def result(self) -> dict[str, Any]:
         name, clip = self._column.name, self._column.clip

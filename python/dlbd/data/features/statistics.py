@@ -29,7 +29,8 @@ class Extent:
     def add(self, x: Array) -> None:
         """Take in (rows, ...) numbers."""
         if len(x):
-            self.least, self.greatest = np.minimum(self.least, x.min(0)), np.maximum(self.greatest, x.max(0))
+            self.least = np.minimum(self.least, np.minimum.reduce(x))
+            self.greatest = np.maximum(self.greatest, np.maximum.reduce(x))
 
     def merge(self, other: Extent) -> None:
         """Take in what another one has seen."""

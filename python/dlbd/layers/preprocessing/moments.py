@@ -23,15 +23,14 @@ class Moments:
 
     def add(self, batch: Array, reduced: tuple[int, ...] = (0,)) -> None:
         """Take in a batch; its ``reduced`` axes become one number."""
-        x = batch.astype(np.float64)
         own = Moments()
         own.count = prod(batch.shape[a] for a in reduced)
         if own.count == 0:
             return
-        mean = x.mean(axis=reduced, keepdims=True)
-        x -= mean
+        mean = np.add.reduce(batch, axis=reduced, dtype=np.float64, keepdims=True) / own.count
+        x = batch - mean
         np.square(x, out=x)
-        own.mean, own.squares = mean.squeeze(reduced), x.sum(axis=reduced)
+        own.mean, own.squares = mean.squeeze(reduced), np.add.reduce(x, axis=reduced)
         self.merge(own)
 
     def merge(self, other: Moments) -> None:
