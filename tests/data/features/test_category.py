@@ -77,6 +77,14 @@ def test_types():
         transformed(Category("c"), [3, 1, 3], ["Oslo"])
 
 
+def test_too_many_values_for_a_place_each():
+    many = [f"v{i}" for i in range(10_001)]
+    with pytest.raises(ValueError, match="'c' has 10,001 different values, too many for a place each"):
+        transformed(Category("c"), many)
+    assert transformed(Category("c", most=10), many).shape == (10_001, 11)
+    assert transformed(Category("c", encode="embedding"), many).max() == 10_001
+
+
 def test_errors():
     with pytest.raises(ValueError, match="encode"):
         Category("c", encode="binary")

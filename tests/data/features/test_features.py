@@ -247,6 +247,14 @@ def test_pseudonyms():
         Features([Category("email")], pseudonyms={"email": "short"})
 
 
+def test_pseudonyms_are_of_what_a_value_says():
+    key = "0123456789abcdef"
+    features = Features([Category("id", encode="index")], pseudonyms={"id": key})
+    features.adapt(dlbd.data.open({"id": [5, 7, 5]}))
+    for same in ([5.0, float("nan"), 7.0], ["5", None, "7"], pa.array(["5", None, "7"]).dictionary_encode()):
+        assert features.to_numpy(dlbd.data.open({"id": same}))[0].ravel().tolist() == [1, 0, 2]
+
+
 def test_the_key_of_pseudonyms_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch):
     rows = dlbd.data.open({"email": ["a@x.org", "b@x.org"]})
     features = Features([Category("email")], pseudonyms={"email": None})

@@ -37,8 +37,8 @@ def test_kinds_by_type():
     number = {"missing": "mean", "scale": "standard"}
     assert found == {
         **{name: Number(name, **number) for name in ("f", "i", "b", "d")},
-        "s": Category("s"),
-        "e": Category("e"),
+        "s": Category("s", most=1000),
+        "e": Category("e", most=1000),
         "v": Vector("v", scale="standard"),
         "p": Vector("p", scale=1 / 255),
         "m": Vector("m", size=(1, 2, 1), scale=1 / 255),
@@ -81,7 +81,7 @@ def test_inferred_features_train_a_model():
 def test_pseudonyms_are_categories():
     rows = dlbd.data.open({"id": [1, 2], "x": [1, 2], "y": [0, 1]})
     features = Features.infer(rows, "y", pseudonyms={"id": b"0123456789abcdef"})
-    assert features.inputs[0] == Category("id")
+    assert features.inputs[0] == Category("id", most=1000)
     features.adapt(rows)
     assert features.width == 4
 
@@ -90,7 +90,7 @@ def test_text_or_categories():
     sentences = [f"this is text {i}" for i in range(50)]
     names = [f"name{i}" for i in range(200)]
     assert inferred({"t": sentences})["t"] == Text("t", length=4)
-    assert inferred({"t": sentences * 4, "x": np.arange(200)})["t"] == Category("t")
+    assert inferred({"t": sentences * 4, "x": np.arange(200)})["t"] == Category("t", most=1000)
     assert inferred({"t": names * 2, "x": np.arange(400)})["t"] == Text("t", max_tokens=1000, encode="bag")
     assert list(inferred({"t": names, "x": np.arange(200)})) == ["x"]  # they name the rows
-    assert inferred({"t": names[:100], "x": np.arange(100)})["t"] == Category("t")
+    assert inferred({"t": names[:100], "x": np.arange(100)})["t"] == Category("t", most=1000)

@@ -18,6 +18,7 @@ from dlbd.layers.arguments import one_of, positive
 
 _ENCODINGS = ("one_hot", "index", "embedding", "hash")
 _DIFFERENT = 1_000_000  # values that are counted
+_WIDEST = 10_000  # values of which each may have a place of its own in a row
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Category(Column):
             rows: what stands for it; "drop" leaves the rows out.
 
     Raises:
-        ValueError: wrong arguments; at :meth:`Features.adapt`: more than 1,000,000 different values; later: values of
-            another type than in training, unless they say the same ("12" and 12).
+        ValueError: wrong arguments; at :meth:`Features.adapt`: more than 1,000,000 different values, for "one_hot" more
+            than 10,000; later: values of another type than in training, unless they say the same ("12" and 12).
 
     Example:
         >>> features = dlbd.data.Features([dlbd.data.Category("city")])
@@ -128,6 +129,11 @@ class _CategoryStatistics:
         if self._counts.overflow:
             raise ValueError(f"column {column.name!r} has more than {_DIFFERENT:,} different values: use encode='hash'")
         values = self._counts.most_common(column.most)
+        if column.encode == "one_hot" and len(values) > _WIDEST:
+            raise ValueError(
+                f"column {column.name!r} has {len(values):,} different values, too many for a place each: most= keeps "
+                "the frequent ones, encode='embedding' or 'hash' makes one number of each"
+            )
         if not values:
             raise ValueError(f"column {column.name!r} has no value in the training rows to learn from: leave it out")
         fill = None if column.missing == "drop" else values[0] if column.missing == "most_frequent" else column.missing

@@ -340,12 +340,15 @@ class Features:
     ) -> Features:
         """Features of all columns of a source, chosen by their types and a look at the first 16,384 rows.
 
-        Numbers and booleans: ``Number(missing="mean", scale="standard")``. Dates and times: a :class:`Date`. Text: a
-        :class:`Category` where there are at most 100 different ones, which are no sentences; otherwise a
-        :class:`Text`, a bag of 1,000 words where there are other columns. Lists of numbers: a :class:`Vector`, of bytes
-        with ``scale=1/255``. Bytes of images: an :class:`Image` of the first one's size; a column ``path`` beside it is
-        left out. So are columns in which the first rows have no value at all, and texts of one or two words of which
-        there are more than 100, all different: they name the rows, and say nothing about others.
+        - Numbers and booleans: ``Number(missing="mean", scale="standard")``.
+        - Dates and times: a :class:`Date`.
+        - Text: a :class:`Category`, of the 1,000 most frequent, where there are at most 100 different ones, which are no
+          sentences; otherwise a :class:`Text`, a bag of 1,000 words where there are other columns.
+        - Lists of numbers: a :class:`Vector`, of bytes with ``scale=1/255``.
+        - Bytes of images: an :class:`Image` of the first one's size. A column ``path`` beside it is left out.
+
+        Left out are columns without any value, and those of more than 100 texts of one or two words, all different:
+        they name the rows, and say nothing about others.
 
         Args:
             source: the training rows.
@@ -359,7 +362,7 @@ class Features:
             >>> rows = dlbd.data.open({"id": [1, 2], "age": [20.0, 40.0], "city": ["Oslo", "Bonn"], "buys": [1, 0]})
             >>> dlbd.data.Features.infer(rows, target="buys", drop=["id"])
             Features([Number(name='age', missing='mean', clip=None, scale='standard'),
-                      Category(name='city', encode='one_hot', most=None, buckets=None, missing=None)],
+                      Category(name='city', encode='one_hot', most=1000, buckets=None, missing=None)],
                      target=Target(name='buys', kind=None))
         """
         from dlbd.data.features.inference import columns_of

@@ -19,7 +19,7 @@ from dlbd.data.source import ROWS, Source
 _CATEGORIES = 100  # different texts that a column of categories has at most
 _SENTENCE = 3  # words, on average, of texts that are all different and no categories
 _LONGEST = 200  # words
-_BAG = 1_000  # words of texts beside other columns
+_MOST = 1_000  # categories, or words of texts beside other columns: there may be more in later rows
 
 
 def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
@@ -31,7 +31,7 @@ def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
     first = source.head(ROWS)
     given = dict(zip(first.column_names, first.columns, strict=True))
     found: list[Column | None] = [
-        Category(name) if name in hashed else column_of(name, values.combine_chunks(), len(given) == 1)
+        Category(name, most=_MOST) if name in hashed else column_of(name, values.combine_chunks(), len(given) == 1)
         for name, values in given.items()
         if values.null_count < len(values)
     ]
@@ -50,7 +50,7 @@ def column_of(name: str, values: pa.Array, alone: bool) -> Column | None:
     if t.is_boolean(kind) or t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind):
         return Number(name, missing="mean", scale="standard")
     if t.is_dictionary(kind):
-        return Category(name)
+        return Category(name, most=_MOST)
     if t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind):
         return _text(name, values, alone)
     if t.is_timestamp(kind) or t.is_date(kind):
@@ -73,11 +73,11 @@ def _text(name: str, values: pa.Array, alone: bool) -> Column | None:
     lengths = words_of_texts(texts, name)[1]
     sentences = 2 * different > len(texts) and lengths.mean() >= _SENTENCE
     if different <= _CATEGORIES and not sentences:
-        return Category(name)
+        return Category(name, most=_MOST)
     if different == len(texts) and lengths.mean() < _SENTENCE:
         return None
     if not alone:
-        return Text(name, max_tokens=_BAG, encode="bag")
+        return Text(name, max_tokens=_MOST, encode="bag")
     return Text(name, length=max(1, min(_LONGEST, int(np.quantile(lengths, 0.95)))))
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 
 from dlbd.data.arrow import pa, pc
-from dlbd.data.features.column import decoded
+from dlbd.data.features.category import tokens
 
 # Where a key is looked for that was not passed.
 KEY_VARIABLE = "DLBD_PSEUDONYM_KEY"
@@ -61,7 +61,7 @@ class Pseudonyms:
         for name in self.columns:
             if name in batch.schema.names:
                 place = batch.schema.get_field_index(name)
-                batch = batch.set_column(place, name, pseudonyms(batch.column(name), self._key(name)))
+                batch = batch.set_column(place, name, pseudonyms(batch.column(name), self._key(name), name))
         return batch
 
     def _key(self, name: str) -> bytes:
@@ -79,9 +79,9 @@ class Pseudonyms:
         return {name: self._checks.get(name) for name in self.columns}
 
 
-def pseudonyms(column: pa.Array, key: bytes) -> pa.Array:
+def pseudonyms(column: pa.Array, key: bytes, name: str) -> pa.Array:
     """The keyed hash of each value's text; NULL stays."""
-    distinct = pc.dictionary_encode(decoded(column).cast(pa.string()))
+    distinct = pc.dictionary_encode(tokens(column, name).cast(pa.string()))
     hashed = [
         hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest()
         for value in distinct.dictionary.to_pylist()
