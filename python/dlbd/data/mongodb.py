@@ -243,7 +243,7 @@ class MongoReader:
                 projection,
                 sort=list(sort.items()) or None,
                 batch_size=rows,
-                allow_disk_use=True,
+                allow_disk_use=True if order_by or parts else None,  # by _id alone nothing is sorted
             )
         more = (("$match", condition), ("$sort", sort), ("$project", projection))
         stages += [{name: stage} for name, stage in more if stage]
