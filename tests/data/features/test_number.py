@@ -85,6 +85,8 @@ def test_infinities_and_what_float32_does_not_hold():
     with pytest.raises(ValueError, match=r"holds 1e\+300, of which float32 makes an infinity \(row 1\)"):
         transformed(Number("x"), [1.0, 1e300])
     assert np.isfinite(transformed(Number("x", scale="minmax"), [1e300, -1e300])).all()
+    with pytest.raises(ValueError, match=r"holds 1e-320, of which float32 makes an infinity \(row 0\)"):
+        transformed(Number("x", scale="minmax"), [1e-320, 0.0])
     for scale, large in (("standard", 1e300), ("minmax", 1.7e308)):
         with pytest.raises(ValueError, match=r"from -1.*e\+30\d to 1.*e\+30\d, too large to be scaled"):
             transformed(Number("x", scale=scale), [large, -large])
@@ -123,6 +125,8 @@ def test_types_that_say_a_number():
 def test_arguments():
     with pytest.raises(ValueError, match="missing"):
         Number("x", missing="average")
+    with pytest.raises(ValueError, match="finite"):
+        Number("x", missing=float("nan"))
     with pytest.raises(ValueError, match="scale"):
         Number("x", scale="max")
     for clip in ((0.9, 0.1), (1, 99), (0.1,)):

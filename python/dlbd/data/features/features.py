@@ -342,7 +342,7 @@ class Features:
 
         - Numbers and booleans: ``Number(missing="mean", scale="standard")``.
         - Dates and times: a :class:`Date`.
-        - Text: a :class:`Category`, of the 1,000 most frequent, where there are at most 100 different ones, which are no
+        - Text: a :class:`Category`, of the 1,000 most frequent, where there are at most 100 different ones that are no
           sentences; otherwise a :class:`Text`, a bag of 1,000 words where there are other columns.
         - Lists of numbers: a :class:`Vector`, of bytes with ``scale=1/255``.
         - Bytes of images: an :class:`Image` of the first one's size. A column ``path`` beside it is left out.

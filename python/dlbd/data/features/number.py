@@ -61,6 +61,8 @@ class Number(Column):
     def __post_init__(self) -> None:
         if isinstance(self.missing, str):
             one_of(self.missing, _MISSING, "missing", self.name)
+        elif self.missing is not None and not np.isfinite(self.missing):
+            raise ValueError(f"[{self.name}] missing must be a finite number; received {self.missing}")
         if self.scale is not None:
             one_of(self.scale, _SCALES, "scale", self.name)
         if self.clip is not None:
@@ -107,9 +109,9 @@ class Number(Column):
             x = np.clip(x, *limits)
         if fill is not None:
             x = np.where(np.isnan(x), fill, x)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             y = (x - center) * factor
-        large = np.abs(y) > _LARGEST
+        large = ~(np.abs(y) <= _LARGEST)
         if large.any():
             row = int(large.argmax())
             raise RowError(row, f"column {self.name!r} holds {x[row]}, of which float32 makes an infinity")
