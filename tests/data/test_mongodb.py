@@ -262,6 +262,15 @@ def test_the_server_leaves_rows_out(put: Put):
         assert sum(batch.num_rows for batch in scan) <= most
 
 
+def test_texts_are_compared_here_where_the_collection_has_a_collation(put: Put):
+    source = opened(put, [{"_id": i, "s": s} for i, s in enumerate("bBaA")], order_by="s")
+    source.reader._has_collation = True  # the server of the tests has none
+    assert source.where(col("s") != "x").to_arrow()["s"].to_pylist() == ["A", "B", "a", "b"]
+    assert source.where(col("s") == "a").to_arrow()["_id"].to_pylist() == [2]
+    scan = source.reader.scan(["_id", "s"], col("s") == "a", (), 1000)
+    assert sum(batch.num_rows for batch in scan) == 4
+
+
 def test_keys_that_the_query_language_cannot_name(put: Put):
     documents = [{"_id": i, "a.b": i, "$price": i, "": i, "x": i} for i in range(3)]
     arguments = put([])

@@ -199,7 +199,7 @@ class MongoReader:
         kind = self.schema.field(name).type
         if self._documents.misfits == "null" or name not in self._nameable:
             return False
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if _is_text(kind):
             return not self._has_collation
         return any(
             is_kind(kind)
@@ -253,7 +253,7 @@ class MongoReader:
         """Columns that a filter can name, and whose values the server compares as Arrow does."""
         if not self._has_collation:
             return self._nameable
-        return {name for name in self._nameable if not pa.types.is_string(self.schema.field(name).type)}
+        return {name for name in self._nameable if not _is_text(self.schema.field(name).type)}
 
     def _projection(self, columns: Sequence[str]) -> dict[str, int] | None:
         """The fields of these columns, and the _id, by which errors name a document."""
@@ -285,6 +285,10 @@ def _replies(cursor: Any) -> Iterator[Iterator[Any]]:
 def _label(documents: Sequence[Mapping[str, Any]], row: int) -> str:
     document = documents[row]
     return f"document {document['_id']!r}" if "_id" in document else "a document without _id"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return kind in (pa.string(), pa.large_string())
 
 
 def _is_nameable(name: str) -> bool:

@@ -16,8 +16,8 @@ class Reader(Protocol):
     A remote one may have a method ``progress()``: it gives something else whenever the store has got on with its work
     since it was last asked, so that work that takes longer than the timeout is told from silence.
 
-    One of rows that may have no end says so by an attribute ``endless``; one that can be read once by ``once``, and has a
-    method ``beginning()`` that gives a reader of the first rows, as often as one likes.
+    One of rows that may have no end says so by an attribute ``endless``; one that can be read once by ``once``, and has
+    a method ``beginning()`` that gives a reader of the first rows, which can be read again and again.
 
     Attributes:
         name: what errors call it, without a password.
