@@ -188,7 +188,7 @@ def test_limits_that_cannot_be_kept_are_errors():
     with pytest.raises(ValueError, match="memory_limit=2000 is too small: one batch of 100 rows takes 2000 bytes"):
         taken(streamed(numbered(), batch_size=100, memory_limit=2000).epoch())
     with pytest.raises(ValueError, match=r"shuffle_buffer=90000000 rows of 20 bytes do not fit into .*: \d+ would"):
-        taken(streamed(numbered(), shuffle=True, shuffle_buffer=90_000_000).epoch())
+        taken(streamed(numbered(), shuffle=True, shuffle_buffer=90_000_000, memory_limit="100MB").epoch())
     with pytest.raises(ValueError, match="shuffle_buffer must be at least 1; received 0"):
         streamed(numbered(), shuffle=True, shuffle_buffer=0)
     with pytest.raises(ValueError, match="batch_size must be at least 1; received 0"):
@@ -196,11 +196,15 @@ def test_limits_that_cannot_be_kept_are_errors():
     assert reading_threads() == []
 
 
+def test_without_a_limit_batches_of_any_size_and_a_buffer_that_is_asked_for_fit():
+    for options in ({"batch_size": MEMORY // 20}, {"shuffle_buffer": MEMORY // 20}):
+        assert sorted(labels(streamed(numbered(), shuffle=True, **options).epoch())) == list(range(ROWS))
+
+
 def test_limits_are_numbers_of_bytes():
     assert bytes_of(1000) == bytes_of("1000") == bytes_of("1kB") == 1000
     assert bytes_of("1.5 GB") == 1_500_000_000
     assert bytes_of("64MiB") == 64 * 2**20
-    assert bytes_of(None) == MEMORY
     for wrong in ("much", "12 MG", 0, -5, "0MB", 1.5j):
         with pytest.raises(ValueError, match="memory_limit is a number of bytes"):
             bytes_of(wrong)

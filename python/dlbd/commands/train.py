@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--split-by", metavar="COLUMN", help="rows equal in this column stay in one part")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of split, weights and order (default 0)")
     parser.add_argument("--balance", action="store_true", help="let rare classes weigh as much as frequent ones")
-    parser.add_argument("--memory-limit", metavar="SIZE", help="what reading takes at most (default 128MB)")
+    parser.add_argument("--memory-limit", metavar="SIZE", help="what reading takes at most (default 64MB)")
     parser.set_defaults(run=run)
 
 

@@ -12,24 +12,25 @@ from dlbd.backend import Array
 class Pool:
     """Places for rows. Once all are taken, rows that come in take the places of rows drawn at random.
 
+    Which ones are drawn depends on the random numbers, and on how many rows came before; not on how they came.
+
     Args:
         like: arrays of the rows' shapes and dtypes.
         places: how many.
-        order: where the random numbers come from: the same ones give the same order.
-
-    Attributes:
-        places: how many there are.
+        at_once: this many distinct places are drawn together, if there are so many.
+        order: where the random numbers come from.
     """
 
-    def __init__(self, like: Sequence[Array], places: int, order: np.random.Generator) -> None:
+    def __init__(self, like: Sequence[Array], places: int, at_once: int, order: np.random.Generator) -> None:
         self._rows = [np.empty((places, *a.shape[1:]), a.dtype) for a in like]
-        self.places, self._order = places, order
+        self._places, self._at_once, self._order = places, min(at_once, places), order
         self._taken = 0
+        self._drawn = np.empty(0, np.int64)  # places that are next
 
     @property
     def free(self) -> int:
         """How many places are free."""
-        return self.places - self._taken
+        return self._places - self._taken
 
     def fill(self, rows: Sequence[Array]) -> None:
         """Take in rows, at most as many as places are free."""
@@ -39,11 +40,17 @@ class Pool:
         self._taken = end
 
     def exchange(self, rows: Sequence[Array], drawn: Sequence[Array]) -> None:
-        """Draw as many rows as come in, at most as many as there are places, all of which are taken."""
-        places = self._order.choice(self.places, len(rows[0]), replace=False)
-        self.draw(places, drawn)
-        for own, given in zip(self._rows, rows, strict=True):
-            own[places] = given
+        """Draw as many rows as come in, when no place is free."""
+        begin, n = 0, len(rows[0])
+        while begin < n:
+            if not len(self._drawn):
+                self._drawn = self._order.choice(self._places, self._at_once, replace=False)
+            places, self._drawn = self._drawn[: n - begin], self._drawn[n - begin :]
+            end = begin + len(places)
+            self.draw(places, [out[begin:end] for out in drawn])
+            for own, given in zip(self._rows, rows, strict=True):
+                own[places] = given[begin:end]
+            begin = end
 
     def draw(self, places: Array, drawn: Sequence[Array]) -> None:
         """Copy the rows of these places."""

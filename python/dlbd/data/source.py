@@ -270,9 +270,9 @@ class Source:
                 return known
         return sum(batch.num_rows for batch in self._rows(self.schema.names[:1]))
 
-    def head(self, rows: int = 5) -> pa.Table:
-        """The first rows, as a table of pyarrow."""
-        with closing(self.batches(rows)) as batches:
+    def head(self, rows: int = 5, most_bytes: int | None = None) -> pa.Table:
+        """The first rows, as a table of pyarrow; fewer where they take more bytes, if ``most_bytes`` says so."""
+        with closing(self.batches(rows, most_bytes)) as batches:
             return pa.Table.from_batches([b for b in [next(batches, None)] if b is not None], self.schema)
 
     def to_arrow(self) -> pa.Table:
@@ -311,7 +311,7 @@ class Source:
             batch_size=batch_size,
             shuffle=shuffle,
             targets=targets,
-            memory_limit=bytes_of(memory_limit),
+            memory_limit=None if memory_limit is None else bytes_of(memory_limit),
             shuffle_buffer=shuffle_buffer,
         )
 

@@ -27,7 +27,8 @@ from dlbd.models.raw_rows import features_of
 if TYPE_CHECKING:
     from dlbd.data.source import Source
 
-MEMORY = 128_000_000  # bytes, unless another limit is asked for
+MEMORY = 64_000_000  # bytes, unless another limit is asked for, or a few batches take more
+_BATCHES = 24
 _CHUNK = 1_000_000  # bytes: some batches, so that handing them over costs little, and they stay in the L2 cache
 _CHUNKS = 3
 _ROWS = 16384  # of a record batch, at most
@@ -125,7 +126,8 @@ class Streaming:
         batch_size: rows per batch; the last one may be smaller.
         shuffle: another order in every epoch, from :mod:`dlbd.random`.
         targets: whether there are any: not for ``predict``.
-        memory_limit: bytes that buffers, blocks and the pool take together at most.
+        memory_limit: bytes that buffers, blocks and the pool take together at most; None for :data:`MEMORY`, or what
+            batches and ``shuffle_buffer`` need.
         shuffle_buffer: places of the pool; None for as many as the limit allows.
 
     Attributes:
@@ -147,7 +149,7 @@ class Streaming:
         batch_size: int,
         shuffle: bool,
         targets: bool,
-        memory_limit: int,
+        memory_limit: int | None,
         shuffle_buffer: int | None,
     ) -> None:
         for name, n in (("batch_size", batch_size), ("shuffle_buffer", shuffle_buffer)):
@@ -155,7 +157,8 @@ class Streaming:
                 raise ValueError(f"{name} must be at least 1; received {n}")
         self._source, self._model, self._features, self._adapt = source, model, model.features, adapt
         self._batch_size, self._shuffle, self._targets = batch_size, shuffle, targets
-        self._limit, self._places = memory_limit, shuffle_buffer
+        self._asked, self._places = memory_limit, shuffle_buffer
+        self._limit = memory_limit or MEMORY
         self._rows_at_once = _FIRST  # of a block
         self._raw = 0  # bytes of a row that is read
         self._masks: list[Array] = []
@@ -193,7 +196,7 @@ class Streaming:
                 if filling is None:
                     rows, places = self._sizes(arrays)
                     filling = _Filling(arrays, rows)
-                    pool = None if order is None else Pool(arrays, places, order)
+                    pool = None if order is None else Pool(arrays, places, rows, order)
                 if not n:
                     continue
                 if pool is None:
@@ -205,7 +208,6 @@ class Streaming:
                 yield from filling.put(
                     n - first,
                     lambda begin, end, into: exchange([a[first + begin : first + end] for a in arrays], into),  # noqa: B023
-                    pool.places,
                 )
         if filling is not None:
             if pool is not None:
@@ -251,6 +253,8 @@ class Streaming:
         """Rows of a chunk, and places of the pool; and from now on the rows of a block."""
         row = max(1, sum(int(np.prod(a.shape[1:], dtype=np.int64)) * a.dtype.itemsize for a in arrays))
         batch = row * self._batch_size
+        if self._asked is None:
+            self._limit = max(MEMORY, _BATCHES * batch)
         chunk = batch * max(1, min(self._limit // 16, _CHUNK) // batch)
         wider = max(row, self._raw)
         self._rows_at_once = self._rows_of(wider)
@@ -261,7 +265,7 @@ class Streaming:
                 f"memory_limit={self._limit} is too small: one batch of {self._batch_size} rows takes {batch} bytes, "
                 "and several are read at a time"
             )
-        if self._places is not None and self._places > most:
+        if self._asked is not None and self._places is not None and self._places > most:
             raise ValueError(
                 f"shuffle_buffer={self._places} rows of {row} bytes do not fit into memory_limit={self._limit}: "
                 f"{most} would"
@@ -276,13 +280,11 @@ class _Filling:
         self._chunks = [[np.empty((rows, *a.shape[1:]), a.dtype) for a in like] for _ in range(_CHUNKS)]
         self._rows, self._at, self._filled = rows, 0, 0
 
-    def put(
-        self, n: int, write: Callable[[int, int, Sequence[Array]], None], at_once: int | None = None
-    ) -> Iterator[Chunk]:
+    def put(self, n: int, write: Callable[[int, int, Sequence[Array]], None]) -> Iterator[Chunk]:
         """Put in ``n`` rows, of which ``write(begin, end, into)`` copies some; gives the chunks that are full."""
         begin = 0
         while begin < n:
-            end = min(n, begin + self._rows - self._filled, begin + (at_once or n))
+            end = min(n, begin + self._rows - self._filled)
             filled = self._filled + end - begin
             write(begin, end, [a[self._filled : filled] for a in self._chunks[self._at]])
             begin, self._filled = end, filled
@@ -313,15 +315,13 @@ def _width(kind: pa.DataType) -> int:
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
-def bytes_of(limit: int | str | None) -> int:
-    """A number of bytes from one, or from text such as "200MB"; :data:`MEMORY` for None.
+def bytes_of(limit: int | str) -> int:
+    """A number of bytes from one, or from text such as "200MB".
 
     Example:
         >>> dlbd.data.streaming.bytes_of("200MB")
         200000000
     """
-    if limit is None:
-        return MEMORY
     parts = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", str(limit))
     if parts is None or parts[2].upper() not in _UNITS or not float(parts[1]):
         raise ValueError(f'memory_limit is a number of bytes, or text like "200MB"; received {limit!r}')

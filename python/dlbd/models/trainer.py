@@ -350,7 +350,8 @@ class Trainer(Layer):
                 the first 16,384 at most); they are kept as ``model.features``, and saved with the model. The names of
                 the classes are ``model.features.classes``.
             memory_limit: of a source: bytes, or text like "200MB", that all which is read ahead, the batches and the
-                rows to be shuffled take together at most; 128 MB by default.
+                rows to be shuffled take together at most; 64 MB by default, more only where batches and
+                ``shuffle_buffer`` need it.
             shuffle_buffer: of a source: among how many rows one is drawn; as many as the limit allows by default. With
                 fewer than the source has the order is random only nearby: rows that are sorted by class should be
                 stored in another order.

@@ -16,6 +16,7 @@ from dlbd.data.features.text import Text, words_of_texts
 from dlbd.data.features.vector import Vector
 from dlbd.data.source import ROWS, Source
 
+_FIRST_BYTES = 1 << 23  # of the rows that are looked at
 _CATEGORIES = 100  # different texts that a column of categories has at most
 _SENTENCE = 3  # words, on average, of texts that are all different and no categories
 _LONGEST = 200  # words
@@ -28,7 +29,7 @@ def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
     Raises:
         ValueError: a column is of a type that no feature takes.
     """
-    first = source.head(ROWS)
+    first = source.head(ROWS, _FIRST_BYTES)
     given = dict(zip(first.column_names, first.columns, strict=True))
     found: list[Column | None] = [
         Category(name, most=_MOST) if name in hashed else column_of(name, values.combine_chunks(), len(given) == 1)
