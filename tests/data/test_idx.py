@@ -61,7 +61,7 @@ def test_every_type_of_number(tmp_path: Path, code: int, dtype: str):
     assert source.to_arrow()["image"].to_pylist() == values.tolist()
 
 
-@pytest.mark.skipif(not DATA, reason="DLBD_TEST_DATA is not set")
+@pytest.mark.skipif(not DATA, reason="DLBD_TEST_DATA names no folder with data")
 def test_mnist_trains_from_its_own_files():
     folder = Path(str(DATA)) / "mnist10k"
     source = dlbd.data.open(folder / "t10k-images-idx3-ubyte.gz", labels=folder / "t10k-labels-idx1-ubyte.gz")

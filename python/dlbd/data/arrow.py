@@ -66,6 +66,8 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatc
     Raises:
         SourceError: a value is not of its column's type; the message has both.
     """
+    if batch.schema.equals(schema, check_metadata=True):
+        return batch
     columns = []
     for field in schema:
         column = batch.column(field.name)

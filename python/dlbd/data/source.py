@@ -225,7 +225,7 @@ class Source:
                         batch = batch.filter(condition.to_arrow())
                     numbers[i] += count
                 if batch.num_rows:
-                    yield batch.select(wanted.names).cast(wanted)
+                    yield batch.select(wanted.names)
 
     def _scan(self, columns: list[str], where: Expression | None) -> Generator[pa.RecordBatch, None, None]:
         reader = copy(self.reader)  # what a scan opens is its own: abort ends no other

@@ -12,7 +12,7 @@ from dlbd.data.expressions import Expression
 from dlbd.data.formats.agreement import check, plain
 from dlbd.data.locations import File
 
-_BATCH_BYTES = 16 << 20
+_BATCH_BYTES = 24 << 20  # a batch costs some microseconds per column, whatever its size
 # Read ahead, for all columns together. A request to an object store takes tens of milliseconds, whatever its size.
 _BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 4 << 20, 64 << 20
 _LEAST_BUFFER = 8 << 10
@@ -43,7 +43,8 @@ class Parquet:
             groups = _groups(file, parquet.metadata, where)
             if groups:
                 rows = max(min(rows, int(_BATCH_BYTES / _row_bytes(parquet, groups[0], wanted.names))), 1)
-                yield from parquet.iter_batches(rows, row_groups=groups, columns=wanted.names)
+                for batch in parquet.iter_batches(rows, row_groups=groups, columns=wanted.names):
+                    yield batch.replace_schema_metadata(None)
 
     def count(self, file: File) -> int | None:
         with file.open() as source:
