@@ -359,6 +359,11 @@ def test_wrong_arguments(arguments: dict[str, Any], said: str):
         dlbd.data.open("mongodb://127.0.0.1/db", table="t", **arguments)
 
 
+def test_a_wrong_option_of_the_client():
+    with pytest.raises(ValueError, match=r"^mongodb://127\.0\.0\.1/db\.t: .*tlss"):
+        dlbd.data.open("mongodb://127.0.0.1/db", table="t", client_options={"tlss": True})
+
+
 def test_a_wrong_query_is_the_servers_error(put: Put):
     with pytest.raises(SourceError, match=r"mongodb://.*\$nonsense"):
         opened(put, [{"_id": 1}], query=[{"$nonsense": 1}])

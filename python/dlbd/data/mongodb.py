@@ -25,7 +25,7 @@ try:
     from bson.codec_options import CodecOptions, DatetimeConversion
     from bson.errors import BSONError
     from pymongo.cursor import RawBatchCursor
-    from pymongo.errors import InvalidURI, PyMongoError
+    from pymongo.errors import ConfigurationError, PyMongoError
 except ImportError as error:
     raise missing("mongodb", error) from error
 
@@ -126,23 +126,23 @@ class MongoReader:
         self._ended, self._aborted = Event(), False
         try:
             self._client = client = pymongo.MongoClient(self._address, **self._options())
-            try:
-                yield client[self._database]
-            finally:
-                with pymongo.timeout(_FAREWELL):
-                    client.close()
-                self._ended.set()
-        except InvalidURI as error:
+        except ConfigurationError as error:
             raise ValueError(self._said(error)) from None
+        try:
+            yield client[self._database]
         except (PyMongoError, BSONError) as error:
             raise SourceError(self._said(error)) from None
+        finally:
+            with pymongo.timeout(_FAREWELL):
+                client.close()
+            self._ended.set()
 
     def _said(self, error: Exception) -> str:
         """The error's text, without pymongo's description of all it knows."""
         text = str(error)
         for rest in (" (configured timeouts", ", Timeout:", ", full error:"):
             text = text.partition(rest)[0]
-        return with_client_text(self.name, type(error)(text), self._secrets)
+        return with_client_text(self.name, SourceError(text), self._secrets)
 
     def _options(self) -> dict[str, Any]:
         """Of the client: bounds on how long it waits, where the user has set none."""
