@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 KERAS_FILES = sorted((ROOT / "tests" / "golden" / "keras_files").glob("images.*"))
 MODULES = (
-    *("", "activations", "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses"),
+    *("", "activations", "callbacks", "config", "constraints", "data", "datasets", "initializers", "layers", "losses"),
     *("metrics", "models", "ops", "ops.image", "optimizers", "optimizers.schedules", "random", "regularizers"),
     *("saving", "sklearn", "spark", "utils"),
 )
@@ -45,7 +45,7 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch):
 
 def test_only_blocks_that_say_so_do_not_run():
     marked = {p.name: p.read_text().count(".no-run") for p in PAGES if ".no-run" in p.read_text()}
-    assert set(marked) <= {"coming-from-keras.md", "coming-from-pytorch.md", "003.md", "004.md"}
+    assert set(marked) <= {"big-data.md", "coming-from-keras.md", "coming-from-pytorch.md", "003.md", "004.md"}
 
 
 def documented() -> list[int]:
