@@ -27,6 +27,9 @@ class Plain:
     columns = ("c0", "c1", "c2")
     columns_with_target = (*columns, "label")
 
+    def needed(self, source: Source, targets: bool) -> Source:
+        return source.select(self.columns_with_target if targets else self.columns)
+
     def arrange(self, x, model):
         return x["x"]
 

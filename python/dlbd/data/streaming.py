@@ -97,16 +97,11 @@ def _names(target: Any) -> Any:
 def count_classes(source: Source, features: Any) -> dict[int, int]:
     """How many rows there are of each class of the target, in a pass over the source."""
     counts: Counter[int] = Counter()
-    with closing(needed(source, features, True).batches()) as batches:
+    with closing(features.needed(source, True).batches()) as batches:
         for block in features.blocks(batches, True):
             classes, found = np.unique(block.y, return_counts=True)
             counts.update(dict(zip(classes.tolist(), found.tolist(), strict=True)))
     return dict(counts)
-
-
-def needed(source: Source, features: Any, targets: bool) -> Source:
-    """The columns to be read."""
-    return source.select(features.columns_with_target if targets else features.columns)
 
 
 class Chunk(NamedTuple):
@@ -231,7 +226,7 @@ class Streaming:
 
     def _pieces(self) -> Generator[pa.RecordBatch, None, None]:
         """Record batches of as many rows as fit; few at first, as nobody knows yet how large they get."""
-        source = needed(self._source, self._features, self._targets)
+        source = self._features.needed(self._source, self._targets)
         self._raw = sum(_width(field.type) for field in source.schema)
         any_yet = False
         with closing(source.batches(self._rows_of(self._raw), most_bytes=self._limit // _READ)) as batches:

@@ -152,5 +152,11 @@ def test_rows_need_an_order():
         schema = pa.schema([("x", pa.float64())])
 
     rows = dlbd.data.Source(Unordered(), Unordered.schema, Unordered.schema)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="windows need rows in order, and store has none: open it with order_by="):
-        Features([Number("x")], window=Window(3)).adapt(rows)
+    features = Features([Number("x")], window=Window(3))
+    message = "windows need rows in order, and store has none: open it with order_by="
+    with pytest.raises(ValueError, match=message):
+        features.adapt(rows)
+    model = dlbd.Sequential([dlbd.layers.Flatten(), dlbd.layers.Dense(1)])
+    model.features = features
+    with pytest.raises(ValueError, match=message):
+        model.predict(rows, verbose=0)

@@ -157,7 +157,7 @@ class Features:
                 only.
             SourceError: the source cannot be read.
         """
-        source = self._checked(source, targets=True)
+        source = self.needed(source, targets=True)
         parts = [*self.inputs, *listed(self.target)]
         learning = [(c, c.statistics(source.schema.field(c.name).type)) for c in parts]
         steps = self._steps(training=True)
@@ -198,7 +198,7 @@ class Features:
             targets: whether target and weight are read too.
             rows: of a batch; by default as many as memory likes.
         """
-        source = self._checked(source, targets)
+        source = self.needed(source, targets)
         rows = rows or min(self.batch_rows(source.schema), _rows_of(self.width * FLOAT32.itemsize))
         return self.blocks(source.batches(rows, _BATCH_BYTES), targets)
 
@@ -292,7 +292,12 @@ class Features:
         """How many rows a batch has to learn from: fewer where rows are wide. It depends on the schema alone."""
         return _rows_of(sum(_bytes_of(field.type) for field in schema))
 
-    def _checked(self, source: Source, targets: bool) -> Source:
+    def needed(self, source: Source, targets: bool) -> Source:
+        """The columns that it reads of a source.
+
+        Raises:
+            ValueError: one does not exist, or windows are to be made of rows without an order.
+        """
         if self.window is not None and not source.ordered:
             raise ValueError(f"windows need rows in order, and {source.name} has none: open it with order_by=")
         return source.select(self.columns_with_target if targets else self.columns)
