@@ -115,6 +115,24 @@ def test_file_systems_of_fsspec():
         dlbd.data.open("gs://bucket/a.csv")
 
 
+def test_passwords_do_not_show():
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Guarded(MemoryFileSystem):
+        """A client whose errors are no OSError and hold the password."""
+
+        protocol = "guarded"
+
+        def info(self, path: str, **options: object) -> object:
+            raise type("HttpError", (Exception,), {})(f"401 for {path} with tiger and lion")
+
+    fsspec.register_implementation("guarded", Guarded, clobber=True)
+    with pytest.raises(SourceError, match=r"^guarded://host/a\.csv: 401 for .* with \*\*\* and \*\*\*$") as error:
+        dlbd.data.open("guarded://scott:tiger@host/a.csv", storage_options={"token": "lion"})
+    assert error.value.__cause__ is None
+
+
 def test_nothing_there(tmp_path: Path):
     with pytest.raises(SourceError, match=r"/none\.csv: there is no such file or folder"):
         dlbd.data.open(tmp_path / "none.csv")

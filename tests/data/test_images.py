@@ -33,6 +33,11 @@ def test_images_by_class(animals: Path):
     assert dlbd.data.open(f"{animals}/*/*.jpg").to_arrow()["label"].to_pylist() == ["dog"]
 
 
+def test_several_folders_are_no_set_of_classes(animals: Path):
+    with pytest.raises(ValueError, match=r"images by class lie in one folder; received 2 addresses"):
+        dlbd.data.open([animals / "cat", animals / "dog"])
+
+
 def test_only_the_files_that_are_needed_are_read(animals: Path):
     source = dlbd.data.open(animals)
     (animals / "cat" / "10.png").unlink()

@@ -109,6 +109,8 @@ def reader(
         if format is None:
             files = [file for file in files if _suffix_format(file) in (kind, "text" if kind == "texts" else kind)]
         if kind in ("images", "texts"):
+            if len(locations) > 1:
+                raise ValueError(f"{name}: {kind} by class lie in one folder; received {len(locations)} addresses")
             options_of(options, ("encoding",) if kind == "texts" else (), f"a folder of {kind}")
             return ClassFolderReader(files, locations[0].folder, kind, name, remote, servers, **options)
         of_kind = _FORMATS[kind](declared, **options_of(options, _FORMATS[kind].options, f"{kind} files"))

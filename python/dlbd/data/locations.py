@@ -26,6 +26,7 @@ except ImportError as error:
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _EXTRAS = {"hdfs": "hdfs", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
 _LOCAL = ("", "file")
+_OF_CONTENT = (pa.ArrowException, UnicodeError)
 _WILD = re.compile(r"[*?[]")
 
 
@@ -75,9 +76,11 @@ def naming(name: str, secrets: Sequence[str] = ()) -> Generator[None, None, None
     """Whatever a file system or a format's library raises becomes a SourceError that begins with the name."""
     try:
         yield
-    except (SourceError, MemoryError):
+    except (SourceError, MemoryError, ImportError):
         raise
-    except (OSError, pa.ArrowException, EOFError, UnicodeDecodeError, RuntimeError) as error:
+    except Exception as error:  # object stores' clients have bases of their own
+        if isinstance(error, TypeError | ValueError | LookupError) and not isinstance(error, _OF_CONTENT):
+            raise  # the caller's mistake
         raise SourceError(with_client_text(name, error, secrets)) from None
 
 
@@ -96,7 +99,8 @@ class Location:
 
     def __init__(self, address: str, options: Mapping[str, Any], timeout: float) -> None:
         scheme, rest = address.split("://", 1) if "://" in address else ("", address)
-        credentials, at, place = rest.partition("/")[0].rpartition("@")
+        credentials, _, place = rest.partition("/")[0].rpartition("@")
+        user, has_password, password = credentials.partition(":")
         self._secrets = [str(v) for k, v in options.items() if re.search("secret|password|token|key", k)]
         self._prefix = f"{scheme}://" if scheme not in _LOCAL else ""
         self.remote = scheme not in (*_LOCAL, "memory")
@@ -106,8 +110,7 @@ class Location:
             self.name = self._path = os.path.abspath(os.path.expanduser(rest))
             self._filesystem: fs.FileSystem = fs.LocalFileSystem()
             return
-        if at:
-            user, _, password = credentials.partition(":")
+        if has_password:
             self._secrets.append(password)
             rest = place + rest[len(credentials) + 1 + len(place) :]
             if scheme == "s3":
