@@ -43,7 +43,8 @@ def s3(request: pytest.FixtureRequest) -> Bucket:
     folder = f"dlbd-test-{uuid.uuid4().hex}"
     given = os.environ.get("DLBD_TEST_S3_URI")
     if given:
-        return Bucket(f"{given.removeprefix('s3://').rstrip('/')}/{folder}", {}, fs.S3FileSystem())
+        filesystem = fs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
+        return Bucket(f"{given.removeprefix('s3://').rstrip('/')}/{folder}", {}, filesystem)
     server: S3Server = request.getfixturevalue("s3_server")
     return Bucket(f"{server.bucket.path}/{folder}", server.bucket.options, server.bucket.filesystem)
 

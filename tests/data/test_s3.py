@@ -49,6 +49,16 @@ def test_keys_in_the_address_do_not_show(s3_server: S3Server, tmp_path: Path):
     assert secret not in repr(source)
 
 
+def test_the_variables_of_aws_say_where_and_who(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    options = s3_server.bucket.options
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{options['endpoint_override']}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", options["access_key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", options["secret_key"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", options["region"])
+    address = s3_server.bucket.put(write(tmp_path / "variables.csv"))
+    assert dlbd.data.open(address).count() == COUNT
+
+
 def test_what_is_not_there(s3: Bucket):
     with pytest.raises(SourceError, match=rf"s3://{s3.path}/none\.csv: there is no such file or folder"):
         dlbd.data.open(f"s3://{s3.path}/none.csv", storage_options=s3.options)

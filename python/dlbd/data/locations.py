@@ -175,12 +175,14 @@ class Location:
 
 def _s3(options: Mapping[str, Any], timeout: float) -> fs.FileSystem:
     """pyarrow's own: its reads end within the timeout, and it tells a dead server from a missing file."""
-    bounds = {
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")  # pyarrow passes over them
+    defaults: dict[str, Any] = {
+        "endpoint_override": endpoint,
         "connect_timeout": min(timeout / 4, 5),
         "request_timeout": timeout / 4,  # of silence; all attempts end before our own deadline
         "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=3),
     }
-    return fs.S3FileSystem(**{**bounds, **options})
+    return fs.S3FileSystem(**{**defaults, **options})
 
 
 def _fsspec(scheme: str, address: str, options: Mapping[str, Any], timeout: float) -> tuple[fs.FileSystem, str]:
