@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import threading
+import time
 import tracemalloc
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -236,6 +239,63 @@ def test_no_thread_is_left_by_an_epoch_that_is_not_finished():
         reader.closed.clear()
     taken(stream.epoch(), limit=1)  # nobody closes it
     gc.collect()
+    assert reading_threads() == []
+
+
+class Silent(Broken):
+    """Another process that says nothing after its first rows, until it is given up."""
+
+    remote = True
+
+    def __init__(self, good: int) -> None:
+        super().__init__(good)
+        self.given_up = threading.Event()
+
+    def scan(self, columns, where, order_by, rows) -> Generator[pa.RecordBatch, None, None]:
+        yield from super().scan(columns, where, order_by, rows)
+        self.given_up.wait()
+        raise SourceError("the connection was closed")
+
+    def abort(self) -> None:
+        self.given_up.set()
+
+
+def given_up(reader: Silent) -> bool:
+    """Whether nothing of the reading is left soon."""
+    for _ in range(50):
+        if reader.given_up.is_set() and not reading_threads():
+            return True
+        threading.Event().wait(0.1)
+    return False
+
+
+@pytest.mark.timeout(60)
+def test_a_silent_server_keeps_nobody_waiting_who_wants_no_more():
+    reader = Silent(500_000)
+    batches = streamed(Source(reader, reader.schema, reader.schema), shuffle=True, shuffle_buffer=1).epoch()
+    next(batches)
+    batches.close()
+    assert given_up(reader)
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_ends_the_wait_for_a_silent_server_within_a_second():
+    reader = Silent(0)
+    batches = streamed(Source(reader, reader.schema, reader.schema)).epoch()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    assert time.monotonic() - begin < 1.3
+    assert given_up(reader)
+
+
+@pytest.mark.timeout(60)
+def test_a_silent_server_is_an_error_after_its_time():
+    reader = Silent(0)
+    batches = streamed(Source(reader, reader.schema, reader.schema, timeout=0.5)).epoch()
+    with pytest.raises(SourceError, match=r"nothing came for 0\.5 seconds"):
+        next(batches)
     assert reading_threads() == []
 
 
