@@ -185,6 +185,20 @@ def test_no_rows_give_a_file_without_rows(run, shop):
     assert parquet.read_table(shop / "none.parquet").schema.names == ["predicted", "probability"]
 
 
+def test_windows_of_a_time_series(run, shop):
+    t = np.arange(1500)
+    csv.write_csv(pa.table({"t": t, "load": 100 + 10 * np.sin(t / 5)}), shop / "load.csv")
+    arguments = ["--target", "load", "--order-by", "t", "--window", "12", "--epochs", "5", "--out", "load.dlbd"]
+    assert 'Model: "lstm"' in run("train", "load.csv", *arguments)
+    run("predict", "load.dlbd", "load.csv", "--order-by", "t", "--out", "next.csv")
+    found = csv.read_csv(shop / "next.csv")
+    assert found["t"].to_pylist() == t.tolist()
+    assert found["predicted"].null_count == 11
+    errors = found["predicted"].to_numpy()[11:] - (100 + 10 * np.sin((t[11:] + 1) / 5))
+    assert np.abs(errors).mean() < 2
+    assert "--order-by" in run("train", "load.csv", "--target", "load", "--window", "12", status=1)
+
+
 def test_a_model_of_ones_own(run, shop):
     (shop / "own.py").write_text(
         """

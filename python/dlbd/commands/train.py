@@ -30,6 +30,11 @@ def add(commands: Any) -> None:
         help="mlp, cnn, lstm, gru, conv1d, or a Python file with a function build(features) that gives a model; by "
         "default what suits the columns",
     )
+    parser.add_argument("--window", metavar="N", type=int, help="for time series: N successive rows are one sample")
+    parser.add_argument(
+        "--horizon", metavar="N", type=int, default=1, help="of a window: how many rows ahead are predicted (default 1)"
+    )
+    parser.add_argument("--series", metavar="COLUMN", help="of windows: the column that tells apart series")
     parser.add_argument("--out", metavar="FILE", default="model.dlbd", help="the file (default model.dlbd)")
     parser.add_argument("--epochs", metavar="N", type=int, default=10, help="passes over the rows (default 10)")
     add_batches(parser)
@@ -50,7 +55,6 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     import dlbd
-    from dlbd.data import Features
 
     if options.epochs < 1:
         raise ValueError(f"--epochs must be at least 1; received {options.epochs}")
@@ -58,8 +62,7 @@ def run(options: argparse.Namespace) -> None:
     source = opened(options)
     parts = _parts(source, options)
     dlbd.utils.set_random_seed(options.seed)
-    target = options.target[0] if len(options.target) == 1 else options.target
-    features = Features.infer(parts[0], target, drop=options.drop, weight=options.weight)
+    features = _features(parts[0], options)
     features.adapt(parts[0])
     model = _built(options, features, parts[0])
     model.summary()
@@ -98,8 +101,25 @@ def _parts(source: Source, options: argparse.Namespace) -> list[Source]:
         return [source]
     if not source.ordered and options.split_by is None:
         raise ValueError(f"{source.name} has no order of rows to be split by: pass --split-by or --order-by")
+    if options.window is not None and not options.order_by:
+        raise ValueError("--window needs the rows in order of time: pass --order-by")
     called: dict[str, Any] = dict(zip(("train", "validation", "test"), fractions, strict=False))
+    if options.window is not None:
+        return list(source.split(by=options.order_by[0], in_order=True, **called))
     return list(source.split(by=options.split_by, seed=options.seed, **called))
+
+
+def _features(source: Source, options: argparse.Namespace) -> Features:
+    from dlbd.data import Features, Window
+
+    target = options.target[0] if len(options.target) == 1 else options.target
+    if options.window is None:
+        return Features.infer(source, target, drop=options.drop, weight=options.weight)
+    by = options.series
+    drop = [*options.drop, *options.order_by, *([] if by is None or by in options.order_by else [by])]
+    inputs = Features.infer(source, drop=drop).inputs  # what is predicted is known up to now
+    window = Window(options.window, horizon=options.horizon, by=by)
+    return Features(inputs, target, weight=options.weight, window=window)
 
 
 def _built(options: argparse.Namespace, features: Features, source: Source) -> Any:
@@ -127,5 +147,8 @@ def _moments(source: Source, features: Features) -> tuple[list[float], list[floa
     found = Moments()
     with closing(features.read(source)) as blocks:
         for block in blocks:
-            found.add(np.asarray(block.y).reshape(block.size, -1))
+            if block.size:
+                found.add(np.asarray(block.y).reshape(block.size, -1))
+    if not found.count:
+        raise ValueError(f"{source.name} has too few rows for one sample")
     return found.mean.tolist(), [width or 1.0 for width in np.sqrt(found.variance).tolist()]
