@@ -102,8 +102,9 @@ class _Column:
         if self.counts.overflow:
             return head + f"more than {_DIFFERENT:,} different"
         total = sum(self.counts.of.values())
-        often = (f"{value} {self.counts.of[value] / total:.0%}" for value in self.counts.most_common(5))
-        return head + _cut(f"{len(self.counts.of)} different: " + ", ".join(often), _WIDTH - len(head))
+        often = [value for value in self.counts.most_common(5) if self.counts.of[value] > 1]
+        shares = ", ".join(f"{value} {self.counts.of[value] / total:.0%}" for value in often)
+        return head + _cut(f"{len(self.counts.of)} different{': ' if often else ''}{shares}", _WIDTH - len(head))
 
     def _histogram(self) -> str:
         values, counts = self.sketch.items()
