@@ -69,6 +69,7 @@ def spark(spark_cluster: Any) -> Iterator[Any]:
     from tests.servers.spark import session
 
     made = session(os.environ["DLBD_TEST_SPARK_URI"]) if spark_cluster is None else spark_cluster.session()
+    made.range(2).mapInArrow(lambda batches: batches, "id long").count()  # starts Python on the executors
     yield made
     made.stop()
 

@@ -161,6 +161,8 @@ def test_what_cannot_be_read_is_the_callers_mistake(spark: Any, frame: Any):
         dlbd.data.open(spark.sql("select parse_json('1') as v"))
     with pytest.raises(TypeError, match="a data frame of Spark takes no argument 'table'"):
         dlbd.data.open(frame, table="t")
+    with pytest.raises(TypeError, match=r"data frames of pyspark.sql are read, .*; received a pyspark.*RDD"):
+        dlbd.data.open(frame.rdd)
 
 
 def test_errors_are_one_line(spark: Any, tmp_path: Any):

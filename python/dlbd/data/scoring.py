@@ -17,7 +17,7 @@ from dlbd.data.arrow import pa, pc
 from dlbd.data.errors import missing
 from dlbd.data.spark import column
 from dlbd.models.raw_rows import features_of
-from dlbd.saving import get_custom_objects, load_model, save_model
+from dlbd.saving import get_custom_objects, load_model, save_model, serialize_keras_object
 from dlbd.structure import flatten
 
 try:
@@ -52,13 +52,14 @@ def transformed(frame: Any, model: Any, columns: str | Sequence[str] | None, nam
     content = _file_of(model)
     shared = frame.sparkSession.sparkContext.broadcast(content)
     digest = hashlib.blake2b(content).hexdigest()
-    own = {key: value for key, value in get_custom_objects().items() if not value.__module__.startswith("dlbd.")}
+    named = {leaf for leaf in flatten(serialize_keras_object(model)) if isinstance(leaf, str)}
+    own = {key: value for key, value in get_custom_objects().items() if key in named}
 
     def scored(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from dlbd.data.scoring import _loaded, _scored
 
-        named = (batch.rename_columns(names) for batch in batches)
-        yield from _scored(named, _loaded(digest, lambda: shared.value, own), read, name)
+        whole = (batch.rename_columns(names) for batch in batches)
+        yield from _scored(whole, _loaded(digest, lambda: shared.value, own), read, name)
 
     numbered = frame.select(*(column(one).alias(f"c{i}") for i, one in enumerate(names)))  # PySpark parses names
     return numbered.mapInArrow(scored, types.StructType([*frame.schema.fields, *outputs]))
@@ -126,12 +127,14 @@ def _file_of(model: Any) -> bytes:
 
 # On the workers
 
-_models: dict[str, Any] = {}  # the one that this process has loaded, by the digest of its file
+_models: dict[str, Any] = {}  # the last that this process has loaded, by the digests of their files
+_MODELS = 4
 
 
 def _loaded(digest: str, content: Callable[[], bytes], own: dict[str, Any]) -> Any:
     if digest not in _models:
-        _models.clear()
+        while len(_models) >= _MODELS:
+            del _models[next(iter(_models))]
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.dlbd")
             with open(path, "wb") as file:

@@ -7,12 +7,13 @@ import decimal
 import operator
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError, missing
 from dlbd.data.expressions import Both, Comparison, Either, Expression, IsIn, IsNull, Not
+from dlbd.data.inbox import Inbox
 from dlbd.data.reader import options_of
 
 try:
@@ -20,19 +21,23 @@ try:
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as F
     from pyspark.sql import types
+    from pyspark.sql.classic.dataframe import DataFrame
 except ImportError as error:
     raise missing("spark", error) from error
 
 
 def reader(frame: Any, **options: Any) -> SparkReader:
     """A reader of a data frame."""
+    if not isinstance(frame, DataFrame):
+        kind = f"{type(frame).__module__}.{type(frame).__qualname__}"
+        raise TypeError(f"of Spark, data frames of pyspark.sql are read, not of Spark Connect; received a {kind}")
     options.pop("schema", None)
     return SparkReader(frame, **options_of(options, ("name",), "a data frame of Spark"))
 
 
 class SparkReader:
-    """Rows of a data frame. Executors make Arrow batches of them, which come one partition after the other: the JVM of
-    Spark's driver holds two partitions at most, this process some batches.
+    """Rows of a data frame. Its partitions are computed in order, two at a time, and sent here by the executors: there
+    are some batches in memory, there and here, and two partitions on disk here. Spark's driver sees their keys alone.
     """
 
     ordered, remote, sorts = False, True, True
@@ -46,19 +51,25 @@ class SparkReader:
         self._types = {field.name: field.dataType for field in frame.schema}
         self.schema: pa.Schema = pa.schema([(n, _arrow_type(n, kind)) for n, kind in self._types.items()])
         self._group = ""  # of the jobs of a scan
+        self._inbox: Inbox | None = None
 
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
-        with self._jobs():
+        settings = self._context.getConf()
+        host = settings.get("spark.driver.host")
+        with self._jobs(), closing(Inbox(settings.get("spark.driver.bindAddress") or host)) as inbox:
+            self._inbox = inbox
             frame = self._filtered(where)
             if order_by:
                 frame = frame.orderBy(*(column(name).asc_nulls_first() for name in order_by))
             readable = (self._readable(name).alias(f"c{i}") for i, name in enumerate(columns))  # PySpark parses names
-            frame = frame.select(*readable)
-            for row in frame.mapInArrow(_to_messages(rows), "batch binary").toLocalIterator(prefetchPartitions=True):
-                for batch in pa.ipc.open_stream(row[0]):
-                    yield batch.rename_columns(list(columns))
+            send = _sender((host, inbox.port), inbox.token, rows)
+            sent = frame.select(*readable).mapInArrow(send, "key binary")
+            for row in sent.toLocalIterator(prefetchPartitions=True):
+                with closing(inbox.take(bytes(row[0]))) as parcel:
+                    for batch in pa.ipc.open_stream(parcel):
+                        yield batch.rename_columns(list(columns))
 
     def count(self, where: Expression | None) -> int | None:
         if where is not None and any(self._condition(c) is None for c in _conjuncts(where)):
@@ -71,13 +82,14 @@ class SparkReader:
             self._context.cancelJobGroup(self._group)
 
     def progress(self) -> Any:
-        """How many tasks have ended: where executors are lost, or hang, none does."""
+        """How many tasks have ended and bytes come: where executors are lost, or hang, none does."""
         with suppress(Py4JError, OSError, AttributeError):
             tracker = self._context.statusTracker()
             jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(self._group)]
             stages = {stage for job in jobs if job is not None for stage in job.stageIds}
             found = [tracker.getStageInfo(stage) for stage in stages]
-            return sum(stage.numCompletedTasks for stage in found if stage is not None)
+            ended = sum(stage.numCompletedTasks for stage in found if stage is not None)
+            return ended, self._inbox.received if self._inbox is not None else 0
 
     @property
     def _context(self) -> Any:
@@ -179,21 +191,38 @@ def column(name: str) -> Any:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _to_messages(rows: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What executors do: each batch becomes one binary value, a stream of Arrow's with one batch."""
+def _sender(address: tuple[str, int], token: bytes, rows: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """What executors do: send a partition to an inbox as a stream of Arrow's, and give the parcel's key; nothing for a
+    partition without rows.
+    """
 
-    def messages(batches: Iterator[Any]) -> Iterator[Any]:  # a function in a function: executors need no dlbd for it
+    def send(batches: Iterator[Any]) -> Iterator[Any]:  # a function in a function: executors need no dlbd for it
+        import socket
+        import uuid
+
         import pyarrow
 
-        for batch in batches:
-            for begin in range(0, batch.num_rows, rows):
-                sink = pyarrow.BufferOutputStream()
-                with pyarrow.ipc.new_stream(sink, batch.schema) as stream:
-                    stream.write_batch(batch.slice(begin, rows))
-                message = pyarrow.array([sink.getvalue().to_pybytes()], pyarrow.binary())
-                yield pyarrow.record_batch([message], ["batch"])
+        first = next((batch for batch in batches if batch.num_rows), None)
+        if first is None:
+            return
+        key = uuid.uuid4().bytes
+        with socket.create_connection(address, 60) as connection:
+            with connection.makefile("wb") as out:
+                out.write(token + key)
+                options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
+                with pyarrow.ipc.new_stream(out, first.schema, options=options) as stream:
+                    stream.write_table(pyarrow.Table.from_batches([first]), rows)
+                    for batch in batches:
+                        stream.write_table(pyarrow.Table.from_batches([batch]), rows)
+                out.write(key)
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile("rb") as answer:
+                said = answer.read().decode()
+        if said != "ok":
+            raise OSError(said or "the connection to the reader was closed")
+        yield pyarrow.record_batch([pyarrow.array([key], pyarrow.binary())], ["key"])
 
-    return messages
+    return send
 
 
 _ARROW: dict[type, pa.DataType] = {
