@@ -246,10 +246,10 @@ def test_one_worker_killed_changes_nothing(spark: Any, cluster: Any):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_all_workers_gone_is_an_error(spark: Any, cluster: Any, number: int):
-    batches = dlbd.data.open(slow(spark, 0.5), timeout=3)._rows(["id"])
+    batches = dlbd.data.open(slow(spark, 1, 32), timeout=10)._rows(["id"])
     next(batches)
     cluster.signal(number)
     begin = time.monotonic()
-    with pytest.raises(SourceError, match="nothing came for 3 seconds"):
+    with pytest.raises(SourceError, match="nothing came for 10 seconds"):
         list(batches)
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 30
