@@ -14,7 +14,7 @@ from dlbd.data.locations import File
 
 _BATCH_BYTES = 24 << 20  # a batch costs some microseconds per column, whatever its size
 # Read ahead, for all columns together. A request to an object store takes tens of milliseconds, whatever its size.
-_BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 4 << 20, 64 << 20
+_BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 4 << 20, 32 << 20
 _LEAST_BUFFER = 8 << 10
 
 
