@@ -45,4 +45,5 @@ hdfs() {
   jars "$cache/hdfs/lib" org.apache.hadoop:hadoop-{hdfs,hdfs-client,common}:3.5.0
 }
 
-for name in ${@:-}; do "$name"; done
+[ $# -gt 0 ] || set -- mongodb s3 hdfs  # all of them
+for name in "$@"; do "$name"; done
