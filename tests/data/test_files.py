@@ -124,13 +124,26 @@ def test_passwords_do_not_show():
 
         protocol = "guarded"
 
+        refused = "info"
+
+        def refuse(self, what: str, path: str) -> None:
+            if what == self.refused:
+                raise type("HttpError", (Exception,), {})(f"401 for {what} of {path} with tiger and lion")
+
         def info(self, path: str, **options: object) -> object:
-            raise type("HttpError", (Exception,), {})(f"401 for {path} with tiger and lion")
+            self.refuse("info", path)
+            return {"name": path, "size": 0, "type": "file"}
+
+        def open(self, path: str, *options: object, **named: object) -> object:
+            self.refuse("open", path)
 
     fsspec.register_implementation("guarded", Guarded, clobber=True)
-    with pytest.raises(SourceError, match=r"^guarded://host/a\.csv: 401 for .* with \*\*\* and \*\*\*$") as error:
-        dlbd.data.open("guarded://scott:tiger@host/a.csv", storage_options={"token": "lion"})
-    assert error.value.__cause__ is None
+    for refused in ("info", "open"):
+        Guarded.refused = refused
+        said = rf"^guarded://.*/a\.csv: 401 for {refused} of .*/a\.csv with \*\*\* and \*\*\*$"
+        with pytest.raises(SourceError, match=said) as error:
+            dlbd.data.open("guarded://scott:tiger@host/a.csv", storage_options={"token": "lion"})
+        assert error.value.__cause__ is None
 
 
 def test_nothing_there(tmp_path: Path):

@@ -107,7 +107,8 @@ def reader(
             options_of(options, ("labels",), "an IDX file")
             return IdxReader(files, locate, name, remote, servers, **options)
         if format is None:
-            files = [file for file in files if _suffix_format(file) in (kind, "text" if kind == "texts" else kind)]
+            of_files = "text" if kind == "texts" else kind
+            files = [file for file in files if _suffix_format(file) == of_files]
         if kind in ("images", "texts"):
             if len(locations) > 1:
                 raise ValueError(f"{name}: {kind} by class lie in one folder; received {len(locations)} addresses")
@@ -167,7 +168,7 @@ class FilesReader(FileReader):
         """Of the first file that has one; the types of columns without a value, of the first file with a value."""
         types: dict[str, pa.DataType] = {}
         for file in self._files:
-            with naming(file.name):
+            with naming(file.name, file.secrets):
                 found = self._format.schema(file)
             if found is not None:
                 if not types:
@@ -188,13 +189,13 @@ class FilesReader(FileReader):
     ) -> Generator[pa.RecordBatch, None, None]:
         wanted = pa.schema([self.schema.field(name) for name in columns])
         for file in self._files:
-            with naming(file.name), closing(self._format.batches(file, wanted, where, rows)) as batches:
+            with naming(file.name, file.secrets), closing(self._format.batches(file, wanted, where, rows)) as batches:
                 yield from batches
 
     def _count(self) -> int | None:
         total = 0
         for file in self._files:
-            with naming(file.name):
+            with naming(file.name, file.secrets):
                 count = self._format.count(file)
             if count is None:
                 return None

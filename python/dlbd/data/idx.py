@@ -51,14 +51,14 @@ class _Array:
 
     def opened(self) -> pa.NativeFile:
         """The file, where the data begin."""
-        with naming(self.file.name):
+        with naming(self.file.name, self.file.secrets):
             data = self.file.stream()
             read_header(data, self.file.name)
             return data
 
     def read(self, data: pa.NativeFile, rows: int) -> pa.Array:
         wanted = rows * self.row_bytes
-        with naming(self.file.name):
+        with naming(self.file.name, self.file.secrets):
             content = data.read(wanted)
         if len(content) != wanted:
             raise SourceError(f"{self.file.name}: claims shape {self.shape}, and ends before")
@@ -69,7 +69,7 @@ class _Array:
         return column
 
     def require_end(self, data: pa.NativeFile) -> None:
-        with naming(self.file.name):
+        with naming(self.file.name, self.file.secrets):
             if data.read(1):
                 raise SourceError(f"{self.file.name}: claims shape {self.shape}, and goes on behind it")
 
@@ -122,7 +122,7 @@ class IdxReader(FileReader):
 
 
 def _described(file: File) -> _Array:
-    with naming(file.name), file.stream() as data:
+    with naming(file.name, file.secrets), file.stream() as data:
         try:
             dtype, shape = read_header(data, file.name)
         except ValueError as error:

@@ -67,7 +67,7 @@ class ClassFolderReader(FileReader):
         yield pa.RecordBatch.from_pylist(batch, wanted)
 
     def _read(self, file: File) -> bytes | str:
-        with naming(file.name), file.stream() as source:
+        with naming(file.name, file.secrets), file.stream() as source:
             content: bytes = source.read()
             return content if self._content == "image" else content.decode(self._encoding)
 

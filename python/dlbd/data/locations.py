@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,11 +36,13 @@ class File:
 
     Attributes:
         name: its address, as errors say it; without a password.
+        secrets: what no error may say.
     """
 
     filesystem: fs.FileSystem
     path: str
     name: str
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     @property
     def suffixes(self) -> list[str]:
@@ -137,7 +139,7 @@ class Location:
             paths = dict.fromkeys(path for info in found for path in self._below(info))
         if not paths:
             raise SourceError(f"{self.name}: {self._why_nothing(info)}")
-        return [File(self._filesystem, path, self._prefix + path) for path in paths]
+        return [File(self._filesystem, path, self._prefix + path, self._secrets) for path in paths]
 
     @property
     def folder(self) -> str:
