@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -155,14 +156,17 @@ def test_nothing_there(tmp_path: Path):
 
 
 def test_a_file_that_may_not_be_read():
-    folder = temporary_folder("files")
-    path = write(folder / "rows.csv")
-    path.chmod(0)
-    program = f"import dlbd.data\ntry: dlbd.data.open({str(path)!r})\nexcept dlbd.data.SourceError as e: print(e)"
-    command = [*AS_NOBODY, sys.executable, "-c", program]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    said = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
-    assert re.search(r"rows\.csv: .*Permission denied", said.stdout), said.stderr[-500:]
+    folder = temporary_folder("files")  # those of pytest are closed to others altogether
+    try:
+        path = write(folder / "rows.csv")
+        path.chmod(0)
+        program = f"import dlbd.data\ntry: dlbd.data.open({str(path)!r})\nexcept dlbd.data.SourceError as e: print(e)"
+        command = [*AS_NOBODY, sys.executable, "-c", program]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        said = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+        assert re.search(r"rows\.csv: .*Permission denied", said.stdout), said.stderr[-500:]
+    finally:
+        shutil.rmtree(folder)
 
 
 # What CSV may look like
