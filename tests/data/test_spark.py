@@ -184,6 +184,16 @@ def test_errors_are_one_line(spark: Any, tmp_path: Any):
         dlbd.data.open(spark.sql("select 4294967296 as a"), schema={"a": "int32"}).to_arrow()
 
 
+def test_a_session_that_was_stopped_is_an_error(spark: Any):
+    source = dlbd.data.open(spark.range(3))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spark.sparkContext, "_jsc", None)
+        for work in (source.to_arrow, source.count):
+            with pytest.raises(SourceError, match="Spark DataFrame: its session was stopped"):
+                work()
+    assert source.count() == 3
+
+
 def test_a_scan_left_early_ends_its_jobs(spark: Any, frame: Any):
     source = dlbd.data.open(frame)
     assert source.head(3).num_rows == 3

@@ -56,15 +56,13 @@ class SparkReader:
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
-        settings = self._context.getConf()
-        host = settings.get("spark.driver.host")
-        with self._jobs(), closing(Inbox(settings.get("spark.driver.bindAddress") or host)) as inbox:
+        with self._jobs(), closing(self._listening()) as inbox:
             self._inbox = inbox
             frame = self._filtered(where)
             if order_by:
                 frame = frame.orderBy(*(column(name).asc_nulls_first() for name in order_by))
             readable = (self._readable(name).alias(f"c{i}") for i, name in enumerate(columns))  # PySpark parses names
-            send = _sender((host, inbox.port), inbox.token, rows)
+            send = _sender((self._setting("spark.driver.host"), inbox.port), inbox.token, rows)
             sent = frame.select(*readable).mapInArrow(send, "key binary")
             for row in sent.toLocalIterator(prefetchPartitions=True):
                 with closing(inbox.take(bytes(row[0]))) as parcel:
@@ -94,6 +92,12 @@ class SparkReader:
     @property
     def _context(self) -> Any:
         return self._frame.sparkSession.sparkContext
+
+    def _setting(self, key: str) -> Any:
+        return self._context.getConf().get(key)
+
+    def _listening(self) -> Inbox:
+        return Inbox(self._setting("spark.driver.bindAddress") or self._setting("spark.driver.host"))
 
     @contextmanager
     def _jobs(self) -> Iterator[None]:
