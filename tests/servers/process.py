@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def temporary_folder(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"dlbd-{name}-"))
     folder.chmod(0o777)
     return folder
+
+
+def _family(pid: int) -> list[int]:
+    """A process, then all that it started, directly or not."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    family = [pid]
+    for parent in family:
+        family += [child for child, of in parents.items() if of == parent]
+    return family
 
 
 class Process:
@@ -82,9 +95,11 @@ class Process:
             time.sleep(0.05)
 
     def signal(self, number: int) -> None:
-        """To the server and the processes that it started."""
+        """To the server and the processes that it started, also those in groups of their own."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
+            for pid in _family(self._process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def kill(self) -> None:
         """As by a power cut."""

@@ -9,6 +9,7 @@ from dlbd.data.errors import SourceError
 from dlbd.data.expressions import col
 from dlbd.data.opening import open
 from dlbd.data.source import Source
+from dlbd.data.tables import write_table
 
 if TYPE_CHECKING:
     from dlbd.data.features import (
@@ -83,4 +84,5 @@ __all__ = [
     "cross_validate",
     "open",
     "rank_features",
+    "write_table",
 ]

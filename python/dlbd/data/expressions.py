@@ -79,7 +79,8 @@ class IsIn(Expression):
     def to_arrow(self) -> pc.Expression:
         field = pc.field(self.column)
         unknown = pc.scalar(pa.scalar(None, pa.bool_()))  # as SQL has it; Arrow's own says that NULL is not in
-        return pc.if_else(field.is_valid(), field.isin(list(self.values)), unknown)
+        among = field.isin(list(self.values)) if self.values else pc.scalar(False)
+        return pc.if_else(field.is_valid(), among, unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,194 @@
+"""Writing a table of a database: all of it, or nothing."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from importlib import import_module
+from itertools import chain
+from typing import Any
+
+from dlbd.data.arrow import pa
+from dlbd.data.errors import SourceError
+from dlbd.data.statements import SQLITE, Dialect
+
+_IF_EXISTS = ("error", "replace", "append")
+
+# Rows of one INSERT.
+ROWS = 1000
+
+
+def write_table(
+    address: str, table: str, batches: Any, *, if_exists: str = "error", connect_args: dict[str, Any] | None = None
+) -> int:
+    """Write rows into a table of a database, in one transaction: when it fails, nothing has changed.
+
+    Args:
+        address: ``sqlite:///file``, ``duckdb:///file`` (both made if they do not exist), ``mysql://...``,
+            ``mariadb://...``, ``postgresql://...``, as for :func:`dlbd.data.open`.
+        table: its name.
+        batches: a source, a table or a reader of pyarrow, or record batches.
+        if_exists: what to do with a table of that name: ``"error"`` (the default), ``"replace"``, or ``"append"``
+            (columns are found by name).
+        connect_args: for the database's client.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        ValueError: the table exists, ``if_exists`` is none of the three, a type has no counterpart in the database, or
+            there is not even one batch to say the columns.
+        SourceError: the database does not take the rows.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> dlbd.data.write_table(f"sqlite:///{folder}/a.db", "people", dlbd.data.open({"age": [30, 20]}))
+        2
+        >>> dlbd.data.open(f"sqlite:///{folder}/a.db", table="people", order_by="age").to_numpy()["age"]
+        array([20, 30])
+    """
+    if if_exists not in _IF_EXISTS:
+        raise ValueError(f"if_exists is one of {', '.join(_IF_EXISTS)}; received {if_exists!r}")
+    scheme = address.partition(":")[0].partition("+")[0]
+    if scheme not in ("sqlite", "duckdb", "mysql", "mariadb", "postgresql", "postgres"):
+        raise ValueError(f"tables are written to sqlite, duckdb, mysql, mariadb and postgresql; not to {scheme!r}")
+    schema, stream = _stream(batches)
+    if scheme == "sqlite":
+        return _write_sqlite(address, table, schema, stream, if_exists, connect_args or {})
+    module = import_module(f"dlbd.data.{'duckdb' if scheme == 'duckdb' else 'sql'}")
+    return int(module.write(address, table, schema, stream, if_exists, connect_args or {}))
+
+
+def _stream(batches: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    if hasattr(batches, "__arrow_c_stream__"):
+        reader = pa.RecordBatchReader.from_stream(batches)
+        return reader.schema, iter(reader)
+    stream = iter(batches)
+    first = next(stream, None)
+    if first is None:
+        raise ValueError("there is no batch, so that the table would have no columns")
+    return first.schema, chain([first], stream)
+
+
+def create(dialect: Dialect, name: str, schema: pa.Schema, type_name: Callable[[pa.DataType], str | None]) -> str:
+    """CREATE TABLE for a quoted name.
+
+    Raises:
+        ValueError: a column's type has no counterpart.
+    """
+    columns = []
+    for field in schema:
+        kind = type_name(field.type)
+        if kind is None:
+            raise ValueError(f"column {field.name!r}: {field.type} has no counterpart in {dialect.name}")
+        columns.append(f"{dialect.name_of(field.name)} {kind}")
+    return f"CREATE TABLE {name} ({', '.join(columns)})"
+
+
+def insert(dialect: Dialect, name: str, schema: pa.Schema, placeholder: str) -> str:
+    """INSERT of one row, its values by position."""
+    columns = ", ".join(dialect.name_of(column) for column in schema.names)
+    columns = columns.replace("%", "%%") if placeholder == "%s" else columns
+    return f"INSERT INTO {name} ({columns}) VALUES ({', '.join([placeholder] * len(schema))})"
+
+
+def rows_of(batches: Iterable[pa.RecordBatch]) -> Generator[list[tuple[Any, ...]], None, None]:
+    """The rows as tuples of Python values, some at a time."""
+    for batch in batches:
+        for begin in range(0, batch.num_rows, ROWS):
+            columns = [_in_utc(column).to_pylist() for column in batch.slice(begin, ROWS).columns]
+            yield list(zip(*columns, strict=True))
+
+
+def _in_utc(column: pa.Array) -> pa.Array:
+    kind = column.type
+    return column.cast(pa.timestamp(kind.unit, "UTC")) if pa.types.is_timestamp(kind) and kind.tz else column
+
+
+def written_type(
+    kind: pa.DataType, names: dict[str, str], decimal_digits: int, timestamp: str, with_zone: str
+) -> str | None:
+    """What the database calls a type of Arrow: by ``names``, or with its numbers."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_decimal(kind) and kind.precision <= decimal_digits:
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if pa.types.is_timestamp(kind) and kind.unit != "ns":
+        return timestamp if kind.tz is None else with_zone
+    return names.get(str(kind))
+
+
+@contextmanager
+def new_file(path: str) -> Generator[None, None, None]:
+    """Remove a database's file, and what lies beside it, if it was not there before and the work fails."""
+    existed = os.path.exists(path)
+    try:
+        yield
+    except BaseException:
+        if not existed:
+            for suffix in ("", "-journal", "-wal", "-shm", ".wal"):
+                if os.path.exists(path + suffix):
+                    os.remove(path + suffix)
+        raise
+
+
+_SQLITE_TYPES = {
+    "bool": "BOOLEAN",
+    **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"), "INTEGER"),
+    "float": "REAL",
+    "double": "REAL",
+    "string": "TEXT",
+    "large_string": "TEXT",
+    "binary": "BLOB",
+    "large_binary": "BLOB",
+    "date32[day]": "DATE",
+}
+
+
+def _sqlite_type(kind: pa.DataType) -> str | None:
+    return written_type(kind, _SQLITE_TYPES, 15, "TIMESTAMP", "TIMESTAMP")
+
+
+def _write_sqlite(
+    address: str, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], if_exists: str, connect_args: Any
+) -> int:
+    from dlbd.data.sqlite import file_of
+
+    file, name = file_of(address), SQLITE.name_of(table)
+    creation = create(SQLITE, name, schema, _sqlite_type)
+    count = 0
+    try:
+        with new_file(file), closing(sqlite3.connect(file, isolation_level=None, **connect_args)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            known = connection.execute("SELECT type FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            if known and if_exists == "error":
+                raise exists(address, table)
+            if known and if_exists == "replace":
+                connection.execute(f"DROP TABLE {name}")
+            if not known or if_exists == "replace":
+                connection.execute(creation)
+            statement = insert(SQLITE, name, schema, "?")
+            for rows in rows_of(batches):
+                connection.executemany(statement, [tuple(map(_for_sqlite, row)) for row in rows])
+                count += len(rows)
+            connection.execute("COMMIT")  # closing without it takes all back
+    except sqlite3.Error as error:
+        raise SourceError(f"{address}, table {table}: {error}") from None
+    return count
+
+
+def _for_sqlite(value: Any) -> Any:
+    """Texts for what SQLite has no type for."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ")
+    return str(value) if isinstance(value, (decimal.Decimal, datetime.date)) else value
+
+
+def exists(name: str, table: str) -> ValueError:
+    """The error where a table should not exist."""
+    return ValueError(f'{name} has a table {table!r} already: pass if_exists="replace" or "append"')
