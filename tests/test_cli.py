@@ -65,9 +65,14 @@ def test_demo(tmp_path):
     assert matrix.shape == (10, 10)
     assert accuracy == pytest.approx(matrix.trace() / matrix.sum(), abs=1e-4)
     assert "images per second" in out.stdout
-    picture = tmp_path / "new" / "learning-curves.png"
-    assert str(picture) in out.stdout
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    for name in ("learning-curves.png", "confusion.png"):
+        picture = tmp_path / "new" / name
+        assert str(picture) in out.stdout
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    model, database = tmp_path / "new" / "digits.dlbd", tmp_path / "new" / "digits.db"
+    test = dlbd.data.open(f"sqlite:///{database}", table="digits").where(dlbd.data.col("part") == "test")
+    found = dlbd.models.load_model(model).evaluate(test, verbose=0, return_dict=True)
+    assert found["accuracy"] == pytest.approx(accuracy, abs=1e-4)
 
 
 def test_stratified_split_is_disjoint_seeded_and_proportional():

@@ -1,9 +1,13 @@
-"""``dlbd demo``: from scanned digits to a trained, checked convolutional network in under a minute."""
+"""``dlbd demo``: from scanned digits in a database to a trained, checked network and pictures in under a minute."""
 
 from __future__ import annotations
 
+import io
+import os
 import pathlib
+import sqlite3
 import time
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -72,15 +76,46 @@ def show_confusion(matrix: Array) -> str:
     return "\n".join([head, *rows])
 
 
-def save_learning_curves(history: dict[str, list[float]], path: pathlib.Path) -> bool:
-    """Loss and accuracy by epoch as a picture; False where matplotlib is not installed."""
+def write_database(path: pathlib.Path, parts: dict[str, tuple[Array, Array]]) -> None:
+    """A table "digits" of an SQLite file: id, part, image (PNG) and label of each row.
+
+    Args:
+        path: the file; one that is there is replaced.
+        parts: images (N, 28, 28, 1) in [0, 1] and labels (N,) by the name of the part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    with closing(sqlite3.connect(temporary)) as database, database:
+        database.execute("CREATE TABLE digits (id INTEGER PRIMARY KEY, part TEXT, image BLOB, label INTEGER)")
+        for part, (images, labels) in parts.items():
+            rows = ((part, as_png(image), label) for image, label in zip(images, labels.tolist(), strict=True))
+            database.executemany("INSERT INTO digits (part, image, label) VALUES (?, ?, ?)", rows)
+    os.replace(temporary, path)
+
+
+def as_png(image: Array) -> bytes:
+    """A grey image, (height, width, 1) in [0, 1], as a file of 8 bits per pixel."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError(
+            "the demo's images are PNG files in a database: pip install 'dlbd[demo]' (or pillow)"
+        ) from None
+    file = io.BytesIO()
+    Image.fromarray(np.rint(image[..., 0] * 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def save_pictures(history: dict[str, list[float]], matrix: Array, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Loss and accuracy by epoch, and the confusion matrix; none where matplotlib is not installed."""
     try:
         import matplotlib
 
         matplotlib.use("Agg")
         import matplotlib.pyplot as plt
     except ImportError:
-        return False
+        return []
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     epochs = range(1, len(history["loss"]) + 1)
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
@@ -89,42 +124,65 @@ def save_learning_curves(history: dict[str, list[float]], path: pathlib.Path) ->
         axis.set(xlabel="epoch", title=name)
         axis.grid(alpha=0.3)
         axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    curves = folder / "learning-curves.png"
+    figure.savefig(curves, dpi=150)
     plt.close(figure)
-    return True
+    figure, axis = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
+    axis.imshow(np.sqrt(matrix), cmap="Blues")
+    for (true, predicted), n in np.ndenumerate(matrix):
+        if n:
+            axis.text(
+                predicted, true, str(n), ha="center", va="center", color="white" if true == predicted else "black"
+            )
+    axis.set(xlabel="predicted", ylabel="true", xticks=range(len(matrix)), yticks=range(len(matrix)))
+    confusion = folder / "confusion.png"
+    figure.savefig(confusion, dpi=150)
+    plt.close(figure)
+    return [curves, confusion]
 
 
 def run(seed: int = 0, epochs: int = 8, out: str = "dlbd-demo") -> dict[str, Any]:
-    """Train, test, print; returns ``accuracy``, ``confusion`` and ``history``."""
+    """Write the database, train from it, test, save, print; returns ``accuracy``, ``confusion`` and ``history``."""
     if epochs < 1:
         raise ValueError(f"expected at least 1 epoch; received {epochs}")
+    from dlbd import data
+
+    folder = pathlib.Path(out)
+    database = folder / "digits.db"
     images, labels = datasets.load_digits()
-    train, validation, test = stratified_split(labels, (0.7, 0.1, 0.2), seed)
+    rows = dict(zip(("train", "validation", "test"), stratified_split(labels, (0.7, 0.1, 0.2), seed), strict=True))
     x = enlarge(images)
-    x_train, y_train = with_shifted_copies(x[train], labels[train])
+    parts = {part: (x[chosen], labels[chosen]) for part, chosen in rows.items()}
+    parts["train"] = with_shifted_copies(*parts["train"])
+    write_database(database, parts)
     print(
-        f"{len(labels)} scanned digits: {len(train)} to train (with shifted copies {len(y_train)}), "
-        f"{len(validation)} to validate, {len(test)} to test"
+        f"{database}: {len(labels)} scanned digits: {len(rows['train'])} to train (with shifted copies "
+        f"{len(parts['train'][1])}), {len(rows['validation'])} to validate, {len(rows['test'])} to test"
     )
 
+    digits = data.open(f"sqlite:///{database}", table="digits", order_by="id")
+    train, validation, test = (digits.where(data.col("part") == part) for part in parts)
+    features = data.Features(
+        [data.Image("image", size=(28, 28), channels=1)], target=data.Target("label", kind="class")
+    )
     utils.set_random_seed(seed)
     model = build_model()
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
     start = time.perf_counter()
-    history = model.fit(x_train, y_train, epochs=epochs, validation_data=(x[validation], labels[validation]))
+    history = model.fit(train, features=features, epochs=epochs, validation_data=validation)
     seconds = time.perf_counter() - start
 
-    predicted = model.predict(x[test], verbose=0).argmax(axis=1)
-    accuracy = float(np.mean(predicted == labels[test]))
-    matrix = confusion_matrix(labels[test], predicted)
+    predicted = model.predict(test, verbose=0).argmax(axis=1)
+    wanted = parts["test"][1]
+    accuracy = float(np.mean(predicted == wanted))
+    matrix = confusion_matrix(wanted, predicted)
     print(f"\n{show_confusion(matrix)}\n")
-    print(f"test accuracy: {accuracy:.4f} ({int(matrix.trace())} of {len(test)})")
-    print(f"training:      {epochs * len(y_train) / seconds:,.0f} images per second, {seconds:.1f} s in all")
-    picture = pathlib.Path(out) / "learning-curves.png"
-    if save_learning_curves(history.history, picture):
+    print(f"test accuracy: {accuracy:.4f} ({int(matrix.trace())} of {len(wanted)})")
+    print(f"training:      {epochs * len(parts['train'][1]) / seconds:,.0f} images per second, {seconds:.1f} s in all")
+    model.save(folder / "digits.dlbd")
+    print(f"model:         {folder / 'digits.dlbd'}")
+    for picture in save_pictures(history.history, matrix, folder):
         print(f"picture:       {picture}")
-    else:
-        print("picture:       not drawn, matplotlib is missing: pip install 'dlbd[demo]'")
+    print(f"next:          dlbd inspect sqlite:///{database} --table digits --target label")
     return {"accuracy": accuracy, "confusion": matrix, "history": history.history}
