@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -13,6 +15,7 @@ from dlbd.data.errors import SourceError
 T = TypeVar("T")
 
 END: Any = object()  # what comes after the last item
+_AWAKE = 0.5  # seconds: whoever waits looks up that often, for signals
 _running = threading.local()  # .reading: what the thread belongs to
 
 
@@ -75,7 +78,7 @@ class Background(Generic[T]):
         Raises:
             queue.Empty: nothing came for so long.
         """
-        item = self._items.get(timeout=seconds)
+        item = self._waited_for(sys.maxsize if seconds is None else seconds)
         if item is not END:
             return item  # type: ignore[no-any-return]
         if self._cut:
@@ -84,6 +87,14 @@ class Background(Generic[T]):
         if self.error is not None:
             raise self.error
         return END  # type: ignore[no-any-return]
+
+    def _waited_for(self, seconds: float) -> Any:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > _AWAKE:
+            # a signal that another thread got wakes nobody: its handler runs once this thread is awake
+            with suppress(queue.Empty):
+                return self._items.get(timeout=_AWAKE)
+        return self._items.get(timeout=max(left, 0))
 
     def close(self, seconds: float | None = None) -> bool:
         """Let the thread end; whether it has, after waiting for so long at most."""
