@@ -212,6 +212,22 @@ def test_an_endless_source_is_trained_on_in_epochs_of_so_many_steps():
     assert history.history["accuracy"][2] > 0.8
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_of_an_endless_source_little_more_is_read_than_is_trained_on(shuffle: bool):
+    given = itertools.count()
+
+    def records():
+        for i in itertools.count():
+            next(given)
+            yield {"a": float(i % 100), "label": i % 2}
+
+    rows = dlbd.data.open(records, schema={"a": "float64", "label": "int64"}, sample=0)
+    model = classifier(2, width=None)
+    model.fit(rows, target="label", epochs=3, steps_per_epoch=10, batch_size=8, shuffle=shuffle, verbose=0)
+    model.evaluate(rows, steps=10, batch_size=8, verbose=0)
+    assert next(given) < 5_000
+
+
 def test_features_learn_from_the_first_rows_of_an_endless_source():
     def records():
         for i in itertools.count():
@@ -417,6 +433,22 @@ def test_mistakes_are_named():
         model.fit(source(), target="label", shuffle="batch", verbose=0)
     with pytest.raises(ValueError, match="memory_limit is a number of bytes"):
         model.fit(source(), target="label", memory_limit="lots", verbose=0)
+    for target in ([], {}, 3, ["label", 3]):
+        with pytest.raises(TypeError, match="target is a column, a list of columns"):
+            classifier().fit(source(), target=target, verbose=0)
+    with pytest.raises(TypeError, match="name of a column; received a ndarray"):
+        model.fit(source(), target="label", sample_weight=np.ones(1000), verbose=0)
+    for target in ("a", ["a", "b"], {"one": "a", "other": "label"}):
+        with pytest.raises(ValueError, match="is for a target that is a class"):
+            classifier(1, width=None).fit(source(), target=target, class_weight="balanced", verbose=0)
+
+
+def test_a_column_that_validation_lacks_is_an_error_before_training():
+    model = classifier()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="has no column 'c'; it has"):
+        model.fit(source(), target="label", validation_data=source().select(["a", "b", "label"]), verbose=0)
+    assert all(map(np.array_equal, model.get_weights(), before))
 
 
 def test_an_empty_source_and_one_class_are_errors():

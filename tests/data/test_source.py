@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,31 @@ def test_every_table_in_memory_is_a_source():
         assert source.count() == 3
 
 
+def test_arrays_of_several_dimensions_are_columns_of_lists():
+    images = np.arange(24, dtype=np.uint8).reshape(3, 4, 2)
+    source = dlbd.data.open({"image": images, "label": [0, 1, 0]})
+    assert source.to_arrow()["image"].to_pylist() == images.tolist()
+
+
+def test_columns_that_are_none_are_named():
+    for columns, message in (({"a": ["x"], "b": [1, "x"]}, "column 'b' is no list"), ({"b": 1}, "column 'b'")):
+        with pytest.raises(ValueError, match=message):
+            dlbd.data.open(columns)
+    with pytest.raises(ValueError, match="column 'b' is no list"):
+        dlbd.data.open({"b": [2**70]})
+    with pytest.raises(TypeError, match="text; received 1"):
+        dlbd.data.open({1: [2]})
+    with pytest.raises(ValueError, match="column 'a' is there twice"):
+        dlbd.data.open(pa.table([[1], [2]], names=["a", "a"]))
+    assert dlbd.data.open(pd.Series([1, 2], name="a")).to_arrow().to_pydict() == {"a": [1, 2]}
+
+
+def test_categories_become_arrays_of_their_values():
+    source = dlbd.data.open({"c": pa.array(["a", None, "b"]).dictionary_encode()})
+    assert source.to_numpy()["c"].tolist() == ["a", None, "b"]
+    assert source.where(col("c") == "no").to_numpy()["c"].tolist() == []
+
+
 def test_selection_and_head(numbered: dlbd.data.Source):
     source = numbered.select(["x", "i"])
     assert source.schema.names == ["x", "i"] == source.head().column_names
@@ -42,6 +68,10 @@ def test_selection_and_head(numbered: dlbd.data.Source):
         numbered.select(["y"])
     with pytest.raises(TypeError, match="list of names"):
         numbered.select("x")
+    with pytest.raises(ValueError, match="'x' is there twice"):
+        numbered.select(["x", "x"])
+    with pytest.raises(ValueError, match="names none"):
+        numbered.select([])
 
 
 def test_batches_have_the_size_that_was_asked_for(numbered: dlbd.data.Source):
@@ -97,6 +127,28 @@ def test_conditions(numbered: dlbd.data.Source):
         numbered.where("x > 0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no column 'z'"):
         numbered.where(col("z") > 0)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        col("i") > "1",
+        col("t") > 3,
+        col("t").isin([3]),
+        col("i") == [1],
+        col("i") == col("t"),
+        col("i") < 2**70,
+        col("day") < "2020-01-01",
+        col("day") < datetime(2020, 1, 1, tzinfo=UTC),
+        (col("i") > 1) & ~(col("t") == 3),
+    ],
+)
+def test_values_of_another_type_than_their_column_are_an_error_at_once(condition: dlbd.data.expressions.Expression):
+    source = dlbd.data.open({"i": [1, 2], "t": ["a", None], "day": [datetime(2020, 1, 1), None]})
+    with pytest.raises(ValueError, match=r"the condition does not fit '(i|t|day)' \("):
+        source.where(condition)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        condition & True
 
 
 def test_null_meets_no_comparison():
@@ -200,6 +252,34 @@ def test_folds(numbered: dlbd.data.Source):
         numbered.k_folds(1)
 
 
+def test_numbers_that_only_unsigned_integers_hold():
+    source = dlbd.data.open({"u": pa.array([2**64 - 1, 1, None], pa.uint64())})
+    assert source.where(col("u") > 2**63).count() == 1
+    assert source.where(col("u") == 2**64 - 1).count() == 1
+
+
+def test_any_whole_number_is_a_seed(numbered: dlbd.data.Source):
+    for seed in (-1, 2**70):
+        assert sum(part.count() for part in numbered.split(a=0.5, b=0.5, seed=seed)) == ROWS
+
+
+def test_rows_without_a_value_are_in_no_part_of_an_order():
+    source = dlbd.data.open({"x": [np.nan, 3.0, None, 1.0, 2.0, np.nan, np.nan, np.nan, 4.0]})
+    first, second = source.split(a=0.5, b=0.5, by="x", in_order=True)
+    assert (first.to_arrow()["x"].to_pylist(), second.to_arrow()["x"].to_pylist()) == ([1.0, 2.0], [3.0, 4.0])
+
+
+def test_lists_divide_no_rows():
+    source = dlbd.data.open({"l": [[1], [2]]})
+    for divide in (
+        lambda: source.split(a=0.5, b=0.5, by="l"),
+        lambda: source.split(a=0.5, b=0.5, by="l", in_order=True),
+        lambda: source.k_folds(2, by="l"),
+    ):
+        with pytest.raises(ValueError, match="'l' holds values of type list"):
+            divide()
+
+
 @pytest.mark.parametrize("fractions", [{"a": 0.5, "b": 0.6}, {"a": -0.1, "b": 0.5}, {"a": 0.0}, {}])
 def test_impossible_fractions(numbered: dlbd.data.Source, fractions: dict[str, float]):
     with pytest.raises(ValueError, match="together at most 1"):
@@ -215,6 +295,7 @@ def test_order(numbered: dlbd.data.Source):
     assert "by group, i" in repr(source)
     nulls = dlbd.data.open({"x": [2.0, None, 1.0]}, order_by="x")
     assert nulls.to_arrow()["x"].to_pylist() == [None, 1.0, 2.0]
+    assert dlbd.data.open({"x": [2.0, 1.0]}, order_by=["x", "x"]).to_numpy()["x"].tolist() == [1.0, 2.0]
 
 
 def test_declared_types():
@@ -236,5 +317,7 @@ def test_arrow_reads_a_source(numbered: dlbd.data.Source):
 
 
 def test_unknown_options():
+    with pytest.raises(ValueError, match="seconds above 0; received -1"):
+        dlbd.data.open({"x": [1]}, timeout=-1)
     with pytest.raises(TypeError, match="a table in memory takes no argument 'table'"):
         dlbd.data.open({"x": [1]}, table="t")

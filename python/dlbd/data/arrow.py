@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlbd.backend import Array
 from dlbd.data.errors import SourceError, missing
 
 try:
@@ -13,7 +15,18 @@ try:
 except ImportError as error:
     raise missing("data", error) from error
 
-__all__ = ["alike", "as_schema", "cast", "first_misfit", "pa", "pc", "with_types"]
+__all__ = [
+    "alike",
+    "as_schema",
+    "cast",
+    "decoded",
+    "first_misfit",
+    "fixed_lists",
+    "pa",
+    "pc",
+    "require_distinct",
+    "with_types",
+]
 
 
 def as_schema(schema: Any) -> pa.Schema:
@@ -52,6 +65,13 @@ def with_types(schema: pa.Schema, declared: pa.Schema, source: str) -> pa.Schema
     if absent:
         raise ValueError(f"{source} has no column {absent[0]!r}; it has {schema.names}")
     return pa.schema([declared.field(f.name) if f.name in declared.names else f for f in schema])
+
+
+def require_distinct(names: Sequence[str], source: str) -> None:
+    """ValueError if a column is there twice: its name would not tell which."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"{source}: column {twice[0]!r} is there twice in {list(names)}")
 
 
 def alike(one: pa.DataType, other: pa.DataType) -> bool:
@@ -98,3 +118,21 @@ def first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             end = middle
     return f"{column[begin].as_py()!r} ({column.type})" if begin < len(column) else f"{column.type}"
+
+
+def decoded(column: pa.Array) -> pa.Array:
+    """The values themselves, of a column that is stored as indices of distinct values."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    distinct = column.dictionary
+    if pa.types.is_string_view(distinct.type):  # polars' categories; Arrow takes none of these
+        distinct = distinct.cast(pa.string())
+    return distinct.take(column.indices)
+
+
+def fixed_lists(rows: Array) -> pa.Array:
+    """(rows, ...) numbers as a column; a row of several is a list of numbers, of lists of numbers, and so on."""
+    column: pa.Array = pa.array(rows.ravel())
+    for size in reversed(rows.shape[1:]):
+        column = pa.FixedSizeListArray.from_arrays(column, size)
+    return column

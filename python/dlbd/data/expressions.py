@@ -15,10 +15,10 @@ class Expression:
     __slots__ = ()
 
     def __and__(self, other: Expression) -> Expression:
-        return Both(self, other)
+        return Both(self, other) if isinstance(other, Expression) else NotImplemented
 
     def __or__(self, other: Expression) -> Expression:
-        return Either(self, other)
+        return Either(self, other) if isinstance(other, Expression) else NotImplemented
 
     def __invert__(self) -> Expression:
         return Not(self)
@@ -49,20 +49,22 @@ class Comparison(Expression):
         return {self.column}
 
     def to_arrow(self) -> pc.Expression:
-        field = pc.field(self.column)
+        field, value = pc.field(self.column), self.value
+        if isinstance(value, int) and value >= 2**63:
+            value = pc.scalar(pa.scalar(value, pa.uint64()))  # by itself Arrow takes it for an int64
         match self.operator:
             case "==":
-                return field == self.value
+                return field == value
             case "!=":
-                return field != self.value
+                return field != value
             case "<":
-                return field < self.value
+                return field < value
             case "<=":
-                return field <= self.value
+                return field <= value
             case ">":
-                return field > self.value
+                return field > value
             case _:
-                return field >= self.value
+                return field >= value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.data.arrow import pa
+from dlbd.data.arrow import fixed_lists, pa
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
 from dlbd.data.locations import File, Location, naming
@@ -63,10 +63,7 @@ class _Array:
         if len(content) != wanted:
             raise SourceError(f"{self.file.name}: claims shape {self.shape}, and ends before")
         numbers = np.frombuffer(content, self.dtype).astype(self.dtype.newbyteorder("="), copy=False)
-        column: pa.Array = pa.array(numbers)
-        for size in reversed(self.row_shape):
-            column = pa.FixedSizeListArray.from_arrays(column, size)
-        return column
+        return fixed_lists(numbers.reshape(rows, *self.row_shape))
 
     def require_end(self, data: pa.NativeFile) -> None:
         with naming(self.file.name, self.file.secrets):

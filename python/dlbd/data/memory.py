@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from dlbd.data.arrow import pa
+import numpy as np
+
+from dlbd.data.arrow import fixed_lists, pa
 from dlbd.data.expressions import Expression
 
 _WITHOUT_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
@@ -24,13 +26,14 @@ class TableReader:
     def __init__(self, table: Any, name: str | None = None) -> None:
         self.name = name or f"{type(table).__module__.partition('.')[0]} {type(table).__name__}"
         if isinstance(table, Mapping):
-            self._table = pa.table(dict(table))
+            self._table = _table(table)
         elif isinstance(table, pa.Table):
             self._table = table
         elif isinstance(table, pa.RecordBatch):
             self._table = pa.Table.from_batches([table])
         elif type(table).__module__.startswith("pandas"):
-            self._table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+            frame = table.to_frame() if table.ndim == 1 else table
+            self._table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
         else:
             self._table = pa.table(table)
         # as polars gives them: Arrow has few functions for views
@@ -48,3 +51,16 @@ class TableReader:
 
     def abort(self) -> None:
         """Nothing waits here."""
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    made = {}
+    for name, values in columns.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the names of columns are text; received {name!r}")
+        try:
+            several = isinstance(values, np.ndarray) and values.ndim > 1
+            made[name] = fixed_lists(values) if several else pa.table({name: values}).column(0)
+        except (pa.ArrowException, TypeError, OverflowError) as error:
+            raise ValueError(f"column {name!r} is no list of values of one type: {error}") from None
+    return pa.table(made)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from dlbd.data.arrow import as_schema, pa, with_types
+from dlbd.data.arrow import as_schema, pa, require_distinct, with_types
 from dlbd.data.memory import TableReader, is_table
 from dlbd.data.reader import Reader, options_of
 from dlbd.data.source import Source
@@ -79,16 +79,19 @@ def open(
         >>> source.to_arrow()["name"].to_pylist()
         ['Lee', 'Kim']
     """
+    if not timeout > 0:
+        raise ValueError(f"timeout is a number of seconds above 0; received {timeout!r}")
     if isinstance(what, Source):
         source = what
     else:
         reader = _reader(what, timeout, table=table, query=query, parameters=parameters, schema=schema, **options)
+        require_distinct(reader.schema.names, reader.name)
         source = Source(reader, reader.schema, reader.schema, timeout=timeout)
     if schema is not None:
         stored = with_types(source.stored, as_schema(schema), source.name)
         source = replace(source, stored=stored, schema=pa.schema([stored.field(n) for n in source.schema.names]))
     if order_by:
-        by = (order_by,) if isinstance(order_by, str) else tuple(order_by)
+        by = (order_by,) if isinstance(order_by, str) else tuple(dict.fromkeys(order_by))
         for name in by:
             source._field(name, source.stored)
         source = replace(source, order_by=by)

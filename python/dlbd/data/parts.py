@@ -34,7 +34,7 @@ class Part:
             words = np.arange(first_row, first_row + batch.num_rows, dtype=np.uint64)
         else:
             words = words_of(batch.column(self.by))
-        fractions = (mixed(words + mixed(np.array([self.seed], np.uint64))) >> np.uint64(11)) / 2.0**53
+        fractions = (mixed(words + mixed(np.array([self.seed % 2**64], np.uint64))) >> np.uint64(11)) / 2.0**53
         inside = np.zeros(batch.num_rows, bool)
         for begin, end in self.intervals:
             inside |= (fractions >= begin) & (fractions < end)

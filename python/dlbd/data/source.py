@@ -12,7 +12,7 @@ from operator import and_
 from typing import Any, TypeVar
 
 from dlbd.backend import Array
-from dlbd.data.arrow import alike, cast, pa, pc
+from dlbd.data.arrow import alike, cast, decoded, pa, pc, require_distinct
 from dlbd.data.deadline import watched
 from dlbd.data.expressions import Expression, col
 from dlbd.data.parts import Part, edges
@@ -77,10 +77,13 @@ class Source:
         """Only these columns, in this order.
 
         Raises:
-            ValueError: one does not exist.
+            ValueError: one does not exist or is there twice, or there is none.
         """
         if isinstance(columns, str):
             raise TypeError(f"columns is a list of names; received {columns!r}")
+        if not columns:
+            raise ValueError(f"{self.name}: columns names none; it has {self.schema.names}")
+        require_distinct(columns, self.name)
         return replace(self, schema=pa.schema([self._field(name, self.schema) for name in columns]))
 
     def where(self, condition: Expression) -> Source:
@@ -89,12 +92,19 @@ class Source:
         The store itself leaves rows out where it can.
 
         Raises:
-            ValueError: a column does not exist.
+            ValueError: a column does not exist, or is of another type than the value that it is compared with.
         """
         if not isinstance(condition, Expression):
             raise TypeError(f'a condition is made of columns: dlbd.data.col("age") > 30; received {condition!r}')
         for name in sorted(condition.columns):
             self._field(name, self.stored)
+        fields = [self.stored.field(name) for name in sorted(condition.columns)]
+        try:
+            nulls = [pa.nulls(1, field.type) for field in fields]
+            pa.RecordBatch.from_arrays(nulls, schema=pa.schema(fields)).filter(condition.to_arrow())
+        except (pa.ArrowException, TypeError, OverflowError) as error:
+            types = ", ".join(f"{field.name!r} ({field.type})" for field in fields)
+            raise ValueError(f"{self.name}: the condition does not fit {types}: {error}") from None
         return replace(self, filters=(*self.filters, condition))
 
     def split(self, *, by: str | None = None, in_order: bool = False, seed: int = 0, **fractions: float) -> Any:
@@ -104,7 +114,7 @@ class Source:
             by: the column whose hash decides: equal values stay together, and added rows change no other row's part.
                 None (the default): the row's number decides, which needs an order of rows.
             in_order: divide by the values of ``by`` instead, the smallest into the first part (for times); equal
-                values stay together. The column is read once for it.
+                values stay together. The column is read once for it; rows without a value there are in no part.
             seed: another one gives another division; 0 by default.
             fractions: name and size of each part: ``train=0.8, validation=0.1, test=0.1``. By a hash they are met on
                 average, as with any random division.
@@ -161,18 +171,27 @@ class Source:
 
     def _require_key(self, by: str | None) -> None:
         if by is not None:
-            self._field(by, self.stored)
+            self._divider(by)
         elif not self.ordered:
             raise ValueError(
                 f"{self.name} has no order of rows, so that a row's number says nothing: pass by=COLUMN, or open it "
                 "with order_by="
             )
 
+    def _divider(self, by: str) -> pa.DataType:
+        """The type of a column that tells rows apart."""
+        kind = self._field(by, self.stored).type
+        if pa.types.is_nested(kind):
+            raise ValueError(f"{self.name}: column {by!r} holds values of type {kind}, which divide no rows")
+        return kind
+
     def _in_order(self, by: str | None, intervals: list[tuple[float, float]]) -> list[Source]:
         if by is None:
             raise ValueError("in_order=True divides by the values of a column: pass by=COLUMN")
-        kind = self._field(by, self.stored).type
+        kind = self._divider(by)
         values = pc.drop_null(pa.concat_arrays([b.column(0) for b in self._rows([by])] or [pa.array([], kind)]))
+        if pa.types.is_floating(kind):
+            values = values.filter(pc.invert(pc.is_nan(values)))
         if not len(values):
             raise ValueError(f"{self.name}: column {by!r} has no values to divide by")
         order = pc.array_sort_indices(values)
@@ -282,7 +301,7 @@ class Source:
     def to_numpy(self) -> dict[str, Array]:
         """All rows as one NumPy array per column, in memory. Integers with NULLs become floats, text objects."""
         table = self.to_arrow()
-        return {name: table[name].to_numpy() for name in table.column_names}
+        return {name: _decoded(table[name]).to_numpy() for name in table.column_names}
 
     # Training: what dlbd.models.batches.RawRows says
 
@@ -302,6 +321,7 @@ class Source:
         shuffle: bool = False,
         memory_limit: int | str | None = None,
         shuffle_buffer: int | None = None,
+        rows: int | None = None,
     ) -> Streaming:
         """Called by ``fit``, ``evaluate`` and ``predict``: see :meth:`dlbd.Model.fit`."""
         return Streaming(
@@ -313,11 +333,17 @@ class Source:
             targets=targets,
             memory_limit=None if memory_limit is None else bytes_of(memory_limit),
             shuffle_buffer=shuffle_buffer,
+            ahead=rows if getattr(self.reader, "endless", False) else None,
         )
 
     def class_counts(self, model: Any) -> dict[int, int]:
         """Called by ``fit`` for ``class_weight="balanced"``."""
         return count_classes(self, model.features)
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # NumPy's own way takes NULL for the last of the distinct values
+    return pa.chunked_array(map(decoded, column.chunks)) if column.null_count else column
 
 
 def _columns(condition: Expression | Part) -> list[str]:

@@ -7,6 +7,7 @@ their rows, or straight into one of three chunks of several batches each: one is
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -48,7 +49,10 @@ def learn_features(
 
     Raises:
         ValueError: there is no target, or another one than the model's features have.
+        TypeError: ``weight`` is no column's name.
     """
+    if weight is not None and not isinstance(weight, str):
+        raise TypeError(f"sample_weight of a source is the name of a column; received a {type(weight).__name__}")
     if features is None:
         features = features_of(model)
     if features is None:
@@ -95,7 +99,16 @@ def _names(target: Any) -> Any:
 
 
 def count_classes(source: Source, features: Any) -> dict[int, int]:
-    """How many rows there are of each class of the target, in a pass over the source."""
+    """How many rows there are of each class of the target, in a pass over the source.
+
+    Raises:
+        ValueError: the target is no class.
+    """
+    if features.classes is None:
+        raise ValueError(
+            f'class_weight="balanced" is for a target that is a class, dlbd.data.Target("label", kind="class"); '
+            f"the features have {features.target!r}"
+        )
     counts: Counter[int] = Counter()
     with closing(features.needed(source, True).batches()) as batches:
         for block in features.blocks(batches, True):
@@ -124,13 +137,14 @@ class Streaming:
         memory_limit: bytes that buffers, blocks and the pool take together at most; None for :data:`MEMORY`, or what
             batches and ``shuffle_buffer`` need.
         shuffle_buffer: places of the pool; None for as many as the limit allows.
+        ahead: no more rows than these are waited for at a time; None for as many as the limit allows.
 
     Attributes:
         kept: which rows became inputs, after an epoch without targets, where some did not; otherwise None.
         nothing: a batch's arrays without rows, once an epoch has begun.
 
     Raises:
-        ValueError: a batch or the pool does not fit into the memory limit.
+        ValueError: a column is missing, or a batch or the pool does not fit into the memory limit.
     """
 
     steps: int | None = None
@@ -146,14 +160,17 @@ class Streaming:
         targets: bool,
         memory_limit: int | None,
         shuffle_buffer: int | None,
+        ahead: int | None = None,
     ) -> None:
         for name, n in (("batch_size", batch_size), ("shuffle_buffer", shuffle_buffer)):
             if n is not None and n < 1:
                 raise ValueError(f"{name} must be at least 1; received {n}")
-        self._source, self._model, self._features, self._adapt = source, model, model.features, adapt
+        self._model, self._features, self._adapt = model, model.features, adapt
+        self._source = model.features.needed(source, targets)
         self._batch_size, self._shuffle, self._targets = batch_size, shuffle, targets
         self._asked, self._places = memory_limit, shuffle_buffer
         self._limit = memory_limit or MEMORY
+        self._ahead = ahead or sys.maxsize
         self._rows_at_once = _FIRST  # of a block
         self._raw = 0  # bytes of a row that is read
         self._masks: list[Array] = []
@@ -226,7 +243,7 @@ class Streaming:
 
     def _pieces(self) -> Generator[pa.RecordBatch, None, None]:
         """Record batches of as many rows as fit; few at first, as nobody knows yet how large they get."""
-        source = self._features.needed(self._source, self._targets)
+        source = self._source
         self._raw = sum(_width(field.type) for field in source.schema)
         any_yet = False
         with closing(source.batches(self._rows_of(self._raw), most_bytes=self._limit // _READ)) as batches:
@@ -242,7 +259,7 @@ class Streaming:
 
     def _rows_of(self, width: int) -> int:
         """How many rows of so many bytes are read at a time."""
-        return max(1, min(_ROWS, self._limit // _READ // max(1, width)))
+        return max(1, min(_ROWS, self._ahead, self._limit // _READ // max(1, width)))
 
     def _sizes(self, arrays: Sequence[Array]) -> tuple[int, int]:
         """Rows of a chunk, and places of the pool; and from now on the rows of a block."""
@@ -250,7 +267,7 @@ class Streaming:
         batch = row * self._batch_size
         if self._asked is None:
             self._limit = max(MEMORY, _BATCHES * batch)
-        chunk = batch * max(1, min(self._limit // 16, _CHUNK) // batch)
+        chunk = batch * max(1, min(self._limit // 16, _CHUNK, self._ahead * row) // batch)
         wider = max(row, self._raw)
         self._rows_at_once = self._rows_of(wider)
         left = self._limit - _CHUNKS * chunk - _COPIES * wider * self._rows_at_once
@@ -265,7 +282,7 @@ class Streaming:
                 f"shuffle_buffer={self._places} rows of {row} bytes do not fit into memory_limit={self._limit}: "
                 f"{most} would"
             )
-        return chunk // row, self._places or most
+        return chunk // row, self._places or min(most, self._ahead)
 
 
 class _Filling:

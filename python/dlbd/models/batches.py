@@ -139,9 +139,10 @@ class RawRows(Protocol):
         shuffle: bool = False,
         memory_limit: int | str | None = None,
         shuffle_buffer: int | None = None,
+        rows: int | None = None,
     ) -> Source:
         """Batches made by ``model.features``; ``adapt`` gets (x, y, sample_weight) and gives them as the model takes
-        them.
+        them. ``rows`` are those of an epoch, where the caller has said so: of an endless source no more are read ahead.
         """
         ...
 

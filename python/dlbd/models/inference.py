@@ -37,7 +37,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
         def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
             return adapt_inputs(model, x), None, None
 
-        source = row_batches(model, rows, adapt, targets=False, batch_size=batch_size)
+        source = row_batches(model, rows, adapt, targets=False, batch_size=batch_size, steps=steps)
         found = _predict_batches(model, source, steps, verbose, callbacks)
         return map_structure(lambda a: _with_gaps(a, source.kept), found)  # type: ignore[attr-defined]
     if is_stream(x):

@@ -52,9 +52,10 @@ def row_batches(
     targets: bool,
     batch_size: int | None,
     shuffle: bool | str = False,
+    steps: int | None = None,
     options: RowOptions = NO_OPTIONS,
 ) -> Source:
-    """Batches of raw rows.
+    """Batches of raw rows; ``steps`` of them an epoch, if not all.
 
     Raises:
         ValueError: the model has no features.
@@ -65,14 +66,16 @@ def row_batches(
         )
     if shuffle not in (True, False):
         raise ValueError(f"rows of a source are shuffled, or not: shuffle is True or False; received {shuffle!r}")
+    batch_size = 32 if batch_size is None else batch_size
     return rows.batches_for(
         model,
         adapt,
         targets=targets,
-        batch_size=32 if batch_size is None else batch_size,
+        batch_size=batch_size,
         shuffle=bool(shuffle),
         memory_limit=options.memory_limit,
         shuffle_buffer=options.shuffle_buffer,
+        rows=None if steps is None else steps * batch_size,
     )
 
 

@@ -55,7 +55,9 @@ def make_source(
     if rows is not None:
         if y is not None or sample_weight is not None:
             raise ValueError("targets and weights of a source are columns: y and sample_weight must be None")
-        return row_batches(model, rows, adapt, targets=True, batch_size=batch_size, shuffle=shuffle, options=options)
+        return row_batches(
+            model, rows, adapt, targets=True, batch_size=batch_size, shuffle=shuffle, steps=steps, options=options
+        )
     options.refuse()
     if is_stream(x):
         if y is not None or sample_weight is not None:

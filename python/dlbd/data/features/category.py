@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa, pc
-from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, decoded, missing_rows
+from dlbd.data.arrow import decoded, pa, pc
+from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, missing_rows
 from dlbd.data.features.statistics import Counts
 from dlbd.data.features.vocabulary import Vocabulary
 from dlbd.data.parts import words_of

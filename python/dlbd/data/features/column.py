@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import first_misfit, pa, pc
+from dlbd.data.arrow import decoded, first_misfit, pa, pc
 
 _FLOAT64 = pa.float64()
 FLOAT32, INT64 = np.dtype(np.float32), np.dtype(np.int64)
@@ -118,16 +118,6 @@ def missing_rows(column: pa.Array) -> Array | None:
         missing = np.asarray(pc.is_null(column, nan_is_null=True))
         return missing if missing.any() else None
     return np.asarray(column.is_null()) if column.null_count else None
-
-
-def decoded(column: pa.Array) -> pa.Array:
-    """The values themselves, of a column that is stored as indices of distinct values."""
-    if not pa.types.is_dictionary(column.type):
-        return column
-    distinct = column.dictionary
-    if pa.types.is_string_view(distinct.type):  # polars' categories; Arrow takes none of these
-        distinct = distinct.cast(pa.string())
-    return distinct.take(column.indices)
 
 
 def as_type(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:

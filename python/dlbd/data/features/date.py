@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa, pc
-from dlbd.data.features.column import Column, as_type, decoded
+from dlbd.data.arrow import decoded, pa, pc
+from dlbd.data.features.column import Column, as_type
 from dlbd.data.features.number import Number, NumberStatistics
 from dlbd.layers.arguments import one_of
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa
+from dlbd.data.arrow import decoded, pa
 from dlbd.data.features.block import Block, arranged
-from dlbd.data.features.column import FLOAT32, Column, RowError, decoded, rows_named
+from dlbd.data.features.column import FLOAT32, Column, RowError, rows_named
 from dlbd.data.features.configuration import part_from_config, target_config, target_from_config
 from dlbd.data.features.matrix import Matrix
 from dlbd.data.features.number import Number

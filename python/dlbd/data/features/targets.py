@@ -15,11 +15,18 @@ Targets = Column | tuple[Column, ...] | dict[str, Column] | None
 
 
 def as_targets(target: Any) -> Targets:
-    """Names become a :class:`Target`; several in a list are numbers."""
+    """Names become a :class:`Target`; several in a list are numbers.
+
+    Raises:
+        TypeError: it is none of these.
+    """
     if target is None or isinstance(target, Column):
         return target
     if isinstance(target, str):
         return Target(target)
+    several = list(target.values()) if isinstance(target, Mapping) else target
+    if not isinstance(several, (list, tuple)) or not several or not all(isinstance(t, (str, Column)) for t in several):
+        raise TypeError(f"target is a column, a list of columns, or a dict of output and column; received {target!r}")
     if isinstance(target, Mapping):
         return {output: t if isinstance(t, Column) else Target(t) for output, t in target.items()}
     return tuple(t if isinstance(t, Column) else Target(t, kind="number") for t in target)
