@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -472,3 +473,21 @@ def test_reading_may_end_early(many: Path):
     next(batches)
     batches.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_dates_of_json_are_text(tmp_path):
+    path = tmp_path / "days.jsonl"
+    path.write_text('{"day": "1960-02-29"}\n{"day": null}\n')
+    source = dlbd.data.open(path, schema={"day": "date32"})
+    assert source.to_arrow().to_pydict() == {"day": [date(1960, 2, 29), None]}
+    path.write_text('{"day": "yesterday"}\n')
+    with pytest.raises(SourceError, match=r"column 'day' is declared date32.*'yesterday'"):
+        dlbd.data.open(path, schema={"day": "date32"}).to_arrow()
+
+
+def test_columns_that_are_there_twice_are_an_error(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,a\n1,2,3\n")
+    pq.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "a.parquet")
+    for file in ("a.csv", "a.parquet"):
+        with pytest.raises(ValueError, match=f"{file}: column 'a' is there twice"):
+            dlbd.data.open(tmp_path / file)

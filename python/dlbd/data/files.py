@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
-from dlbd.data.arrow import as_schema, pa
+from dlbd.data.arrow import as_schema, pa, require_distinct
 from dlbd.data.deadline import watched
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
@@ -171,6 +171,7 @@ class FilesReader(FileReader):
             with naming(file.name, file.secrets):
                 found = self._format.schema(file)
             if found is not None:
+                require_distinct(found.names, file.name)
                 if not types:
                     types = dict(zip(found.names, found.types, strict=True))
                 for field in found:

@@ -26,7 +26,7 @@ class Json:
     options = ("block_size",)
 
     def __init__(self, declared: pa.Schema, block_size: int = _BLOCK_BYTES) -> None:
-        self._declared, self._block = declared, block_size
+        self._declared, self._block = _parsed(declared), block_size
 
     def schema(self, file: File) -> pa.Schema | None:
         with file.stream() as source:
@@ -78,3 +78,8 @@ class Json:
                     text = str(cause).removeprefix("JSON parse error: ").removesuffix(" in row 0")
                     return pa.ArrowInvalid(f"line {number}: {text}")
         return error
+
+
+def _parsed(declared: pa.Schema) -> pa.Schema:
+    """As Arrow's parser takes them: dates are numbers of days to it; their texts are cast afterwards."""
+    return pa.schema([f.with_type(pa.string()) if pa.types.is_date(f.type) else f for f in declared])
