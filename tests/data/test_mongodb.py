@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -68,19 +67,6 @@ def test_the_rows_of_every_store(put: Put):
     source = opened(put, documents, schema=rows.SCHEMA, order_by=rows.ORDER_BY, columns=rows.SCHEMA.names)
     assert source.to_arrow().equals(rows.TABLE)
     assert source.count() == rows.COUNT
-
-
-def test_the_same_weights_as_from_a_table_in_memory(put: Put):
-    arguments = put([stored(row) for row in rows.TABLE.to_pylist()])
-    weights = []
-    for what in (arguments, {"what": rows.TABLE}):
-        source = dlbd.data.open(**what, schema=rows.SCHEMA, order_by=rows.ORDER_BY, columns=rows.SCHEMA.names)
-        dlbd.utils.set_random_seed(1)
-        model = dlbd.Sequential([dlbd.layers.Dense(8, activation="relu"), dlbd.layers.Dense(3, activation="softmax")])
-        model.compile("adam", "sparse_categorical_crossentropy")
-        model.fit(source, target="label", epochs=2, verbose=0)
-        weights.append(model.get_weights())
-    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
 def test_types_and_nesting_are_sampled(put: Put):

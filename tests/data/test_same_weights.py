@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import dlbd
 from dlbd import layers
 from tests.data.rows import ORDER_BY, SCHEMA, TABLE, write
+from tests.servers import hdfs
 
 Store = Callable[[pytest.FixtureRequest, Path], dict[str, Any]]
 
@@ -24,6 +26,47 @@ SHUFFLED = TABLE.take(np.random.default_rng(0).permutation(len(TABLE)))
 
 def file(suffix: str) -> Store:
     return lambda request, folder: {"what": write(folder / f"rows.{suffix}", SHUFFLED)}
+
+
+def in_s3(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    bucket = request.getfixturevalue("s3")
+    return {"what": bucket.put(write(folder / "rows.parquet", SHUFFLED)), "storage_options": bucket.options}
+
+
+def in_hdfs(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    return {"what": hdfs.put(request.getfixturevalue("hdfs"), write(folder / "rows.parquet", SHUFFLED))}
+
+
+def in_sql(address: Callable[[pytest.FixtureRequest, Path], str]) -> Store:
+    def put(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+        where = address(request, folder)
+        dlbd.data.write_table(where, "same_weights", SHUFFLED, if_exists="replace")
+        return {"what": where, "table": "same_weights"}
+
+    return put
+
+
+def on_server(name: str) -> Store:
+    return in_sql(lambda request, folder: request.getfixturevalue(name).uri)
+
+
+def in_mongodb(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    import pymongo
+    from bson import Decimal128
+
+    address = request.getfixturevalue("mongodb")
+    with pymongo.MongoClient(address, serverSelectionTimeoutMS=3000) as client:
+        collection = client.get_default_database()["same_weights"]
+        collection.drop()
+        collection.insert_many(
+            {k: Decimal128(v) if isinstance(v, Decimal) else v for k, v in row.items() if v is not None}
+            for row in SHUFFLED.to_pylist()
+        )
+    return {"what": address, "table": "same_weights", "columns": SCHEMA.names}
+
+
+def in_spark(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    return {"what": request.getfixturevalue("spark").createDataFrame(SHUFFLED).repartition(8)}
 
 
 STORES: dict[str, Store] = {
@@ -36,6 +79,15 @@ STORES: dict[str, Store] = {
     "jsonl": file("jsonl"),
     "parquet": file("parquet"),
     "arrow": file("arrow"),
+    "s3": in_s3,
+    "hdfs": in_hdfs,
+    "sqlite": in_sql(lambda request, folder: f"sqlite:///{folder}/rows.db"),
+    "duckdb": in_sql(lambda request, folder: f"duckdb:///{folder}/rows.duckdb"),
+    "mariadb": on_server("mariadb"),
+    "mysql": on_server("mysql"),
+    "postgresql": on_server("postgresql"),
+    "mongodb": in_mongodb,
+    "spark": in_spark,
 }
 
 
@@ -67,6 +119,7 @@ def wanted() -> list[np.ndarray]:
     return trained(dlbd.data.open(TABLE))
 
 
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 @pytest.mark.parametrize("store", STORES)
 def test_the_same_weights(store: str, wanted: list[np.ndarray], request: pytest.FixtureRequest, tmp_path: Path):
     source = dlbd.data.open(**STORES[store](request, tmp_path), schema=SCHEMA, order_by=ORDER_BY)

@@ -51,20 +51,6 @@ def test_rows_are_those_of_every_store(frame: Any):
     assert source.select(["label", "city"]).to_arrow().equals(rows.TABLE.select(["label", "city"]))
 
 
-def test_training_gives_the_same_weights_as_from_a_table(frame: Any):
-    weights = []
-    for what in (frame, rows.TABLE):
-        dlbd.utils.set_random_seed(0)
-        source = dlbd.data.open(what, schema=rows.SCHEMA, order_by=rows.ORDER_BY)
-        train, _ = source.split(train=0.8, test=0.2)
-        model = dlbd.Sequential([dlbd.layers.Dense(8, activation="relu"), dlbd.layers.Dense(3, activation="softmax")])
-        model.compile("adam", "sparse_categorical_crossentropy")
-        features = dlbd.data.Features.infer(train, target="label", drop=["at"])
-        model.fit(train, features=features, epochs=2, verbose=0)
-        weights.append(model.get_weights())
-    assert [w.tobytes() for w in weights[0]] == [w.tobytes() for w in weights[1]]
-
-
 def test_without_order_by_there_is_no_order(frame: Any):
     source = dlbd.data.open(frame, name="visits")
     assert not source.ordered

@@ -97,7 +97,8 @@ def put(uri: str, path: Path) -> str:
     """Copies a file into HDFS, under its own name; gives the address."""
     import fsspec
 
-    filesystem, folder = fsspec.url_to_fs(uri)
+    # a forked process would end the client's threads, which it does not have, with fsspec's cache of clients, and wait
+    filesystem, folder = fsspec.url_to_fs(uri, skip_instance_cache=True)
     filesystem.makedirs(folder, exist_ok=True)
     filesystem.put_file(str(path), f"{folder.rstrip('/')}/{path.name}")
     return f"{uri.rstrip('/')}/{path.name}"
