@@ -180,7 +180,8 @@ def test_predictions_go_into_files_and_tables(run, shop):
         rows = database.execute('SELECT id, predicted FROM "odd ""name"""').fetchall()
     assert rows == list(zip(range(1200), wanted["predicted"].to_pylist(), strict=True))
     again = run("predict", "buys.dlbd", "people.csv", "--out", "sqlite:///p.db", "--out-table", 'odd "name"', status=1)
-    assert "there is a table" in again
+    assert "has a table" in again
+    run("predict", "buys.dlbd", "people.csv", "--out", "sqlite:///p.db", "--out-table", "t", "--if-exists", "replace")
 
 
 def test_no_rows_give_a_file_without_rows(run, shop):

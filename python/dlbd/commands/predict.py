@@ -25,9 +25,15 @@ def add(commands: Any) -> None:
         "--out",
         metavar="OUT",
         required=True,
-        help="a file (.csv, .jsonl, .parquet), or sqlite:///file with --out-table",
+        help="a file (.csv, .jsonl, .parquet), or a database (sqlite:///file, mysql://..., ...) with --out-table",
     )
-    parser.add_argument("--out-table", metavar="T", default="predictions", help="a new table (default predictions)")
+    parser.add_argument("--out-table", metavar="T", default="predictions", help="of a database (default predictions)")
+    parser.add_argument(
+        "--if-exists",
+        choices=("error", "replace", "append"),
+        default="error",
+        help="what becomes of a table that is there (default error)",
+    )
     parser.add_argument(
         "--keep", metavar="A,B", type=names, help="columns that are written, too (default: those of --order-by)"
     )
@@ -36,7 +42,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from dlbd.commands.tables import writing
+    from dlbd.commands.tables import written
 
     model = loaded(options.model)
     source = opened(options)
@@ -44,11 +50,16 @@ def run(options: argparse.Namespace) -> None:
     source = source.select(list(dict.fromkeys([*keep, *model.features.columns])))
     at_once = _ROWS if model.features.window is None else max(1, source.count())  # windows go over the edges of batches
     rows = 0
-    with writing(options.out, options.out_table) as write, closing(source.batches(at_once)) as batches:
-        for batch in _at_least_one(batches, source.schema):
-            outputs = model.predict(batch, batch_size=options.batch_size)
-            write(_table(batch.select(keep), answers(model.features, outputs)))
-            rows += batch.num_rows
+
+    def predicted() -> Iterator[Any]:
+        nonlocal rows
+        with closing(source.batches(at_once)) as batches:
+            for batch in _at_least_one(batches, source.schema):
+                outputs = model.predict(batch, batch_size=options.batch_size)
+                rows += batch.num_rows
+                yield _table(batch.select(keep), answers(model.features, outputs))
+
+    written(options.out, options.out_table, options.if_exists, predicted())
     print(f"{rows:,} rows: {options.out}")
 
 
