@@ -236,9 +236,10 @@ def test_inspect(run):
 
 
 def test_inspect_shows_what_is_odd(run, shop):
-    (shop / "odd.csv").write_text("x,y,text\n1,,a\ninf,,b\n,,\n")
+    (shop / "odd.csv").write_text("x,y,text,day\n1,,a,2024-02-01\ninf,,b,2024-01-03\n,,,\n")
     said = run("inspect", "odd.csv", "--schema", "x=double,y=double,text=string")
-    x, y, text = said.splitlines()[4:7]
+    x, y, text, day = said.splitlines()[4:8]
+    assert day.endswith("2024-01-03 to 2024-02-01")
     assert x.endswith("inf!")
     assert x.split()[2] == "33.3%"
     assert y.endswith("no values")

@@ -63,17 +63,24 @@ class _Column:
 
         self.name, self.kind = name, kind
         self.numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        self.temporal = pa.types.is_temporal(kind)
         self.countable = not pa.types.is_nested(kind) and not pa.types.is_binary(kind)
+        self.times: list[Any] = []  # the first and the last
         self.missing = self.infinite = 0
         self.moments, self.extent, self.sketch, self.counts = Moments(), Extent(), Quantiles(), Counts(_DIFFERENT)
 
     def add(self, values: Any) -> None:
+        from dlbd.data.arrow import pc
         from dlbd.data.features.column import float64s
 
         if self.countable:
             self.counts.add(values)
         if not self.numeric:
             self.missing += values.null_count
+            if self.temporal:
+                found = pc.min_max(values).as_py()
+                known = [*self.times, *(t for t in found.values() if t is not None)]
+                self.times = [min(known), max(known)] if known else []
             return
         x = float64s(values, self.name)
         missing = np.isnan(x)
@@ -97,6 +104,8 @@ class _Column:
             three = (self.extent.least, float(self.moments.mean), self.extent.greatest)
             note = " inf!" if self.infinite else ""
             return head + " ".join(f"{value:>9.4g}" for value in three) + " " + self._histogram() + note
+        if self.times:
+            return head + _cut(f"{self.times[0]} to {self.times[1]}", _WIDTH - len(head))
         if not self.countable or (not self.counts.of and not self.counts.overflow):
             return head.rstrip()
         if self.counts.overflow:
