@@ -491,3 +491,51 @@ def test_columns_that_are_there_twice_are_an_error(tmp_path):
     for file in ("a.csv", "a.parquet"):
         with pytest.raises(ValueError, match=f"{file}: column 'a' is there twice"):
             dlbd.data.open(tmp_path / file)
+
+
+# Folders of column=value
+
+
+@pytest.fixture
+def by_country(tmp_path: Path) -> str:
+    for country, year, n in [
+        ("NO", 2023, 3),
+        ("NO", 2024, 2),
+        ("S%C3%A3o", 2024, 4),
+        ("__HIVE_DEFAULT_PARTITION__", 2023, 1),
+    ]:
+        folder = tmp_path / f"country={country}" / f"year={year}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"x": list(range(n))}), folder / "part-0.parquet")
+    return str(tmp_path)
+
+
+def test_folders_that_name_values_are_columns(by_country: str):
+    source = dlbd.data.open(by_country)
+    assert source.schema == pa.schema({"x": pa.int64(), "country": pa.string(), "year": pa.int64()})
+    rows = source.to_arrow()
+    assert rows["country"].to_pylist() == ["NO"] * 5 + ["São"] * 4 + [None]
+    assert rows["year"].to_pylist() == [2023] * 3 + [2024] * 6 + [2023]
+    assert source.select(["year", "x"]).head(1).to_pylist() == [{"year": 2023, "x": 0}]
+    assert source.select(["year"]).to_arrow()["year"].to_pylist() == rows["year"].to_pylist()
+    assert source.count() == 10
+    assert dlbd.data.open(by_country, schema={"year": "string"}).head(1)["year"].to_pylist() == ["2023"]
+    assert dlbd.data.open(f"{by_country}/country=NO").schema.names == ["x", "year"]
+
+
+def test_files_in_folders_of_other_values_are_not_opened(by_country: str):
+    (Path(by_country) / "country=NO/year=2023/part-0.parquet").write_bytes(b"no longer Parquet")
+    source = dlbd.data.open(f"{by_country}/*/year=2024")  # whose schema is there
+    assert source.count() == 6
+    whole = dlbd.data.open([f"{by_country}/country=S%C3%A3o", f"{by_country}/country=NO"])
+    assert whole.where((col("year") == 2024) & (col("x") > 0)).count() == 4
+    with pytest.raises(SourceError, match=r"year=2023/part-0\.parquet"):
+        whole.to_arrow()
+
+
+def test_folders_of_different_columns(by_country: str):
+    odd = Path(by_country) / "country=NO" / "month=1"
+    odd.mkdir()
+    pq.write_table(pa.table({"x": [1]}), odd / "part-0.parquet")
+    with pytest.raises(SourceError, match=r"its folders name the columns \['country', 'month'\], and"):
+        dlbd.data.open(by_country)

@@ -16,6 +16,7 @@ from dlbd.data.formats.csv import Csv
 from dlbd.data.formats.ipc import Ipc
 from dlbd.data.formats.json import Json
 from dlbd.data.formats.parquet import Parquet
+from dlbd.data.formats.partitions import may_have, schema_of, values_of, with_values
 from dlbd.data.formats.text import Text
 from dlbd.data.idx import IdxReader, is_idx
 from dlbd.data.images import IMAGE_SUFFIXES, ClassFolderReader
@@ -79,7 +80,8 @@ def reader(
 
     Args:
         what: a file, a folder, a glob (``**`` for any number of folders), or a list of them. The files of a folder or a
-            glob are read in the order of their paths, those of a list in the list's.
+            glob are read in the order of their paths, those of a list in the list's. Folders ``column=value`` are a
+            column, as Hive and Spark write them.
         schema: types of columns that the files do not say themselves.
         format: "csv", "json", "parquet", "arrow", "text" (rows of lines), "texts" (a file is a row, its folder the
             label), "images" (the same), "idx"; from the suffix by default.
@@ -158,11 +160,22 @@ class FilesReader(FileReader):
     """Rows of files of one format, one file after the other."""
 
     def __init__(
-        self, files: Sequence[File], format: Format, declared: pa.Schema, name: str, remote: bool, servers: list[Server]
+        self,
+        files: Sequence[File],
+        format: Format,
+        declared: pa.Schema,
+        name: str,
+        remote: bool,
+        servers: list[Server],
     ) -> None:
         super().__init__(name, remote, servers)
         self._files, self._format = files, format
-        self.schema = self._schema(declared)
+        own = self._schema(declared)
+        self._values = [values_of(file.below) for file in files]
+        folders = schema_of([file.name for file in files], self._values, declared.names)
+        self._folders = pa.schema([field for field in folders if field.name not in own.names])
+        self._own = own.names
+        self.schema = pa.schema([*own, *self._folders])
 
     def _schema(self, declared: pa.Schema) -> pa.Schema:
         """Of the first file that has one; the types of columns without a value, of the first file with a value."""
@@ -188,10 +201,14 @@ class FilesReader(FileReader):
     def _batches(
         self, columns: Sequence[str], where: Expression | None, rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
-        wanted = pa.schema([self.schema.field(name) for name in columns])
-        for file in self._files:
-            with naming(file.name, file.secrets), closing(self._format.batches(file, wanted, where, rows)) as batches:
-                yield from batches
+        own = [name for name in columns if name not in self._folders.names] or self._own[:1]
+        wanted = pa.schema([self.schema.field(name) for name in own])
+        asked = pa.schema([field for field in self._folders if field.name in columns])
+        known = where if where is None or where.columns <= set(self._own) else None  # to the files
+        for file, values in zip(self._files, self._values, strict=True):
+            if may_have(values, self._folders, where):
+                with naming(file.name, file.secrets), closing(self._format.batches(file, wanted, known, rows)) as found:
+                    yield from (with_values(batch, values, asked, columns) for batch in found) if len(asked) else found
 
     def _count(self) -> int | None:
         total = 0

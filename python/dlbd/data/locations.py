@@ -37,12 +37,14 @@ class File:
     Attributes:
         name: its address, as errors say it; without a password.
         secrets: what no error may say.
+        below: its path below the address that was given.
     """
 
     filesystem: fs.FileSystem
     path: str
     name: str
     secrets: Sequence[str] = field(default=(), repr=False)
+    below: str = ""
 
     @property
     def suffixes(self) -> list[str]:
@@ -139,7 +141,8 @@ class Location:
             paths = dict.fromkeys(path for info in found for path in self._below(info))
         if not paths:
             raise SourceError(f"{self.name}: {self._why_nothing(info)}")
-        return [File(self._filesystem, path, self._prefix + path, self._secrets) for path in paths]
+        above = len(self.folder)
+        return [File(self._filesystem, path, self._prefix + path, self._secrets, path[above:]) for path in paths]
 
     @property
     def folder(self) -> str:
