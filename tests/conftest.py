@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dlbd import config
+
+# A shell that starts the tests in the background has interrupts ignored, here and in each process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests in these folders speak of operations and models, not of the CPU or of a process.
 ON_EVERY_DEVICE = ("golden", "layers", "losses", "metrics", "models", "ops", "optimizers", "saving")
