@@ -241,7 +241,7 @@ class Layer(Weighted):
             context.depth -= 1
         if self.activity_regularizer is not None:
             for y in flatten(outputs):  # of a sample, so that its strength does not depend on the batch
-                self.add_loss(self.activity_regularizer(y) / max(y.shape[0] if y.shape else 1, 1))
+                self.add_loss(self.activity_regularizer(y) / (y.shape[0] or 1 if y.shape else 1))
         if mask is not None or type(self).compute_mask is not Layer.compute_mask:
             self._carry_mask(inputs, mask, outputs)
         return outputs

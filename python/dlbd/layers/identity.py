@@ -56,7 +56,7 @@ class ActivityRegularization(Layer):
         self._penalty = regularizers.L1L2(self.l1, self.l2)
 
     def call(self, inputs: Tensor) -> Tensor:
-        self.add_loss(self._penalty(inputs) / max(inputs.shape[0], 1))
+        self.add_loss(self._penalty(inputs) / (inputs.shape[0] or 1))
         return inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
