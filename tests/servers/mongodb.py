@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class MongoDB(Process):
         if tls:
             command += [str(_keys(folder, self.certificate)), _PASSWORD]
         super().__init__("mongodb", command, lambda: "READY" in (folder / "mongodb.log").read_text(), folder)
+
+    def stop(self) -> None:
+        super().stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 _PASSWORD = "changeit"

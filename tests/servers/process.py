@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -122,4 +121,3 @@ class Process:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
