@@ -326,11 +326,14 @@ sys.exit(dlbd.cli.main({arguments!r}))
         text=True,
         env=os.environ | {"PYTHONPATH": _path()},
     )
-    assert running.stdout.readline() == "reading\n", running.communicate()[1]
-    running.send_signal(signal.SIGINT)
-    sent = time.monotonic()
-    assert running.wait(10) == 130
-    assert time.monotonic() - sent < 2
+    try:
+        assert running.stdout.readline() == "reading\n"
+        running.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        assert running.wait(10) == 130
+        assert time.monotonic() - sent < 2
+    finally:
+        running.kill()
     assert "interrupted" in running.communicate()[1]
     assert os.listdir(tmp_path) == []
 
