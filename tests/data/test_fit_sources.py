@@ -293,6 +293,64 @@ def test_rows_that_are_left_out_are_predicted_as_nan():
     assert np.isnan(model.predict({name: pa.nulls(2, pa.float32()) for name in "abc"})).all()
 
 
+def test_rows_that_are_left_out_far_apart_leave_the_others_in_their_places():
+    model = classifier()
+    features = as_they_are(rows=[dlbd.data.DropMissing()])
+    model.fit(source(), features=features, verbose=0)
+    raw = columns(5000, seed=3)
+    raw["a"][[17, 3000]] = np.nan
+    predicted = model.predict(raw)
+    assert np.flatnonzero(np.isnan(predicted[:, 0])).tolist() == [17, 3000]
+    there = ~np.isnan(raw["a"])
+    np.testing.assert_array_equal(predicted[there], model.predict({c: raw[c][there] for c in "abc"}))
+    some = model.predict(raw, steps=2)
+    np.testing.assert_array_equal(some, predicted[:65])  # 64 predictions, and a row without one between them
+    raw["a"][:] = np.nan
+    assert model.predict(raw, steps=1).shape == (0, 3)
+
+
+def test_a_list_of_records_is_looked_at_as_a_whole():
+    model = classifier()
+    model.fit(source(), features=as_they_are(), verbose=0)
+    records = [{"a": 1, "b": 2, "c": None}] * 2000 + [{"a": 0.5, "b": 2, "c": 1.5, "more": {}}]
+    with pytest.raises(ValueError, match=r"'c' has no value .*\(row 0\)"):
+        model.predict(records)
+    records = [{"a": 1, "b": 2, "c": 3}] * 2000 + [{"a": 0.5, "b": 2, "c": 1.5, "more": {}}]
+    np.testing.assert_array_equal(model.predict(records)[-1:], model.predict({"a": [0.5], "b": [2], "c": [1.5]}))
+
+
+def test_columns_that_nobody_asked_for_may_hold_anything():
+    model = classifier()
+    model.fit(source(), features=as_they_are(), verbose=0)
+    raw = columns(3, seed=2)
+    wanted = model.predict(raw)
+    odd = [object(), 1, "two"]
+    np.testing.assert_array_equal(model.predict(raw | {"odd": odd}), wanted)
+    np.testing.assert_array_equal(model.predict(pd.DataFrame(raw).assign(odd=odd)), wanted)
+    assert model.evaluate(pd.DataFrame(raw).assign(odd=odd), verbose=0)[0] > 0
+
+
+def test_the_memory_limit_is_that_of_validation_evaluation_and_prediction(monkeypatch):
+    limits = []
+    batches_for = Source.batches_for
+
+    def noted(self, *arguments, **options):
+        limits.append(options["memory_limit"])
+        return batches_for(self, *arguments, **options)
+
+    monkeypatch.setattr(Source, "batches_for", noted)
+    model = classifier()
+    model.fit(source(), features=as_they_are(), validation_data=source(50), memory_limit="9MB", verbose=0)
+    model.evaluate(source(50), memory_limit="8MB", verbose=0)
+    model.predict(source(50), memory_limit="7MB")
+    assert limits == ["9MB", "9MB", "8MB", "7MB"]
+    for call in (model.evaluate, model.predict):
+        with pytest.raises(TypeError, match="memory_limit= is for a source"):
+            call(np.ones((40, 3)), memory_limit="7MB", verbose=0)
+    x, y = arrays(20)
+    model.fit(source(), validation_data=(x, y), memory_limit="9MB", verbose=0)
+
+
 def test_a_model_without_features_takes_frames_as_before():
     model = classifier()
     x, y = arrays()

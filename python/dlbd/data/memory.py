@@ -33,7 +33,10 @@ class TableReader:
             self._table = pa.Table.from_batches([table])
         elif type(table).__module__.startswith("pandas"):
             frame = table.to_frame() if table.ndim == 1 else table
-            self._table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+            try:
+                self._table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+            except pa.ArrowException as error:
+                raise ValueError(f"{self.name}: {'. '.join(map(str, error.args))}") from None
         else:
             self._table = pa.table(table)
         # as polars gives them: Arrow has few functions for views

@@ -235,8 +235,8 @@ class Streaming:
                 x = self._features.arrange(block.x, self._model)
                 self.structure, hosted = flat_structure(*self._adapt(x, block.y, block.weight))
                 arrays: Sequence[Array] = resolved(hosted, None)
-                if block.kept is not None and not self._targets:
-                    self._masks.append(block.kept)
+                if not self._targets:
+                    self._masks.append(np.ones(block.size, bool) if block.kept is None else block.kept)
                 if self.nothing is None:
                     self.nothing = [a[:0] for a in arrays]
                 yield arrays

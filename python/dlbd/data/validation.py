@@ -107,5 +107,6 @@ def cross_validate(
             own.adapt(train)
         model.fit(train, target=target, features=own, **{"verbose": 0, **fit_arguments})
         batch_size = fit_arguments.get("validation_batch_size", fit_arguments.get("batch_size"))
-        folds.append(model.evaluate(held_out, batch_size=batch_size, verbose=0, return_dict=True))
+        limit = {name: fit_arguments[name] for name in ("memory_limit",) if name in fit_arguments}
+        folds.append(model.evaluate(held_out, batch_size=batch_size, verbose=0, return_dict=True, **limit))
     return CrossValidation({name: np.array([fold[name] for fold in folds]) for name in folds[0]})

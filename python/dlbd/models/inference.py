@@ -13,7 +13,7 @@ from dlbd.callbacks.progress import predicting, verbosity
 from dlbd.layers.preprocessing.host import resolved
 from dlbd.models.adapt import adapt_inputs, is_stream
 from dlbd.models.batches import ArrayBatches, Source, StreamBatches, one_epoch, restore
-from dlbd.models.raw_rows import raw_rows, row_batches
+from dlbd.models.raw_rows import RowOptions, raw_rows, row_batches
 from dlbd.models.step_functions import packed
 from dlbd.models.steps import Steps
 from dlbd.structure import flatten, map_structure
@@ -23,7 +23,15 @@ _NONE: dict[str, Any] = {}
 _SINGLE_INPUT = repr((0, None, None))
 
 
-def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+def predict(
+    model: Any,
+    x: Any,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    callbacks: Any,
+    memory_limit: int | str | None = None,
+) -> Any:
     if type(x) is np.ndarray and verbose in ("auto", 0) and callbacks is None and steps is None:
         size = 32 if batch_size is None else batch_size
         if x.ndim and 0 < len(x) <= size:
@@ -31,15 +39,17 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
             if found is not None:
                 return found
     source: Source
-    rows = raw_rows(model, x)
+    rows, options = raw_rows(model, x), RowOptions(memory_limit=memory_limit)
     if rows is not None:
 
         def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
             return adapt_inputs(model, x), None, None
 
-        source = row_batches(model, rows, adapt, targets=False, batch_size=batch_size, steps=steps)
+        source = row_batches(model, rows, adapt, targets=False, batch_size=batch_size, steps=steps, options=options)
         found = _predict_batches(model, source, steps, verbose, callbacks)
-        return map_structure(lambda a: _with_gaps(a, source.kept), found)  # type: ignore[attr-defined]
+        kept = source.kept  # type: ignore[attr-defined]
+        return map_structure(lambda a: _with_gaps(a, kept, whole=steps is None), found)
+    options.refuse()
     if is_stream(x):
         source = StreamBatches(x, steps, lambda x, y, w: (adapt_inputs(model, x), None, None), model.dtype)
     else:
@@ -49,13 +59,17 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     return _predict_batches(model, source, steps, verbose, callbacks)
 
 
-def _with_gaps(outputs: Array, kept: Array | None) -> Array:
-    """A row for each raw row: NaN for those that are not kept."""
+def _with_gaps(outputs: Array, kept: Array | None, whole: bool) -> Array:
+    """A row for each raw row, NaN for those that are not kept; if not the whole, up to the last output."""
     if kept is None:
         return outputs
-    whole = np.full((len(kept), *outputs.shape[1:]), np.nan, np.result_type(outputs.dtype, np.float32))
-    whole[np.flatnonzero(kept)[: len(outputs)]] = outputs
-    return whole
+    places = np.flatnonzero(kept)[: len(outputs)]
+    rows = len(kept) if whole else int(places.max(initial=-1)) + 1
+    if rows == len(outputs):
+        return outputs
+    y = np.full((rows, *outputs.shape[1:]), np.nan, np.result_type(outputs.dtype, np.float32))
+    y[places] = outputs
+    return y
 
 
 def _forward(model: Any) -> Any:

@@ -351,7 +351,7 @@ class Trainer(Layer):
                 the classes are ``model.features.classes``.
             memory_limit: of a source: bytes, or text like "200MB", that all which is read ahead, the batches and the
                 rows to be shuffled take together at most; 64 MB by default, more only where batches and
-                ``shuffle_buffer`` need it.
+                ``shuffle_buffer`` need it. Validation data that is a source takes as much at most.
             shuffle_buffer: of a source: among how many rows one is drawn; as many as the limit allows by default. With
                 fewer than the source has the order is random only nearby: rows that are sorted by class should be
                 stored in another order.
@@ -409,6 +409,8 @@ class Trainer(Layer):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        *,
+        memory_limit: int | str | None = None,
     ) -> Any:
         """The mean loss and the metrics on data.
 
@@ -421,6 +423,7 @@ class Trainer(Layer):
             steps: only so many batches.
             callbacks: list of callbacks.
             return_dict: give a dict by name.
+            memory_limit: of a source, as for :meth:`fit`.
 
         Returns:
             A float, or with metrics a list of floats in the order of :attr:`metrics_names`, or a dict.
@@ -435,7 +438,7 @@ class Trainer(Layer):
             [4.0, 2.0]
         """
         self._require_compiled("evaluate")
-        logs = training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+        logs = training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, memory_limit)
         return logs if return_dict else _without_names(logs, self.metrics_names)
 
     def predict(
@@ -445,6 +448,8 @@ class Trainer(Layer):
         verbose: Any = "auto",
         steps: int | None = None,
         callbacks: Any = None,
+        *,
+        memory_limit: int | str | None = None,
     ) -> Any:
         """The outputs for ``x``.
 
@@ -458,6 +463,7 @@ class Trainer(Layer):
             verbose: 1 or 2 shows progress; "auto" (the default) and 0 do not.
             steps: only so many batches.
             callbacks: list of callbacks.
+            memory_limit: of a source, as for :meth:`fit`; the outputs are not among it.
 
         Returns:
             New NumPy arrays, in the dtype and structure that the model gives, one row per row of ``x``, in its order.
@@ -471,7 +477,7 @@ class Trainer(Layer):
             >>> model.predict([[1.0, 2.0, 3.0]])
             array([[6.]], dtype=float32)
         """
-        return inference.predict(self, x, batch_size, verbose, steps, callbacks)
+        return inference.predict(self, x, batch_size, verbose, steps, callbacks, memory_limit)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False

@@ -194,7 +194,9 @@ def fit(
     if validation_data is not None:
         given = tuple(validation_data) if isinstance(validation_data, list) else validation_data
         vx, vy, vw = unpack(given) if not is_stream(given) else (given, None, None)
-        validation = make_source(model, vx, vy, vw, validation_batch_size or batch_size, steps=validation_steps)
+        limit = RowOptions(memory_limit=options.memory_limit) if hasattr(vx, "batches_for") else NO_OPTIONS
+        size = validation_batch_size or batch_size
+        validation = make_source(model, vx, vy, vw, size, steps=validation_steps, options=limit)
     batches = Epochs(source, steps_per_epoch)
     steps = source.steps if steps_per_epoch is None else steps_per_epoch
     shown = verbosity(verbose)
@@ -345,9 +347,11 @@ def evaluate(
     sample_weight: Any,
     steps: int | None,
     callbacks: Any,
+    memory_limit: int | str | None,
 ) -> Logs:
     _require_positive({"steps": steps})
-    source = make_source(model, x, y, sample_weight, batch_size, steps=steps)
+    options = RowOptions(memory_limit=memory_limit)
+    source = make_source(model, x, y, sample_weight, batch_size, steps=steps, options=options)
     shown = verbosity(verbose)
     bar = ProgbarLogger(shown) if shown else None
     params = {"verbose": shown, "steps": steps or source.steps}

@@ -255,6 +255,11 @@ class Features:
         """What ``model.predict`` gets, a table in memory or a list of records, as a source."""
         from dlbd.data.opening import open
 
+        if isinstance(table, (list, tuple)):
+            return open(table, sample=len(table))  # a column of whole numbers may have a fraction in the last one
+        if (isinstance(table, Mapping) or hasattr(table, "iloc")) and all(name in table for name in self.columns):
+            names = [name for name in self.columns_with_target if name in table]  # Arrow may not take the others
+            table = {name: table[name] for name in names} if isinstance(table, Mapping) else table[names]
         return open(table)
 
     def arrange(self, x: Mapping[str, Array], model: Any) -> Any:
