@@ -101,14 +101,14 @@ def _cast_column(column: pa.Array, field: pa.Field, source: str) -> pa.Array:
     try:
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        _, misfit = first_misfit(column, field.type)
         raise SourceError(
-            f"{source}: column {field.name!r} is declared {field.type}, and holds {first_misfit(column, field.type)}"
-            f" ({error})"
+            f"{source}: column {field.name!r} is declared {field.type}, and holds {misfit} ({error})"
         ) from None
 
 
-def first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
-    """The first value that does not become the type, halving the range in which it lies."""
+def first_misfit(column: pa.Array, wanted: pa.DataType) -> tuple[int, str]:
+    """Place and text of the first value that does not become the type, halving the range in which it lies."""
     begin, end = 0, len(column)
     while end - begin > 1:
         middle = (begin + end) // 2
@@ -117,7 +117,7 @@ def first_misfit(column: pa.Array, wanted: pa.DataType) -> str:
             begin = middle
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             end = middle
-    return f"{column[begin].as_py()!r} ({column.type})" if begin < len(column) else f"{column.type}"
+    return begin, f"{column[begin].as_py()!r} ({column.type})" if begin < len(column) else f"{column.type}"
 
 
 def decoded(column: pa.Array) -> pa.Array:

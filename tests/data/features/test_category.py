@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,35 @@ def test_hash_needs_no_vocabulary():
     assert (again == x[:-1]).all()
 
 
+def test_hash_is_of_what_a_value_says():
+    category = Category("c", encode="hash", buckets=1 << 40)
+    numbers = [12, -3, 2**63 - 1]
+    texts = [str(n) for n in numbers]
+    wanted = transformed(category, numbers).ravel().tolist()
+    for same in (texts, pa.array(texts).dictionary_encode(), pa.array(numbers, pa.decimal128(20, 0))):
+        assert transformed(category, same).ravel().tolist() == wanted
+    for same in ([12.0, -3.0, np.nan], pa.array([12, -3, None], pa.decimal128(9, 2))):
+        assert transformed(category, same).ravel().tolist() == [*wanted[:2], 0]
+    assert len(np.unique(transformed(category, ["012", "12", " 12", str(2**63), "9" * 30, "-", ""]))) == 7
+    assert transformed(category, [True, False]).tolist() == transformed(category, ["true", "false"]).tolist()
+    # numbers that have something in common, too, are spread
+    hundreds = transformed(Category("c", encode="hash", buckets=100), np.arange(10_000) * 100)
+    assert np.bincount(hundreds[:, 0], minlength=100).min() > 50
+
+
 def test_missing_values():
     assert transformed(Category("c", encode="index", missing="most_frequent"), CITIES)[-1] == 1
     assert transformed(Category("c", encode="index", missing="Rome"), CITIES)[-1] == 3
     assert len(transformed(Category("c", encode="index", missing="drop"), CITIES)) == 4
     hashed = transformed(Category("c", encode="hash", buckets=1000, missing="Rome"), CITIES)
     assert hashed[-1] == hashed[-2]
+    assert transformed(Category("c", encode="index", missing="2"), [1, 1, 2, None])[-1] == 2
+    with pytest.raises(ValueError, match=r"'c \(missing=\)' should hold values of type int64; received 'none'"):
+        transformed(Category("c", missing="none"), [1, 1, 2, None])
+    numbers = [1.0, 1.0, 2.0, np.nan]
+    assert transformed(Category("c", encode="index", missing="most_frequent"), numbers)[-1] == 1
+    hashed = transformed(Category("c", encode="hash", buckets=1000, missing="none"), [1, None, 2])
+    assert hashed[1] == transformed(Category("c", encode="hash", buckets=1000), ["none"])[0]
 
 
 def test_types():
@@ -71,10 +95,52 @@ def test_types():
     assert transformed(Category("c", encode="index"), [3, 1, 3], ["1", "3"]).ravel().tolist() == [2, 1]
     assert transformed(Category("c", encode="index"), ["3", "1", "3"], [1, 3]).ravel().tolist() == [2, 1]
     assert transformed(Category("c", encode="index"), [3, 1, 3], [1.0, np.nan]).ravel().tolist() == [2, 0]
-    with pytest.raises(ValueError, match=r"column 'c' should hold values of type int64; received 1.5"):
+    with pytest.raises(ValueError, match=r"column 'c' should hold values of type int64; received 1.5 .*\(row 1\)"):
         transformed(Category("c"), [3, 1, 3], [1.0, 1.5])
     with pytest.raises(ValueError, match=r"column 'c' should hold values of type int64; received 'Oslo'"):
         transformed(Category("c"), [3, 1, 3], ["Oslo"])
+
+
+def test_numbers_and_booleans_that_say_the_same_as_the_training_rows():
+    index = Category("c", encode="index")
+    assert transformed(index, ["3", "1.5", "3"], [1.5, 3.0, 7.0]).ravel().tolist() == [2, 1, 0]
+    truth = [True, False, True]
+    for same in ([1, 0], [1.0, 0.0], ["true", "false"]):
+        assert transformed(index, truth, same).ravel().tolist() == [1, 2]
+    for other in ([2], [0.5]):
+        with pytest.raises(ValueError, match=r"column 'c' should hold .*received"):
+            transformed(index, truth, other)
+    for same in (
+        [1, 2],
+        ["1", "2"],
+        [1.0, 2.0],
+        pa.array([1, 2], pa.decimal128(5, 2)),
+        pa.array([1, 2], pa.decimal128(5)),
+    ):
+        assert transformed(index, same, [1, 2]).ravel().tolist() == [1, 2]
+        assert transformed(index, same, pa.array([1, 2], pa.decimal128(9, 4))).ravel().tolist() == [1, 2]
+    with pytest.raises(ValueError, match="should hold values of type int64; received '2026-01-01'"):
+        transformed(index, [3, 1, 3], pa.array([datetime.date(2026, 1, 1)]))
+
+
+def test_times_say_the_same_in_every_unit():
+    days = [datetime.datetime(2026, 1, 1), datetime.datetime(1969, 2, 28)]
+    times = [datetime.datetime(2026, 1, 1, 10, 30, 0, 500_000), datetime.datetime(1969, 2, 28, 0, 0, 7)]
+    for values, texts in (
+        (days, ["2026-01-01", "1969-02-28"]),
+        (times, ["2026-01-01 10:30:00.5", "1969-02-28 00:00:07"]),
+    ):
+        kinds = [pa.timestamp(unit) for unit in ("ms", "us", "ns")]
+        kinds += [pa.date32(), pa.date64(), pa.timestamp("s")] if values is days else []
+        columns = [pa.array(values, kind) for kind in kinds] + [texts]
+        for training in columns:
+            for later in columns:
+                found = transformed(Category("c", encode="embedding"), training, later).ravel().tolist()
+                assert sorted(found) == [1, 2]
+                assert found == transformed(Category("c", encode="embedding"), training).ravel().tolist()
+    noon = pa.array(times, pa.timestamp("us", "UTC"))
+    there = noon.cast(pa.timestamp("ns", "+02:00"))
+    assert transformed(Category("c", encode="index"), noon, there).all()
 
 
 def test_too_many_values_for_a_place_each():
@@ -88,6 +154,8 @@ def test_too_many_values_for_a_place_each():
 def test_errors():
     with pytest.raises(ValueError, match="encode"):
         Category("c", encode="binary")
+    with pytest.raises(ValueError, match='missing="most_frequent" is learned'):
+        Category("c", encode="hash", buckets=5, missing="most_frequent")
     for arguments in ({"encode": "hash"}, {"buckets": 5}):
         with pytest.raises(ValueError, match="buckets belong to"):
             Category("c", **arguments)  # type: ignore[arg-type]

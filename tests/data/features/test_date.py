@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,24 @@ def test_parts_are_those_of_the_clocks_of_a_time_zone():
     assert transformed(Date("t", parts=("hour",), scale=None), there).tolist() == [[14]]
 
 
+@pytest.mark.parametrize("scale", [None, "standard"])
+def test_later_rows_are_read_on_the_clocks_of_the_training_rows(scale: str | None):
+    times = pa.array(TIMES, pa.timestamp("us", "UTC"))
+    date = Date("t", parts=("day", "hour"), scale=scale)
+    features = Features([date])
+    features.adapt(dlbd.data.open({"t": times}))
+    features = Features.from_config(json.loads(json.dumps(features.get_config())))
+    wanted = transformed(date, times).tolist()
+    for same in (times.cast(pa.timestamp("ns", "+05:30")), [f"{t.isoformat()}Z" for t in TIMES]):
+        assert features.to_numpy(dlbd.data.open({"t": same}))[0].tolist() == wanted
+    with pytest.raises(ValueError, match="holds times without a zone; in training there were times of the zone 'UTC'"):
+        features.to_numpy(dlbd.data.open({"t": pa.array(TIMES, pa.timestamp("us"))}))
+    if scale:
+        features.adapt(dlbd.data.open({"t": pa.array(TIMES, pa.timestamp("us"))}))
+        with pytest.raises(ValueError, match="times of the zone 'UTC'; in training there were times without a zone"):
+            features.to_numpy(dlbd.data.open({"t": times}))
+
+
 def test_each_part_is_a_number_of_its_own():
     times = pa.array([*TIMES, None], pa.timestamp("us"))
     found = transformed(Date("t", parts=("year", "hour"), missing="mean"), times)
@@ -65,3 +84,5 @@ def test_errors():
         transformed(Date("t"), [1, 2])
     with pytest.raises(ValueError, match=r"should hold values of type timestamp\[us\]; received 'soon'"):
         transformed(Date("t"), ["2026-01-01", "soon"])
+    with pytest.raises(ValueError, match="parts is a tuple"):
+        Date("t", parts="year")  # type: ignore[arg-type]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -245,6 +247,17 @@ def test_pseudonyms():
     assert again.to_numpy(rows)[0].ravel().tolist() == [1, 2, 1, 0]
     with pytest.raises(ValueError, match="5 bytes; 16 to 64 are due"):
         Features([Category("email")], pseudonyms={"email": "short"})
+
+
+def test_no_pickle_holds_a_key():
+    features = Features([Category("email", encode="index")], pseudonyms={"email": b"0123456789abcdef-secret"})
+    rows = dlbd.data.open({"email": ["a@x.org", "b@x.org"]})
+    features.adapt(rows)
+    pickled = pickle.dumps(features)
+    assert b"secret" not in pickled
+    with pytest.raises(ValueError, match="'email' has pseudonyms, whose key no file holds"):
+        pickle.loads(pickled).to_numpy(rows)
+    assert copy.deepcopy(features).to_numpy(rows)[0].tolist() == features.to_numpy(rows)[0].tolist()
 
 
 def test_pseudonyms_are_of_what_a_value_says():

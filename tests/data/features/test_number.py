@@ -77,6 +77,19 @@ def test_outliers_are_clipped():
     np.testing.assert_allclose(y, [(clipped.mean() - 10) / 980, 0], rtol=1e-6)
 
 
+def test_both_zeros_are_one_value():
+    filled = transformed(Number("x", missing="most_frequent"), [0.0, -0.0, 0.0, -0.0, 5.0, 5.0, 5.0, np.nan])
+    assert filled[-1] == 0
+
+
+def test_limits_at_the_ends_are_the_extremes():
+    x = np.random.default_rng(0).standard_normal(100_000)
+    y = transformed(Number("x", clip=(0, 0.5)), x)
+    assert y.min() == np.float32(x.min())
+    y = transformed(Number("x", clip=(0.5, 1)), x)
+    assert y.max() == np.float32(x.max())
+
+
 def test_infinities_and_what_float32_does_not_hold():
     with pytest.raises(ValueError, match=r"holds an infinity; clip=\(0.01, 0.99\) would limit it \(row 1\)"):
         transformed(Number("x", scale="standard"), [1.0, np.inf])
@@ -123,6 +136,7 @@ def test_types_that_say_a_number():
 
 
 def test_arguments():
+    assert Number("x", scale="Standard", missing="Mean") == Number("x", scale="standard", missing="mean")
     with pytest.raises(ValueError, match="missing"):
         Number("x", missing="average")
     with pytest.raises(ValueError, match="finite"):

@@ -128,3 +128,28 @@ def test_errors(columns: dict):
         rank_features(rows)
     with pytest.raises(ValueError, match="no column 'y'"):
         rank_features(rows, Target("y"))
+
+
+def test_columns_of_which_nothing_can_be_said():
+    rng = np.random.default_rng(0)
+    x = rng.random(100)
+    names = [f"name {i}" for i in range(100)]
+    ranking = rank_features(dlbd.data.open({"name": names, "x": x, "y": x + rng.random(100) / 9}), "y")
+    assert ranking.best(2) == ["x"]
+    assert ranking.skipped == {"name": "all values are different"}
+    few = rank_features(dlbd.data.open({"x": [1.0, 2.0, 3.0, None], "y": [1.0, 2.0, 5.0, 9.0]}), "y")
+    assert few.skipped == {"x": "too few values"}
+    assert rank_features(dlbd.data.open({"x": x[:6], "y": list("abcdef")}), "y").skipped == {"x": "too few values"}
+    assert rank_features(dlbd.data.open({"name": names}), by="variance").skipped == {"name": "no number (string)"}
+
+
+@pytest.mark.parametrize("by", ["variance", "correlation"])
+def test_numbers_that_are_too_large_to_be_ranked(by: str):
+    columns = {"x": [1e300, -1e300, 3.0, 4.0], "z": [1.0, 2.0, 3.0, 5.0]}
+    for y in ([1.0, 2.0, 3.0, 9.0], ["a", "b", "a", "b"]):
+        ranking = rank_features(dlbd.data.open(columns | {"y": y}).select(["x", "z", "y"]), "y", by=by)
+        assert list(ranking.scores) == ["z"]
+        assert ranking.skipped == {"x": "numbers too large"}
+    scaled = dlbd.data.open({"x": np.array(columns["z"]) * 1e150, "y": [1e9 + 0.1, 1e9 + 0.2, 1e9 + 0.3, 1e9 + 0.9]})
+    wanted = abs(np.corrcoef(columns["z"], [1, 2, 3, 9])[0, 1])
+    assert rank_features(scaled, "y", by="correlation").scores["x"] == pytest.approx(wanted, rel=1e-6)

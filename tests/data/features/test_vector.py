@@ -54,9 +54,14 @@ def test_errors():
     for bad in (None, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=r"a list with (nan|inf) in it, or NULL \(row 1\)"):
             transformed(Vector("v"), [[1.0, 2.0], [3.0, bad]])
+    for scale in (None, "standard", 10.0):
+        with pytest.raises(ValueError, match=r"'v' holds 1e\+300, of which float32 makes an infinity \(row 1\)"):
+            transformed(Vector("v", scale=scale), [[1.0, 2.0], [3.0, 5.0]], [[1.0, 2.0], [3.0, 1e300]])
     with pytest.raises(ValueError, match="should hold lists of numbers; received values of type int64"):
         transformed(Vector("v"), [1, 2])
     with pytest.raises(ValueError, match=r"do not have the size \(5,\)"):
         transformed(Vector("v", size=(5,)), [[1, 2]])
+    with pytest.raises(ValueError, match="column 'v' holds empty lists"):
+        transformed(Vector("v"), [[], []])
     with pytest.raises(ValueError, match="scale must be"):
         Vector("v", scale="minmax")

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import decoded, pa, pc
-from dlbd.data.features.column import FLOAT32, INT64, Column, as_type, missing_rows
+from dlbd.data.arrow import pa
+from dlbd.data.features.column import FLOAT32, INT64, Column
 from dlbd.data.features.statistics import Counts
+from dlbd.data.features.tokens import token_words, tokens
 from dlbd.data.features.vocabulary import Vocabulary
-from dlbd.data.parts import words_of
+from dlbd.data.parts import mixed
 from dlbd.layers.arguments import one_of, positive
 
 _ENCODINGS = ("one_hot", "index", "embedding", "hash")
@@ -23,7 +24,7 @@ _WIDEST = 10_000  # values of which each may have a place of its own in a row
 
 @dataclass(frozen=True)
 class Category(Column):
-    """One of some values: text, whole numbers, booleans, dates.
+    """One of some values: text, whole numbers, booleans, dates and times.
 
     The values of the training rows get the indices 1, 2, ..., the most frequent first, of equally frequent ones the
     smaller first. Index 0 is for all others: values never seen, and missing ones.
@@ -33,6 +34,7 @@ class Category(Column):
         encode: "one_hot" (the default): (1 + values,) zeros and a one, float32; "index": the index as a float32;
             "embedding": the index as an int64, for an :class:`dlbd.layers.Embedding`; "hash": an int64 below
             ``buckets`` made of the value, for an Embedding too: nothing is learned or kept, different values may meet.
+            It is of what a value says, 12 and "12" are alike, and the same on every machine.
         most: only so many of the most frequent values; all by default.
         buckets: for "hash": how many.
         missing: None (the default): index 0, for "hash" bucket 0; a value, or the "most_frequent" one of the training
@@ -58,9 +60,11 @@ class Category(Column):
     missing: str | int | None = None
 
     def __post_init__(self) -> None:
-        one_of(self.encode, _ENCODINGS, "encode", self.name)
+        object.__setattr__(self, "encode", one_of(self.encode, _ENCODINGS, "encode", self.name))
         if (self.encode == "hash") != (self.buckets is not None):
             raise ValueError(f'[{self.name}] buckets belong to encode="hash", and are needed there')
+        if self.encode == "hash" and self.missing == "most_frequent":
+            raise ValueError(f'[{self.name}] missing="most_frequent" is learned, and encode="hash" learns nothing')
         if self.most is not None:
             positive(self.most, "most", self.name)
         if self.buckets is not None:
@@ -94,10 +98,11 @@ class Category(Column):
     def transform(self, column: pa.Array) -> Array:
         if self.buckets is not None:
             return self._hashed(column, self.buckets)
-        found = self._vocabulary.find(tokens(column, self.name, self.found("type")), 0)
+        values = tokens(column, self.name, self.found("type"))
+        found = self._vocabulary.find(values, 0)
         fill = self.found("fill")
-        if fill is not None and column.null_count:
-            found[np.asarray(column.is_null())] = self._vocabulary.numbers.get(fill, 0)
+        if fill is not None and values.null_count:
+            found[np.asarray(values.is_null())] = self._vocabulary.numbers.get(fill, 0)
         if self.encode != "one_hot":
             return found.astype(self.dtype, copy=False).reshape(-1, 1)
         y = np.zeros((len(found), self.size), np.float32)
@@ -105,11 +110,12 @@ class Category(Column):
         return y
 
     def _hashed(self, column: pa.Array, buckets: int) -> Array:
-        column = tokens(column, self.name)
-        if self.missing is not None and self.missing != "drop":
-            column = column.fill_null(self.missing)
-        found = (words_of(column) % np.uint64(buckets)).astype(np.int64)
-        found[np.asarray(column.is_null())] = 0
+        values = tokens(column, self.name)
+        found = _bucket(values, buckets)
+        if values.null_count:
+            known = self.missing not in (None, "drop")
+            fill = _bucket(tokens(pa.array([self.missing]), self.name), buckets)[0] if known else 0
+            found[np.asarray(values.is_null())] = fill
         return found.reshape(-1, 1)
 
 
@@ -136,27 +142,17 @@ class _CategoryStatistics:
             )
         if not values:
             raise ValueError(f"column {column.name!r} has no value in the training rows to learn from: leave it out")
-        fill = None if column.missing == "drop" else values[0] if column.missing == "most_frequent" else column.missing
-        return {"type": str(self._type), "values": values, "fill": fill}
+        return {"type": str(self._type), "values": values, "fill": self._fill(values)}
+
+    def _fill(self, values: list[Any]) -> Any:
+        """What stands for a missing value."""
+        missing = self._column.missing
+        if missing in (None, "drop"):
+            return None
+        if missing == "most_frequent":
+            return values[0]
+        return tokens(pa.array([missing]), f"{self._column.name} (missing=)", str(self._type))[0].as_py()
 
 
-def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
-    """The values as text, int64 or booleans, which files can hold: of the type that is named, or that comes nearest.
-
-    Raises:
-        ValueError: they are of another type, and do not say the same in it.
-    """
-    column = decoded(column)
-    given = column.type
-    if kind is not None:
-        wanted = pa.type_for_alias(kind)
-    elif pa.types.is_boolean(given):
-        wanted = pa.bool_()
-    elif pa.types.is_integer(given) or pa.types.is_floating(given):
-        wanted = pa.int64()
-    else:
-        wanted = pa.string()
-    if pa.types.is_floating(given):
-        missing = missing_rows(column)
-        column = column if missing is None else pc.if_else(pa.array(missing), pa.scalar(None, given), column)
-    return as_type(column, wanted, name)
+def _bucket(values: pa.Array, buckets: int) -> Array:
+    return (mixed(token_words(values)) % np.uint64(buckets)).astype(np.int64)

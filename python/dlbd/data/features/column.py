@@ -124,7 +124,7 @@ def as_type(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     """The column in another type, if each of its values has one there that says the same.
 
     Raises:
-        ValueError: one has not.
+        RowError: one has not.
     """
     column = decoded(column)
     if column.type == kind:
@@ -132,9 +132,8 @@ def as_type(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        raise ValueError(
-            f"column {name!r} should hold values of type {kind}; received {first_misfit(column, kind)}"
-        ) from None
+        row, misfit = first_misfit(column, kind)
+        raise RowError(row, f"column {name!r} should hold values of type {kind}; received {misfit}") from None
 
 
 def float64s(column: pa.Array, name: str) -> Array:

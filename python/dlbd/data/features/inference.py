@@ -71,7 +71,7 @@ def column_of(name: str, values: pa.Array, alone: bool) -> Column | None:
 def _text(name: str, values: pa.Array, alone: bool) -> Column | None:
     texts = values.drop_null()
     different = pc.count_distinct(texts).as_py()
-    lengths = words_of_texts(texts, name)[1]
+    lengths = np.concatenate([lengths for _, lengths in words_of_texts(texts, name)])
     sentences = 2 * different > len(texts) and lengths.mean() >= _SENTENCE
     if different <= _CATEGORIES and not sentences:
         return Category(name, most=_MOST)

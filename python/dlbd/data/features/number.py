@@ -60,11 +60,11 @@ class Number(Column):
 
     def __post_init__(self) -> None:
         if isinstance(self.missing, str):
-            one_of(self.missing, _MISSING, "missing", self.name)
+            object.__setattr__(self, "missing", one_of(self.missing, _MISSING, "missing", self.name))
         elif self.missing is not None and not np.isfinite(self.missing):
             raise ValueError(f"[{self.name}] missing must be a finite number; received {self.missing}")
         if self.scale is not None:
-            one_of(self.scale, _SCALES, "scale", self.name)
+            object.__setattr__(self, "scale", one_of(self.scale, _SCALES, "scale", self.name))
         if self.clip is not None:
             object.__setattr__(self, "clip", tuple(self.clip))
             if len(self.clip) != 2 or not 0 <= self.clip[0] < self.clip[1] <= 1:
@@ -156,13 +156,13 @@ class NumberStatistics:
             for statistics in self._statistics:
                 statistics.add(x)
             if self._counts is not None:
-                self._counts.add(pa.array(x))
+                self._counts.add(pa.array(x + 0.0))  # -0.0 is 0.0
 
     def result(self) -> dict[str, Any]:
         name, clip = self._column.name, self._column.clip
         if self._extent.least > self._extent.greatest:
             raise ValueError(f"column {name!r} has no value in the training rows to learn from: leave it out")
-        limits = self._sketch.at(*clip) if self._sketch is not None and clip is not None else None
+        limits = self._limits(*clip) if clip is not None else None
         mean, variance = self._mean_and_variance(limits)
         least, greatest = self._clipped(limits, float(self._extent.least), float(self._extent.greatest))
         low, median, high = self._clipped(limits, *self._sketch.at(0.25, 0.5, 0.75)) if self._sketch else (0.0,) * 3
@@ -187,6 +187,15 @@ class NumberStatistics:
         if not np.isfinite([center, width, learned["fill"] or 0.0]).all():
             raise ValueError(f"column {name!r} holds numbers from {least} to {greatest}, too large to be scaled")
         return learned
+
+    def _limits(self, lower: float, upper: float) -> list[float]:
+        """Of values that are clipped; the extremes are known better than by the sketch."""
+        assert self._sketch is not None
+        low, high = self._sketch.at(lower, upper)
+        return [
+            float(self._extent.least) if lower == 0 else low,
+            float(self._extent.greatest) if upper == 1 else high,
+        ]
 
     def _mean_and_variance(self, limits: list[float] | None) -> tuple[float, float]:
         if self._moments is not None:

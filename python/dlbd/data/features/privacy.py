@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 
 from dlbd.data.arrow import pa, pc
-from dlbd.data.features.category import tokens
+from dlbd.data.features.tokens import tokens
 
 # Where a key is looked for that was not passed.
 KEY_VARIABLE = "DLBD_PSEUDONYM_KEY"
@@ -74,6 +74,14 @@ class Pseudonyms:
                 )
             self.set_keys({name: found})
         return self._keys[name]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Pseudonyms:
+        twin = Pseudonyms(dict.fromkeys(self.columns), self._checks)
+        twin._keys = dict(self._keys)
+        return twin
+
+    def __reduce__(self) -> tuple[object, ...]:  # what is pickled may be in a file soon
+        return Pseudonyms, (dict.fromkeys(self.columns), self._checks)
 
     def get_config(self) -> dict[str, str | None]:
         return {name: self._checks.get(name) for name in self.columns}

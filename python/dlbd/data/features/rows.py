@@ -72,7 +72,7 @@ class DropMissing(RowStep):
 
 @dataclass(frozen=True)
 class DropDuplicates(RowStep):
-    """Rows equal to an earlier one of the same pass are left out; predictions are made for all.
+    """Rows equal to an earlier one of the same pass are left out where they have targets; predictions are made for all.
 
     Rows are compared by a hash of 64 bits: among ten million rows two different ones are taken for equal with a
     probability of 3 in a million. It keeps 8 bytes for each row that differs from all others.

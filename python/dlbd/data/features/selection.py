@@ -12,14 +12,15 @@ import numpy as np
 from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.errors import missing
-from dlbd.data.features.category import tokens
 from dlbd.data.features.column import float64s, missing_rows
 from dlbd.data.features.statistics import Moments
 from dlbd.data.features.target import Target
+from dlbd.data.features.tokens import tokens
 from dlbd.data.parts import mixed
 from dlbd.data.source import Source
 from dlbd.layers.arguments import one_of
 
+_NEIGHBOURS = 3  # of a number, as scikit-learn has them by default
 _BY = ("variance", "correlation", "information_gain")
 
 
@@ -90,7 +91,7 @@ def rank_features(
            2  noise   0.05964
         from all 1,000 rows, in one pass
     """
-    one_of(by, _BY, "by", "rank_features")
+    by = one_of(by, _BY, "by", "rank_features")
     target = Target(target) if isinstance(target, str) else target
     if target is None and by != "variance":
         raise ValueError(f"{by} is that of columns and a target: pass target=")
@@ -119,8 +120,10 @@ def _numbers(source: Source, names: list[str]) -> tuple[list[str], dict[str, str
 
 
 def _ranking(by: str, scores: dict[str, float], how: str, skipped: dict[str, str]) -> Ranking:
-    ordered = sorted(scores.items(), key=lambda item: -item[1])  # equal ones as in the source
-    return Ranking(by, dict(ordered), how, skipped)
+    finite = {name: score for name, score in scores.items() if np.isfinite(score)}
+    ordered = sorted(finite.items(), key=lambda item: -item[1])  # equal ones as in the source
+    too_large = dict.fromkeys((name for name in scores if name not in finite), "numbers too large")
+    return Ranking(by, dict(ordered), how, skipped | too_large)
 
 
 def _learned(target: Target, source: Source) -> Target:
@@ -131,8 +134,11 @@ def _learned(target: Target, source: Source) -> Target:
     return replace(target, learned=statistics.result())
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _by_variance(source: Source) -> Ranking:
     names, skipped = _numbers(source, source.schema.names)
+    if not names:
+        return _ranking("variance", {}, "no column holds numbers", skipped)
     moments = {name: Moments() for name in names}
     rows = 0
     with closing(source.select(names).batches()) as batches:
@@ -168,8 +174,10 @@ class _Correlation:
         self.count = count
 
     def result(self) -> float:
-        scale = np.sqrt(self.products[0, 0] * self.products[1, 1])
-        return float(min(1.0, abs(self.products[0, 1]) / scale)) if scale > 0 else 0.0
+        scale = np.sqrt(self.products[0, 0]) * np.sqrt(self.products[1, 1])
+        if not np.isfinite(scale):
+            return float("nan")
+        return 0.0 if scale == 0 else float(np.minimum(1.0, abs(self.products[0, 1]) / scale))
 
 
 class _CorrelationRatio:
@@ -187,9 +195,10 @@ class _CorrelationRatio:
         for one in self._of:
             whole.merge(one)
         within = sum(float(one.squares) for one in self._of)
-        return float(np.sqrt(max(0.0, 1 - within / whole.squares))) if whole.squares > 0 else 0.0
+        return 0.0 if whole.squares == 0 else float(np.sqrt(np.maximum(0.0, 1 - within / whole.squares)))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _by_correlation(source: Source, names: list[str], target: Target) -> Ranking:
     names, skipped = _numbers(source, names)
     classes = target.classes
@@ -197,13 +206,18 @@ def _by_correlation(source: Source, names: list[str], target: Target) -> Ranking
     rows = 0
     for batch in _with_target(source.select([*names, target.name]), target.name):
         rows += batch.num_rows
-        y = target.transform(batch.column(target.name))
+        y = _labels(target, batch.column(target.name))
         for name in names:
             x = float64s(batch.column(name), name)
-            there = np.isfinite(x)
+            there = np.isfinite(x) & np.isfinite(y)
             found[name].add(x[there], y[there])
     scores = {name: one.result() for name, one in found.items()}
     return _ranking("correlation", scores, f"from all {rows:,} rows, in one pass", skipped)
+
+
+def _labels(target: Target, column: pa.Array) -> Array:
+    """Classes as their numbers; numbers in float64, as the columns are."""
+    return float64s(column, target.name) if target.classes is None else target.transform(column)
 
 
 def _with_target(source: Source, target: str) -> Iterator[pa.RecordBatch]:
@@ -220,7 +234,7 @@ def _by_information(source: Source, names: list[str], target: Target, sample: in
     except ImportError as error:
         raise missing("sklearn", error) from error
     table, rows = _sampled(_with_target(source, target.name), sample)
-    y = target.transform(table.column(target.name).combine_chunks())
+    y = _labels(target, table.column(target.name).combine_chunks())
     scores, skipped = {}, {}
     for name in names:
         column = table.column(name).combine_chunks()
@@ -230,18 +244,34 @@ def _by_information(source: Source, names: list[str], target: Target, sample: in
             continue
         if discrete:
             codes = pc.dictionary_encode(tokens(column, name), null_encoding="encode").indices
-            x, there = np.asarray(codes, np.float64), np.ones(len(column), bool)
+            x, there = np.asarray(codes, np.float64), np.isfinite(y)
         else:
             x = float64s(column, name)
-            there = np.isfinite(x)
-        if there.sum() < 2:
+            there = np.isfinite(x) & np.isfinite(y)
+        if not there.any():
             skipped[name] = "no values"
+            continue
+        if why := _unfit(x[there], y[there], discrete, target.classes is not None):
+            skipped[name] = why
             continue
         found = mutual_info_regression if target.classes is None else mutual_info_classif
         nats = found(x[there, None], y[there], discrete_features=discrete, random_state=0)[0]
         scores[name] = float(nats / np.log(2))
     how = f"all {rows:,} rows" if rows == len(table) else f"a sample of {len(table):,} of {rows:,} rows"
     return _ranking("information_gain", scores, f"in bits, by scikit-learn, from {how}", skipped)
+
+
+def _unfit(x: Array, y: Array, discrete: bool, classes: bool) -> str | None:
+    """Why there is nothing that scikit-learn could find: numbers need neighbours, of their own category or class."""
+    if discrete and not classes:
+        return None if _most(x) > 1 else "all values are different"
+    few = not discrete and (_most(y) < 2 if classes else len(x) <= _NEIGHBOURS)
+    return "too few values" if few else None
+
+
+def _most(values: Array) -> int:
+    """How often the most frequent one is there."""
+    return int(np.unique(values, return_counts=True)[1].max())
 
 
 def _sampled(batches: Iterator[pa.RecordBatch], most: int) -> tuple[pa.Table, int]:

@@ -10,9 +10,9 @@ import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import pa
-from dlbd.data.features.category import tokens
 from dlbd.data.features.column import FLOAT32, INT64, Column, RowError, float64s
 from dlbd.data.features.statistics import Counts
+from dlbd.data.features.tokens import tokens
 from dlbd.data.features.vocabulary import Vocabulary
 from dlbd.layers.arguments import one_of
 
@@ -50,7 +50,7 @@ class Target(Column):
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            one_of(self.kind, _KINDS, "kind", self.name)
+            object.__setattr__(self, "kind", one_of(self.kind, _KINDS, "kind", self.name))
 
     @property
     def classes(self) -> list[Any] | None:

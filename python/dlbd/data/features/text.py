@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from dlbd.layers.arguments import one_of, positive
 _PADDING, _UNKNOWN = 0, 1
 _ENCODINGS = ("ids", "bag")
 _DIFFERENT = 1_000_000  # words that are counted; beyond it rare ones are forgotten on the way
+_PIECE = 1 << 21  # bytes of texts at a time: their words, and the numbers of these, take about ten times as much
 # Marks of every script, and the ASCII symbols that TextVectorization counts among them.
 _PUNCTUATION = r"[\p{P}$+<=>^`|~]"
 
@@ -58,7 +60,7 @@ class Text(Column):
     encode: str = "ids"
 
     def __post_init__(self) -> None:
-        one_of(self.encode, _ENCODINGS, "encode", self.name)
+        object.__setattr__(self, "encode", one_of(self.encode, _ENCODINGS, "encode", self.name))
         positive(self.length, "length", self.name)
         if self.max_tokens < 3:
             raise ValueError(f"[{self.name}] max_tokens must be at least 3; received {self.max_tokens}")
@@ -84,17 +86,19 @@ class Text(Column):
         return _TextStatistics(self)
 
     def transform(self, column: pa.Array) -> Array:
-        found, lengths = words_of_texts(column, self.name)
-        numbers = self._words.find(found, _UNKNOWN)
-        rows = np.repeat(np.arange(len(lengths)), lengths)
-        if self.encode == "bag":
-            y = np.zeros((len(column), *self.shape), np.float32)
-            y[rows, numbers - _UNKNOWN] = 1
-            return y
-        places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        inside = places < self.length
-        y = np.full((len(column), self.length), _PADDING, np.int64)
-        y[rows[inside], places[inside]] = numbers[inside]
+        y = np.full((len(column), *self.shape), _PADDING, self.dtype)
+        begin = 0
+        for found, lengths in words_of_texts(column, self.name):
+            out = y[begin : begin + len(lengths)]
+            begin += len(lengths)
+            numbers = self._words.find(found, _UNKNOWN)
+            rows = np.repeat(np.arange(len(lengths)), lengths)
+            if self.encode == "bag":
+                out[rows, numbers - _UNKNOWN] = 1
+                continue
+            places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            inside = places < self.length
+            out[rows[inside], places[inside]] = numbers[inside]
         return y
 
 
@@ -104,7 +108,8 @@ class _TextStatistics:
         self._counts = Counts(_DIFFERENT, prune=True)
 
     def add(self, column: pa.Array) -> None:
-        self._counts.add(words_of_texts(column, self._column.name)[0])
+        for words, _ in words_of_texts(column, self._column.name):
+            self._counts.add(words)
 
     def result(self) -> dict[str, Any]:
         words = self._counts.most_common(self._column.max_tokens - 2)
@@ -113,9 +118,18 @@ class _TextStatistics:
         return {"words": words}
 
 
-def words_of_texts(column: pa.Array, name: str) -> tuple[pa.Array, Array]:
-    """The words of all texts in a row, and how many each text has."""
+def words_of_texts(column: pa.Array, name: str) -> Iterator[tuple[pa.Array, Array]]:
+    """The words of some texts in a row, and how many each text has; then of the next texts."""
     texts = as_type(column, pa.string(), name).fill_null("")
+    ends = np.cumsum(np.asarray(pc.binary_length(texts)), dtype=np.int64)
+    begin, read = 0, 0
+    while begin < len(texts):
+        end = max(begin + 1, int(np.searchsorted(ends, read + _PIECE, side="right")))
+        yield _words(texts.slice(begin, end - begin))
+        begin, read = end, int(ends[end - 1])
+
+
+def _words(texts: pa.Array) -> tuple[pa.Array, Array]:
     texts = pc.replace_substring_regex(pc.utf8_lower(texts), _PUNCTUATION, "")
     texts = pc.utf8_trim_whitespace(texts)
     split = pc.utf8_split_whitespace(texts)

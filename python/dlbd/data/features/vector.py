@@ -57,7 +57,8 @@ class Vector(Column):
     def transform(self, column: pa.Array) -> Array:
         if not len(column):
             return np.empty((0, *self.shape), np.float32)
-        x, due = numbers(column, self.name), tuple(self.found("size"))
+        x = given = numbers(column, self.name)
+        due = tuple(self.found("size"))
         if x.shape[1:] != due:
             raise RowError(0, f"column {self.name!r} holds {_said(x.shape[1:])}; in training there were {_said(due)}")
         if self.scale == "standard":
@@ -65,8 +66,14 @@ class Vector(Column):
         elif self.scale is not None:
             x = np.multiply(x, self.scale, dtype=np.float32 if x.dtype.itemsize < 4 else np.float64)
         with np.errstate(over="ignore"):
-            x = x.astype(np.float32, copy=False)
-        return x.reshape(-1, *self.shape)
+            y = x.astype(np.float32, copy=False)
+        if x.dtype == np.float64 and not np.isfinite(y).all():
+            place = int((~np.isfinite(y)).argmax())
+            raise RowError(
+                place // prod(due),
+                f"column {self.name!r} holds {given.flat[place]}, of which float32 makes an infinity",
+            )
+        return y.reshape(-1, *self.shape)
 
 
 class _VectorStatistics:
@@ -95,6 +102,8 @@ class _VectorStatistics:
     def result(self) -> dict[str, Any]:
         if self._size is None:
             raise ValueError(f"column {self._column.name!r} has no list in the training rows")
+        if not prod(self._size):
+            raise ValueError(f"column {self._column.name!r} holds empty lists in the training rows: leave it out")
         learned: dict[str, Any] = {"size": list(self._size)}
         if self._column.scale == "standard":
             constant = self._extent.least == self._extent.greatest
