@@ -457,6 +457,27 @@ def test_parquet_is_read_in_bounded_memory(tmp_path: Path):
     assert peak_of_reading(wide, 40_000) < 150
 
 
+def test_no_row_group_stays_in_memory_while_the_next_one_is_read(tmp_path: Path):
+    path, group = tmp_path / "rows.parquet", 1_000_000
+    pq.write_table(pa.table({"x": np.arange(4.0 * group)}), path, row_group_size=group)
+    before, held, last = pa.total_allocated_bytes(), [], None
+    for batch in dlbd.data.open(path).reader.scan(["x"], None, (), 10_000):
+        held.append(pa.total_allocated_bytes() - before)
+        last = batch
+    assert last is not None
+    assert max(held) < 1.5 * 8 * group
+
+
+def test_a_file_that_was_written_anew(tmp_path: Path):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"x": [1, 2]}), path)
+    source = dlbd.data.open(path)
+    assert source.count() == 2
+    pq.write_table(pa.table({"x": list(range(5))}), path, row_group_size=2)
+    assert source.count() == 5
+    assert source.to_arrow()["x"].to_pylist() == list(range(5))
+
+
 @pytest.mark.parametrize("suffix", ["csv", "csv.zst"])
 def test_csv_is_read_in_bounded_memory(tmp_path: Path, suffix: str):
     path = tmp_path / f"rows.{suffix}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Generator, Sequence
 
+import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -30,10 +33,25 @@ class Parquet:
 
     def __init__(self, declared: pa.Schema) -> None:
         self._declared = declared
+        self._last: tuple[object, pq.FileMetaData | None] = (None, None)
 
     def schema(self, file: File) -> pa.Schema:
-        with file.open() as source:
-            return plain(pq.read_schema(source))
+        return plain(self._metadata(file).schema.to_arrow_schema())
+
+    def _metadata(self, file: File) -> pq.FileMetaData:
+        """What the file's footer says. That of a local file is kept: where columns are many it takes tens of megabytes,
+        and each thread that reads it takes them anew from the system.
+        """
+        version = None
+        if file.local:
+            found = os.stat(file.path)
+            version = (file.path, found.st_ino, found.st_size, found.st_mtime_ns)
+        known, metadata = self._last
+        if metadata is None or version is None or known != version:
+            with file.open() as source:
+                metadata = pq.read_metadata(source)
+            self._last = (version, metadata) if version else (None, None)
+        return metadata
 
     def batches(
         self, file: File, wanted: pa.Schema, where: Expression | None, rows: int
@@ -41,7 +59,11 @@ class Parquet:
         # pq's defaults read a whole row group's bytes first (pre_buffer), or each column's (buffer_size=0)
         total = _BUFFER_BYTES if file.local else _REMOTE_BUFFER_BYTES
         buffer = max(total // len(wanted), _LEAST_BUFFER)
-        with file.open() as source, pq.ParquetFile(source, pre_buffer=False, buffer_size=buffer) as parquet:
+        metadata = self._metadata(file) if file.local else None
+        with (
+            file.open() as source,
+            pq.ParquetFile(source, metadata=metadata, pre_buffer=False, buffer_size=buffer) as parquet,
+        ):
             check(parquet.schema_arrow, wanted, self._declared)
             groups = _groups(file, parquet.metadata, where)
             if not groups:
@@ -51,14 +73,13 @@ class Parquet:
             most = max(parquet.metadata.row_group(group).num_rows for group in groups)
             if file.local and most * width <= _GROUP_BYTES:
                 for group in groups:
-                    yield from _whole(parquet, group, wanted.names).to_batches(max_chunksize=rows)
+                    yield from _apart(_whole(parquet, group, wanted.names), rows)
             else:
                 for batch in parquet.iter_batches(rows, row_groups=groups, columns=wanted.names):
                     yield batch.replace_schema_metadata(None)
 
     def count(self, file: File) -> int | None:
-        with file.open() as source:
-            return int(pq.read_metadata(source).num_rows)
+        return int(self._metadata(file).num_rows)
 
 
 def _whole(parquet: pq.ParquetFile, group: int, names: Sequence[str]) -> pa.Table:
@@ -67,6 +88,20 @@ def _whole(parquet: pq.ParquetFile, group: int, names: Sequence[str]) -> pa.Tabl
         part = parquet.read_row_group(group, columns=names[i : i + _COLUMNS_AT_ONCE], use_threads=False)
         columns.update(zip(part.column_names, part.columns, strict=True))
     return pa.table(columns)
+
+
+def _apart(table: pa.Table, rows: int) -> Generator[pa.RecordBatch, None, None]:
+    """Its batches, the last one copied: whoever has that while the next group is read does not keep all of this one."""
+    batches = deque(table.to_batches(max_chunksize=rows))
+    del table
+    while len(batches) > 1:
+        yield batches.popleft()
+    if batches:
+        yield _copy(batches.pop())  # no variable has it
+
+
+def _copy(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.take(pa.array(np.arange(batch.num_rows)))
 
 
 def _groups(file: File, metadata: pq.FileMetaData, where: Expression | None) -> list[int]:
