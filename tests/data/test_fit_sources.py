@@ -157,6 +157,27 @@ def test_class_weights_go_by_name_and_are_balanced_over_all_rows():
         assert equal(plain, streamed)
 
 
+def test_class_weights_of_windows_are_those_of_each_step():
+    label = np.where(np.arange(60) % 3 == 0, "rare", "usual")
+    rows = dlbd.data.open({"t": np.arange(60), "x": np.arange(60) / 60, "label": label}, order_by="t")
+    trained = []
+    for options in ({"class_weight": {"rare": 4.0}}, {}):
+        dlbd.utils.set_random_seed(0)
+        top = [layers.Flatten(), layers.Dense(6), layers.Reshape((3, 2)), layers.Softmax()]
+        model = dlbd.Sequential([dlbd.Input((4, 1)), *top])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        features = dlbd.data.Features([dlbd.data.Number("x")], "label", window=dlbd.data.Window(4, horizon=3))
+        if options:
+            model.fit(rows, features=features, batch_size=99, verbose=0, **options)
+        else:
+            features.adapt(rows)
+            x, y = features.to_numpy(rows)
+            model.fit(x, y, sample_weight=np.where(y == 0, 4.0, 1.0), batch_size=99, shuffle=False, verbose=0)
+        trained.append(model)
+    for a, b in zip(trained[0].get_weights(), trained[1].get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
 def test_several_targets():
     table = columns()
     numbers = dlbd.data.open({name: table[name] for name in "abc"})

@@ -95,8 +95,11 @@ def _fitted(model: Any, x: Array, wanted: tuple[int | None, ...], why: str) -> A
     return x
 
 
-def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str) -> Array:
-    """One weight per row from a weight per class; "balanced" gives every class the same weight altogether."""
+def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str, numbers: bool = False) -> Array:
+    """One weight per row from a weight per class; "balanced" gives every class the same weight altogether.
+
+    Rows of several numbers are one-hot; if targets are said to be ``numbers`` of classes, there is a weight for each.
+    """
     if y is None:
         raise ValueError("class_weight needs targets: pass y, or batches (x, y)")
     balanced = isinstance(class_weight, str) and class_weight == "balanced"
@@ -106,7 +109,7 @@ def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str) -> Array
             f'class_weight is a dict with a weight per class number, or "balanced"; received {class_weight!r}'
         )
     labels = np.asarray(on_host(host_array(y)))
-    if labels.ndim > 1:
+    if labels.ndim > 1 and not numbers:
         labels = labels.reshape(len(labels), -1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(axis=1)
     classes, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -114,4 +117,4 @@ def weights_of_classes(y: Any, class_weight: Mapping[Any, float] | str) -> Array
         weights = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], np.float32)
     else:
         weights = (len(labels) / (len(classes) * counts)).astype(np.float32)
-    return weights[place]
+    return weights[place].reshape(labels.shape)

@@ -19,7 +19,7 @@ from dlbd.callbacks.progress import verbosity
 from dlbd.models.adapt import adapt_inputs, is_array, is_stream, weights_of_classes
 from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, one_epoch, unpack
 from dlbd.models.epochs import Epochs, Run
-from dlbd.models.raw_rows import NO_OPTIONS, RowOptions, raw_rows, row_batches, weights_by_number
+from dlbd.models.raw_rows import NO_OPTIONS, RowOptions, features_of, raw_rows, row_batches, weights_by_number
 from dlbd.models.step_functions import Logs, map_first, results
 from dlbd.structure import map_structure
 
@@ -40,15 +40,16 @@ def make_source(
     """Whatever a user passed, as batches."""
     if hasattr(x, "epoch") and hasattr(x, "structure"):
         return x  # type: ignore[no-any-return]
-    rows = raw_rows(model, x)
+    rows, numbers = raw_rows(model, x), False
     if rows is not None and class_weight is not None:
         class_weight = weights_by_number(model, rows, class_weight)
+        numbers = getattr(features_of(model), "classes", None) is not None
 
     def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
         if class_weight is not None:
             if w is not None:
                 raise ValueError("pass either class_weight or sample_weight; received both")
-            w = weights_of_classes(y, class_weight)
+            w = weights_of_classes(y, class_weight, numbers)
         y, w = (None if part is None else map_structure(host_array, _single(part)) for part in (y, w))
         return adapt_inputs(model, x), y, w
 

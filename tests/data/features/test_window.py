@@ -103,6 +103,16 @@ def test_exponential_smoothing_in_each_series(table: pa.Table):
     assert all((r == results[0]).all() for r in results)
 
 
+def test_rows_without_a_value_are_one_series_however_they_come():
+    key = pa.array([1.0, np.nan, None, np.nan] * 10)
+    rows = dlbd.data.open({"t": np.arange(40), "g": key, "x": np.arange(40.0)}, order_by="t")
+    features = Features([Number("x")], Target("x", kind="number"), window=Window(3, by="g"))
+    features.adapt(rows)
+    whole = features.to_numpy(rows)[0]
+    assert len(whole) == 7 + 27
+    np.testing.assert_array_equal(np.concatenate([b.x["window"] for b in features.read(rows, rows=7)]), whole)
+
+
 def test_rows_that_are_left_out_are_not_in_a_window():
     rows = dlbd.data.open({"x": [1.0, None, 3.0, 4.0]})
     features = Features([Number("x")], target="x", window=Window(2, horizon=1), rows=[DropMissing()])

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.features.block import Block, joined
-from dlbd.data.features.column import plain_config
+from dlbd.data.features.column import missing_rows, plain_config
 from dlbd.layers.arguments import positive
 
 
@@ -29,7 +29,8 @@ class Window:
         length: rows of a window.
         stride: rows between the beginnings of two windows in training; 1 by default. Predictions are made for all.
         horizon: rows of a target; 1 by default.
-        by: the column that tells apart series whose rows are mixed or follow each other; None for one series. The last
+        by: the column that tells apart series whose rows are mixed or follow each other; None for one series. Rows
+            without a value there are a series as well. The last
             ``length + horizon - 1`` rows of each series stay in memory.
         smoothing: of the columns, not of the target: a whole number for the mean of so many rows up to each one; a
             fraction a for exponential smoothing, ``s += a * (x - s)`` from row to row, which takes some microseconds a
@@ -192,6 +193,9 @@ def _groups(by: pa.Array | None, size: int) -> list[tuple[Any, Array]]:
         return []
     if by is None:
         return [(None, np.arange(size))]
+    missing = missing_rows(by)
+    if missing is not None:  # NaN, which is unlike itself, too
+        by = pc.if_else(pa.array(missing), pa.scalar(None, by.type), by)
     distinct = pc.dictionary_encode(by, null_encoding="encode")
     codes = np.asarray(distinct.indices)
     order = np.argsort(codes, kind="stable")
