@@ -109,6 +109,8 @@ def test_what_cannot_be_validated():
     model = Build()()
     with pytest.raises(ValueError, match="build gives the same model again"):
         dlbd.data.cross_validate(lambda: model, rows(), 2, features=inputs("a"))
+    with pytest.raises(TypeError, match="build gives a compiled model; received None"):
+        dlbd.data.cross_validate(lambda: None, rows(), 2, features=inputs("a"))
     source = dlbd.data.open({"x": [1.0, 2.0] * 10, "group": ["a", "b"] * 10, "label": [0, 1] * 10})
     with pytest.raises(ValueError, match=r"fold \d of 5 has no rows: .* has too few different values in 'group'"):
         dlbd.data.cross_validate(Build(), source, 5, target="label", by="group")

@@ -94,6 +94,8 @@ def cross_validate(
     folds: list[dict[str, float]] = []
     for number, (train, held_out) in enumerate(source.k_folds(k, by=by, seed=seed), start=1):
         model = build()
+        if not hasattr(model, "fit"):
+            raise TypeError(f"build gives a compiled model; received {model!r}")
         if model is previous:
             raise ValueError("build gives the same model again, which has seen the other folds: make a new one in it")
         previous = model

@@ -138,6 +138,8 @@ def test_times_say_the_same_in_every_unit():
                 found = transformed(Category("c", encode="embedding"), training, later).ravel().tolist()
                 assert sorted(found) == [1, 2]
                 assert found == transformed(Category("c", encode="embedding"), training).ravel().tolist()
+    clocks = pa.array([1, 7], pa.time32("s"))
+    assert transformed(Category("c", encode="index"), clocks, clocks.cast(pa.time64("ns"))).ravel().tolist() == [1, 2]
     noon = pa.array(times, pa.timestamp("us", "UTC"))
     there = noon.cast(pa.timestamp("ns", "+02:00"))
     assert transformed(Category("c", encode="index"), noon, there).all()

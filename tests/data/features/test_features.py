@@ -202,9 +202,10 @@ def test_weights(table: pa.Table):
     features.adapt(dlbd.data.open(table))
     block = next(features.read(dlbd.data.open(table)))
     np.testing.assert_array_equal(block.weight, table["w"].to_numpy()[: block.size].astype(np.float32))
-    bad = table.set_column(table.schema.get_field_index("w"), "w", pa.array(np.r_[1.0, -1.0, np.ones(ROWS - 2)]))
-    with pytest.raises(ValueError, match=r"weight 'w' is negative \(row 1\)"):
-        next(features.read(dlbd.data.open(bad)))
+    for bad in (-1.0, None, np.nan, np.inf):
+        column = pa.array([1.0, bad, *np.ones(ROWS - 2)])
+        with pytest.raises(ValueError, match=rf"weight 'w' is {bad}: it must be at least 0 \(row 1\)"):
+            next(features.read(dlbd.data.open(table.set_column(table.schema.get_field_index("w"), "w", column))))
 
 
 def test_what_models_take():

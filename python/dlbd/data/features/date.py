@@ -35,7 +35,8 @@ class Date(Column):
         name: of the column: dates, timestamps, or text such as "2026-11-26" and "2026-11-26 10:30:00".
         parts: some of "year", "quarter", "month", "day", "weekday" (0 is Monday), "yearday", "hour", "minute",
             "second"; ("year", "month", "weekday", "hour") by default. With a time zone they are those of its clocks:
-            later rows of another zone are read on the clocks of the training rows.
+            later rows of another zone are read on the clocks of the training rows. (Arrow knows no summer time after
+            2037.)
         missing, scale: of each part, see :class:`Number`; ``scale`` is "standard" by default.
 
     Raises:

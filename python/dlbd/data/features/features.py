@@ -13,10 +13,9 @@ import numpy as np
 from dlbd.backend import Array
 from dlbd.data.arrow import decoded, pa
 from dlbd.data.features.block import Block, arranged
-from dlbd.data.features.column import FLOAT32, Column, RowError, rows_named
+from dlbd.data.features.column import FLOAT32, Column, RowError, float64s, rows_named
 from dlbd.data.features.configuration import part_from_config, target_config, target_from_config
 from dlbd.data.features.matrix import Matrix
-from dlbd.data.features.number import Number
 from dlbd.data.features.privacy import Pseudonyms
 from dlbd.data.features.rows import DropMissing, RowStep, narrowed, remaining
 from dlbd.data.features.target import Target
@@ -241,9 +240,12 @@ class Features:
     def _weights(self, given: Mapping[str, pa.Array]) -> Array | None:
         if self.weight is None:
             return None
-        weight = Number(self.weight).transform(given[self.weight]).ravel()
-        if (weight < 0).any():
-            raise RowError(int((weight < 0).argmax()), f"weight {self.weight!r} is negative")
+        with np.errstate(over="ignore"):
+            weight = float64s(given[self.weight], self.weight).astype(FLOAT32)
+        wrong = ~((weight >= 0) & np.isfinite(weight))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise RowError(row, f"weight {self.weight!r} is {given[self.weight][row].as_py()}: it must be at least 0")
         return weight
 
     def _steps(self, training: bool) -> list[RowStep]:

@@ -24,12 +24,13 @@ def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
     column = decoded(column)
     given, types = column.type, pa.types
     whole = types.is_integer(given) or types.is_floating(given) or (types.is_decimal(given) and given.scale == 0)
+    timed = types.is_timestamp(given) or types.is_date(given) or types.is_time(given)
     nearest = pa.bool_() if types.is_boolean(given) else pa.int64() if whole else pa.string()
     wanted = nearest if kind is None else pa.type_for_alias(kind)
     if types.is_floating(given):
         missing = missing_rows(column)
         column = column if missing is None else pc.if_else(pa.array(missing), pa.scalar(None, given), column)
-    elif types.is_timestamp(given) or types.is_date(given) or (types.is_decimal(given) and types.is_string(wanted)):
+    elif timed or (types.is_decimal(given) and types.is_string(wanted)):
         column = _text(column)
     if whole and types.is_boolean(wanted):  # as text: Arrow takes 2 for true
         column = as_type(as_type(column, pa.int64(), name), pa.string(), name)
