@@ -1,4 +1,4 @@
-"""Tables that are in memory: of pyarrow, pandas, polars, anything with Arrow's stream interface; dicts of columns."""
+"""Tables that are in memory: of pyarrow, pandas, polars and the like; dicts of columns."""
 
 from __future__ import annotations
 
@@ -13,9 +13,23 @@ from dlbd.data.expressions import Expression
 _WITHOUT_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
+_LIBRARIES = ("pandas", "polars", "pyarrow")
+
+
 def is_table(what: Any) -> bool:
     """Whether ``what`` is a table in memory."""
-    return isinstance(what, Mapping) or hasattr(what, "__arrow_c_stream__") or hasattr(what, "__dataframe__")
+    return isinstance(what, Mapping) or hasattr(what, "__dataframe__") or (_has_stream(what) and not is_stream(what))
+
+
+def is_stream(what: Any) -> bool:
+    """Whether ``what`` gives tables by Arrow's stream interface, perhaps more than memory holds."""
+    if not _has_stream(what) or hasattr(what, "__dataframe__"):
+        return False
+    return isinstance(what, pa.RecordBatchReader) or type(what).__module__.partition(".")[0] not in _LIBRARIES
+
+
+def _has_stream(what: Any) -> bool:
+    return hasattr(what, "__arrow_c_stream__")
 
 
 class TableReader:
@@ -48,6 +62,11 @@ class TableReader:
         schema = pa.schema([self.schema.field(name) for name in columns])
         for batch in self._table.select(list(columns)).to_batches(max_chunksize=rows):
             yield batch.cast(schema)
+
+    @property
+    def bytes(self) -> int:
+        """What the values take, about."""
+        return int(self._table.nbytes)
 
     def count(self, where: Expression | None) -> int | None:
         return int(self._table.num_rows) if where is None else None

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from dlbd.data.arrow import as_schema, pa, require_distinct, with_types
-from dlbd.data.memory import TableReader, is_table
+from dlbd.data.memory import TableReader, is_stream, is_table
 from dlbd.data.reader import Reader, options_of
 from dlbd.data.source import Source
 
@@ -51,9 +51,10 @@ def open(
               texts by class;
             - a database: ``sqlite:///file``, ``duckdb:///file``, ``mysql://user:password@host/database``,
               ``postgresql://...``, ``mongodb://...``, with ``table`` or ``query``;
-            - a table in memory: of pyarrow, pandas, polars, anything with Arrow's stream interface, a dict of columns;
+            - a table in memory: of pyarrow, pandas, polars, a dict of columns; anything with Arrow's stream interface;
             - a data frame of Spark;
-            - a function that gives an iterator of records (dicts), or such an iterator, which can be read once;
+            - a function that gives an iterator of records (dicts) or of tables, or such an iterator, which can be read
+              once;
             - a source.
         table: the table, or MongoDB's collection.
         columns: only these, in this order.
@@ -117,6 +118,9 @@ def _reader(what: Any, timeout: float, **options: Any) -> Reader:
     if is_table(what):
         options_of(given, ("name",), "a table in memory")
         return TableReader(what, **given)
+    if is_stream(what):
+        options_of(given, ("name",), "a stream of tables")
+        return import_module("dlbd.data.table_streams").reader(what, **given)  # type: ignore[no-any-return]
     return import_module("dlbd.data.records").reader(what, **options)  # type: ignore[no-any-return]
 
 
