@@ -364,7 +364,7 @@ def test_the_memory_limit_is_that_of_validation_evaluation_and_prediction(monkey
     model.fit(source(), features=as_they_are(), validation_data=source(50), memory_limit="9MB", verbose=0)
     model.evaluate(source(50), memory_limit="8MB", verbose=0)
     model.predict(source(50), memory_limit="7MB")
-    assert limits == ["9MB", "9MB", "8MB", "7MB"]
+    assert limits == [9_000_000, 9_000_000, "8MB", "7MB"]
     for call in (model.evaluate, model.predict):
         with pytest.raises(TypeError, match="memory_limit= is for a source"):
             call(np.ones((40, 3)), memory_limit="7MB", verbose=0)

@@ -19,7 +19,8 @@ import pytest
 import dlbd
 from dlbd.data import SourceError
 from dlbd.data.source import Source
-from dlbd.data.streaming import MEMORY, bytes_of
+from dlbd.data.streaming import MEMORY
+from dlbd.models.limits import bytes_of, machine_memory
 
 ROWS = 20_011
 
@@ -32,6 +33,9 @@ class Plain:
 
     def needed(self, source: Source, targets: bool) -> Source:
         return source.select(self.columns_with_target if targets else self.columns)
+
+    def samples(self, source: Source, targets: bool) -> int | None:
+        return None  # rows are left out
 
     def arrange(self, x, model):
         return x["x"]
@@ -191,8 +195,16 @@ def test_memory_stays_within_its_limit(limit: int, buffer: int | None):
 
 
 def test_limits_that_cannot_be_kept_are_errors():
-    with pytest.raises(ValueError, match="memory_limit=2000 is too small: one batch of 100 rows takes 2000 bytes"):
+    with pytest.raises(ValueError, match="memory_limit=2000 is too small: one batch of 100 rows takes 2000 bytes") as e:
         taken(streamed(numbered(), batch_size=100, memory_limit=2000).epoch())
+    least = int(str(e.value).split("; ")[1].split(" ")[0])
+    assert sorted(labels(streamed(numbered(), shuffle=True, batch_size=100, memory_limit=least).epoch())) == list(
+        range(ROWS)
+    )
+    with pytest.raises(ValueError, match="is too small"):
+        taken(streamed(numbered(), batch_size=100, memory_limit=least - 1).epoch())
+    with pytest.raises(ValueError, match=f"memory_limit={2 * machine_memory()} is more memory than there is"):
+        streamed(numbered(), memory_limit=2 * machine_memory())
     with pytest.raises(ValueError, match=r"shuffle_buffer=90000000 rows of 20 bytes do not fit into .*: \d+ would"):
         taken(streamed(numbered(), shuffle=True, shuffle_buffer=90_000_000, memory_limit="100MB").epoch())
     with pytest.raises(ValueError, match="shuffle_buffer must be at least 1; received 0"):

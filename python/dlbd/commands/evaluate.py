@@ -17,8 +17,11 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from dlbd.callbacks.screen import is_live
+
     model = loaded(options.model)
-    found = model.evaluate(opened(options), batch_size=options.batch_size, verbose=0, return_dict=True)
+    verbose = int(is_live())  # what others read is the result alone
+    found = model.evaluate(opened(options), batch_size=options.batch_size, verbose=verbose, return_dict=True)
     for name, value in found.items():
         print(f"{name}: {value:.6g}")
 

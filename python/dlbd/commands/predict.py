@@ -14,8 +14,6 @@ from dlbd.backend import Array
 from dlbd.commands.arguments import add_batches, add_source, names, opened
 from dlbd.commands.evaluate import loaded
 
-_ROWS = 16384  # that are predicted and written at once
-
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("predict", help="a model's answers for the rows of a source")
@@ -43,21 +41,23 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from dlbd.commands.tables import written
+    from dlbd.data.features.block import spread
 
     model = loaded(options.model)
-    source = opened(options)
+    features, source = model.features, opened(options)
     keep = options.order_by if options.keep is None else options.keep
-    source = source.select(list(dict.fromkeys([*keep, *model.features.columns])))
-    at_once = _ROWS if model.features.window is None else max(1, source.count())  # windows go over the edges of batches
+    features.needed(source, targets=False)
+    source = source.select(list(dict.fromkeys([*keep, *features.columns])))
     rows = 0
 
     def predicted() -> Iterator[Any]:
         nonlocal rows
-        with closing(source.batches(at_once)) as batches:
-            for batch in _at_least_one(batches, source.schema):
-                outputs = model.predict(batch, batch_size=options.batch_size)
+        with closing(features.batches(source)) as batches:
+            for batch, block in features.paired(_at_least_one(batches, source.schema)):
+                outputs = model.predict(features.arrange(block.x, model), batch_size=options.batch_size, verbose=0)
+                found = {name: spread(values, block.kept) for name, values in answers(model, outputs).items()}
                 rows += batch.num_rows
-                yield _table(batch.select(keep), answers(model.features, outputs))
+                yield _table(batch.select(keep), found)
 
     written(options.out, options.out_table, options.if_exists, predicted())
     print(f"{rows:,} rows: {options.out}")
@@ -78,38 +78,58 @@ def _table(kept: Any, found: dict[str, Any]) -> Any:
     twice = [name for name in found if name in kept.schema.names]
     if twice:
         raise ValueError(f"--keep: there is a column {twice[0]!r} already, the answers")
-    given = dict(zip(kept.schema.names, kept.columns, strict=True))
-    return pa.RecordBatch.from_pydict({**given, **{name: pa.array(a, from_pandas=True) for name, a in found.items()}})
+    return pa.RecordBatch.from_pydict({**dict(zip(kept.schema.names, kept.columns, strict=True)), **found})
 
 
-def answers(features: Any, outputs: Any) -> dict[str, Any]:
-    """Columns for a model's outputs: "predicted" and "probability" of a class, "predicted" numbers, or
-    "predicted_<name>" where there are several.
+def answers(model: Any, outputs: Any) -> dict[str, Any]:
+    """Columns for what a model gives: "predicted" and "probability" of a class; "predicted" numbers; lists of them, or
+    images, in the form of the target. Of several columns, outputs or rows ahead "predicted_<name>_<rows>".
     """
-    if isinstance(outputs, dict):
-        return {
-            f"predicted_{name}": list(a) if a.ndim > 1 and a.shape[1] > 1 else a.ravel() for name, a in outputs.items()
-        }
+    target = model.features.target
     if isinstance(outputs, (list, tuple)):
-        return answers(features, dict(enumerate(outputs)))
-    rows = outputs.reshape(len(outputs), prod(outputs.shape[1:]))
-    if features.classes is not None:
-        return _classes(features.classes, rows)
-    if rows.shape[1] == 1:
-        return {"predicted": rows[:, 0]}
-    targets = features.target if isinstance(features.target, tuple) else ()
-    called = [t.name for t in targets] if len(targets) == rows.shape[1] else range(rows.shape[1])
-    return {f"predicted_{name}": rows[:, i] for i, name in enumerate(called)}
+        outputs = dict(zip(model.output_names, outputs, strict=True))
+    if not isinstance(outputs, dict):
+        return _answers(model.features, target, outputs, "")
+    of = target if isinstance(target, dict) else {}
+    return {
+        name: values
+        for output, y in outputs.items()
+        for name, values in _answers(model.features, of.get(output), y, f"_{output}").items()
+    }
 
 
-def _classes(classes: list[Any], rows: Array) -> dict[str, Any]:
-    if rows.shape[1] == 1 and len(classes) == 2:  # the probability of the second one
+def _answers(features: Any, target: Any, y: Array, end: str) -> dict[str, Any]:
+    from dlbd.data import Image, Vector
+    from dlbd.data.arrow import fixed_lists, pa
+
+    if isinstance(target, Image) and y.shape[1:] == target.shape:
+        return {f"predicted{end}": target.files(y)}
+    ahead = 0 if features.window is None else features.window.horizon
+    columns = y if y.shape[1:2] == (ahead,) and (ahead > 1 or y.ndim > 2) else y[:, None]  # (rows, rows ahead, ...)
+    ends = [f"{end}_{i + 1}" for i in range(columns.shape[1])] if columns.shape[1] > 1 else [end]
+    classes = getattr(target, "classes", None)
+    if classes is not None and (columns.shape[2:] == (len(classes),) or (columns.shape[2:], len(classes)) == ((1,), 2)):
+        found = [_classes(classes, columns[:, i], ends[i]) for i in range(len(ends))]
+        return {name: values for part in found for name, values in part.items()}
+    if isinstance(target, Vector) or columns.ndim > 3:
+        return {f"predicted{end}": fixed_lists(y)}
+    columns = columns.reshape(*columns.shape[:2], prod(columns.shape[2:]))
+    named = [t.name for t in target] if isinstance(target, tuple) else range(columns.shape[2])
+    places = [f"_{name}" for name in named] if columns.shape[2] > 1 else [""]
+    return {
+        f"predicted{place}{ends[i]}": pa.array(columns[:, i, k], from_pandas=True)
+        for k, place in enumerate(places)
+        for i in range(len(ends))
+    }
+
+
+def _classes(classes: list[Any], rows: Array, end: str) -> dict[str, Any]:
+    from dlbd.data.arrow import pa
+
+    if rows.shape[1] == 1:  # the probability of the second one
         rows = np.concatenate([1 - rows, rows], axis=1)
     known: Any = np.isfinite(rows).all(axis=1)
     best = np.nan_to_num(rows).argmax(axis=1)
-    probability = rows[np.arange(len(rows)), best]
+    probability = pa.array(rows[np.arange(len(rows)), best], from_pandas=True)
     chosen = [classes[i] if k else None for i, k in zip(best, known, strict=True)]
-    from dlbd.data.arrow import pa
-
-    kind = pa.array(classes).type
-    return {"predicted": pa.array(chosen, kind), "probability": probability}
+    return {f"predicted{end}": pa.array(chosen, pa.array(classes).type), f"probability{end}": probability}

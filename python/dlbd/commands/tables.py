@@ -36,7 +36,21 @@ def written(out: str, table: str, if_exists: str, batches: Iterator[Any]) -> Non
         )
     with replacing(out) as file, made(file) as write:
         for batch in batches:
+            _require_writable(batch.schema, out)
             write(batch)
+
+
+def _require_writable(schema: Any, out: str) -> None:
+    """ValueError if a column holds what this kind of file cannot."""
+    from dlbd.data.arrow import pa
+
+    ending = os.path.splitext(out)[1].lower()
+    for field in schema:
+        kind, t = field.type, pa.types
+        if (ending != ".parquet" and (t.is_binary(kind) or t.is_large_binary(kind))) or (
+            ending == ".csv" and t.is_nested(kind)
+        ):
+            raise ValueError(f"--out: a {ending} file holds no {kind}, which column {field.name!r} has: .parquet does")
 
 
 @contextmanager

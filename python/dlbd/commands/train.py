@@ -20,15 +20,19 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model on the rows of a file, a database, ...")
     add_source(parser)
     parser.add_argument(
-        "--target", metavar="A,B", type=names, required=True, help="the column to be predicted; or several numbers"
+        "--target",
+        metavar="A,B",
+        type=names,
+        required=True,
+        help="the column to be predicted, a class, a number, a list of numbers or an image; or several numbers",
     )
     parser.add_argument("--drop", metavar="A,B", type=names, default=[], help="columns that are not used")
     parser.add_argument("--weight", metavar="COLUMN", help="the column with the weight of each row")
     parser.add_argument(
         "--model",
         metavar="M",
-        help="mlp, cnn, lstm, gru, conv1d, or a Python file with a function build(features) that gives a model; by "
-        "default what suits the columns",
+        help="mlp, cnn, lstm, gru, conv1d, unet (from images to images), or a Python file with a function "
+        "build(features) that gives a compiled model; by default what suits the columns",
     )
     parser.add_argument("--window", metavar="N", type=int, help="for time series: N successive rows are one sample")
     parser.add_argument(
@@ -55,9 +59,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     import dlbd
+    from dlbd.models.limits import bytes_of
 
     if options.epochs < 1:
         raise ValueError(f"--epochs must be at least 1; received {options.epochs}")
+    limit = None if options.memory_limit is None else bytes_of(options.memory_limit)
     _require_writable(options.out)
     source = opened(options)
     parts = _parts(source, options)
@@ -73,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         validation_data=parts[1] if len(parts) > 1 else None,
         class_weight="balanced" if options.balance else None,
-        memory_limit=options.memory_limit,
+        memory_limit=limit,
     )
     if len(parts) > 2:
         found = model.evaluate(parts[2], batch_size=options.batch_size, verbose=0, return_dict=True)
@@ -123,11 +129,12 @@ def _features(source: Source, options: argparse.Namespace) -> Features:
 
 
 def _built(options: argparse.Namespace, features: Features, source: Source) -> Any:
-    from dlbd.commands.networks import KINDS, network, usual_kind
+    from dlbd.commands.networks import KINDS, network, target_shape, usual_kind
 
     kind = options.model or usual_kind(features)
     if kind in KINDS:
-        centers, widths = ([], []) if features.classes is not None else _moments(source, features)
+        known = features.classes is not None
+        centers, widths = ([], []) if known else _moments(source, features, target_shape(features))
         return network(kind, features, centers, widths, options.learning_rate)
     if not kind.endswith(".py"):
         raise ValueError(f"--model is one of {', '.join(KINDS)}, or a file that ends in .py; received {kind!r}")
@@ -140,15 +147,17 @@ def _built(options: argparse.Namespace, features: Features, source: Source) -> A
     return model
 
 
-def _moments(source: Source, features: Features) -> tuple[list[float], list[float]]:
-    """Means and standard deviations of the targets, which are numbers, in a pass of its own."""
+def _moments(source: Source, features: Features, shape: tuple[int, ...]) -> tuple[list[float], list[float]]:
+    """Means and standard deviations of the targets, which are numbers, in a pass of its own: one of each for each place
+    of the last axis.
+    """
     from dlbd.layers.preprocessing.moments import Moments
 
     found = Moments()
     with closing(features.read(source)) as blocks:
         for block in blocks:
             if block.size:
-                found.add(np.asarray(block.y).reshape(block.size, -1))
+                found.add(np.asarray(block.y).reshape(-1, *shape[-1:] or (1,)))
     if not found.count:
         raise ValueError(f"{source.name} has too few rows for one sample")
     return found.mean.tolist(), [width or 1.0 for width in np.sqrt(found.variance).tolist()]

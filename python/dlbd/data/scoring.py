@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from dlbd import config
 from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.errors import missing
+from dlbd.data.features.block import spread
 from dlbd.data.spark import column
 from dlbd.models.raw_rows import features_of
 from dlbd.saving import get_custom_objects, load_model, save_model, serialize_keras_object
@@ -70,6 +70,8 @@ def transformed(frame: Any, model: Any, columns: str | Sequence[str] | None, nam
 
 def _columns_read(frame: Any, model: Any, columns: Sequence[str] | None, features: Any) -> Sequence[str]:
     if features is not None:
+        if features.window is not None:
+            raise ValueError(f"[{model.name}] its windows need rows in order, which Spark's data frames do not have")
         if columns is not None:
             raise ValueError(f"[{model.name}] its features name the columns; columns= is for models without")
         columns = features.columns
@@ -152,10 +154,7 @@ def _scored(
     features = features_of(model)
     classes = None if features is None else features.classes
     for batch, x, kept in _inputs(batches, model, features, columns):
-        added = _predicted(model, x, classes, name)
-        if kept is not None:
-            places = pa.array(np.cumsum(kept) - 1, mask=~kept)
-            added = {key: values.take(places) for key, values in added.items()}
+        added = {key: spread(values, kept) for key, values in _predicted(model, x, classes, name).items()}
         names = [*batch.schema.names, *added]
         yield pa.RecordBatch.from_arrays([*batch.columns, *added.values()], names)
 
@@ -169,15 +168,8 @@ def _inputs(
             kept = _whole_rows(batch, columns)
             yield batch, _input(batch if kept is None else batch.filter(pa.array(kept)), columns, model), kept
         return
-    read: deque[pa.RecordBatch] = deque()
-
-    def noted() -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            read.append(batch)
-            yield batch
-
-    for block in features.blocks(noted(), targets=False):
-        yield read.popleft(), features.arrange(block.x, model), block.kept
+    for batch, block in features.paired(batches):
+        yield batch, features.arrange(block.x, model), block.kept
 
 
 def _whole_rows(batch: pa.RecordBatch, columns: Sequence[str]) -> Array | None:

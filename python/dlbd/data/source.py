@@ -19,7 +19,8 @@ from dlbd.data.parts import Part, edges
 from dlbd.data.reader import Reader
 from dlbd.data.rechunking import rechunked
 from dlbd.data.sorting import sorted_batches
-from dlbd.data.streaming import Streaming, bytes_of, count_classes, learn_features
+from dlbd.data.streaming import Streaming, count_classes, learn_features
+from dlbd.models.limits import bytes_of
 
 T = TypeVar("T")
 
@@ -288,6 +289,10 @@ class Source:
             if known is not None:
                 return known
         return sum(batch.num_rows for batch in self._rows(self.schema.names[:1]))
+
+    def known_count(self) -> int | None:
+        """How many rows there are, where the store says so at once; None where it would have to look at them."""
+        return None if self.filters or self.reader.remote else copy(self.reader).count(None)
 
     def head(self, rows: int = 5, most_bytes: int | None = None) -> pa.Table:
         """The first rows, as a table of pyarrow; fewer where they take more bytes, if ``most_bytes`` says so."""

@@ -6,8 +6,8 @@ their rows, or straight into one of three chunks of several batches each: one is
 
 from __future__ import annotations
 
-import re
 import sys
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -140,14 +140,13 @@ class Streaming:
         ahead: no more rows than these are waited for at a time; None for as many as the limit allows.
 
     Attributes:
+        steps: batches of an epoch, where their number is known without reading the rows.
         kept: which rows became inputs, after an epoch without targets, where some did not; otherwise None.
         nothing: a batch's arrays without rows, once an epoch has begun.
 
     Raises:
         ValueError: a column is missing, or a batch or the pool does not fit into the memory limit.
     """
-
-    steps: int | None = None
 
     def __init__(
         self,
@@ -167,6 +166,8 @@ class Streaming:
                 raise ValueError(f"{name} must be at least 1; received {n}")
         self._model, self._features, self._adapt = model, model.features, adapt
         self._source = model.features.needed(source, targets)
+        samples = model.features.samples(source, targets)
+        self.steps = None if samples is None else -(-samples // batch_size)
         self._batch_size, self._shuffle, self._targets = batch_size, shuffle, targets
         self._asked, self._places = memory_limit, shuffle_buffer
         self._limit = memory_limit or MEMORY
@@ -246,7 +247,7 @@ class Streaming:
         source = self._source
         self._raw = sum(_width(field.type) for field in source.schema)
         any_yet = False
-        with closing(source.batches(self._rows_of(self._raw), most_bytes=self._limit // _READ)) as batches:
+        with closing(source.batches(self._rows_of(self._raw, self._limit), most_bytes=self._limit // _READ)) as batches:
             for batch in batches:
                 start = 0
                 while start < batch.num_rows:
@@ -257,9 +258,9 @@ class Streaming:
         if not any_yet and not self._targets:  # to know the arrays of no rows
             yield pa.RecordBatch.from_pylist([], schema=source.schema)
 
-    def _rows_of(self, width: int) -> int:
+    def _rows_of(self, width: int, limit: int) -> int:
         """How many rows of so many bytes are read at a time."""
-        return max(1, min(_ROWS, self._ahead, self._limit // _READ // max(1, width)))
+        return max(1, min(_ROWS, self._ahead, limit // _READ // max(1, width)))
 
     def _sizes(self, arrays: Sequence[Array]) -> tuple[int, int]:
         """Rows of a chunk, and places of the pool; and from now on the rows of a block."""
@@ -267,15 +268,22 @@ class Streaming:
         batch = row * self._batch_size
         if self._asked is None:
             self._limit = max(MEMORY, _BATCHES * batch)
-        chunk = batch * max(1, min(self._limit // 16, _CHUNK, self._ahead * row) // batch)
         wider = max(row, self._raw)
-        self._rows_at_once = self._rows_of(wider)
-        left = self._limit - _CHUNKS * chunk - _COPIES * wider * self._rows_at_once
-        most = left // (row + 8)  # to draw places takes a number for each
+
+        def chunk_of(limit: int) -> int:
+            return batch * max(1, min(limit // 16, _CHUNK, self._ahead * row) // batch)
+
+        def places_of(limit: int) -> int:
+            left = limit - _CHUNKS * chunk_of(limit) - _COPIES * wider * self._rows_of(wider, limit)
+            return left // (row + 8)  # to draw places takes a number for each
+
+        self._rows_at_once = self._rows_of(wider, self._limit)
+        chunk, most = chunk_of(self._limit), places_of(self._limit)
         if most < 1:
+            least = bisect_left(range(40 * (batch + wider + 8)), 1, key=places_of)
             raise ValueError(
                 f"memory_limit={self._limit} is too small: one batch of {self._batch_size} rows takes {batch} bytes, "
-                "and several are read at a time"
+                f"and several are read at a time; {least} is enough"
             )
         if self._asked is not None and self._places is not None and self._places > most:
             raise ValueError(
@@ -322,19 +330,3 @@ def _width(kind: pa.DataType) -> int:
         return max(1, kind.bit_width // 8)  # type: ignore[no-any-return]
     except ValueError:
         return 32
-
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-
-
-def bytes_of(limit: int | str) -> int:
-    """A number of bytes from one, or from text such as "200MB".
-
-    Example:
-        >>> dlbd.data.streaming.bytes_of("200MB")
-        200000000
-    """
-    parts = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", str(limit))
-    if parts is None or parts[2].upper() not in _UNITS or not float(parts[1]):
-        raise ValueError(f'memory_limit is a number of bytes, or text like "200MB"; received {limit!r}')
-    return int(float(parts[1]) * _UNITS[parts[2].upper()])

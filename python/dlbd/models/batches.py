@@ -150,6 +150,10 @@ class RawRows(Protocol):
         """How many rows there are of each class of the target."""
         ...
 
+    def count(self) -> int:
+        """How many rows there are."""
+        ...
+
 
 def step_dtype(dtype: np.dtype[Any], floating: np.dtype[Any]) -> np.dtype[Any]:
     """What an array's elements are in a step: the model's float for floats, int64 for integers without kernels."""

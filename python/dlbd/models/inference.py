@@ -39,7 +39,8 @@ def predict(
             if found is not None:
                 return found
     source: Source
-    rows, options = raw_rows(model, x), RowOptions(memory_limit=memory_limit)
+    rows, x = raw_rows(model, x)
+    options = RowOptions(memory_limit=memory_limit)
     if rows is not None:
 
         def adapt(x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
@@ -104,12 +105,11 @@ def _predict_batches(model: Any, source: Source, limit: int | None, verbose: Any
     at = 0
     runs: Steps | None = None
     shown = 0 if verbose == "auto" else verbosity(verbose)
-    told = CallbackList(
-        as_list(callbacks), model, {"verbose": shown, "steps": source.steps if limit is None else limit}
-    )
+    total = source.steps if limit is None else limit
+    told = CallbackList(as_list(callbacks), model, {"verbose": shown, "steps": total})
     before, after = (told.listeners(f"on_predict_batch_{end}") for end in ("begin", "end"))
     told.tell("on_predict_begin", {})
-    with one_epoch(source) as batches, predicting(shown, source.steps) as progress:
+    with one_epoch(source) as batches, predicting(shown, total) as progress:
         for n, batch in enumerate(islice(batches, limit)):
             for listener in before:
                 listener(n, {})

@@ -13,6 +13,7 @@ from dlbd.layers.input_spec import InputSpec
 from dlbd.layers.preprocessing.host import HostInputs, prepared
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.graph import Graph, symbols_from_config
+from dlbd.models.raw_rows import refuse_raw_rows
 from dlbd.models.summary import summarize
 from dlbd.models.trainer import Trainer
 from dlbd.saving import serialize_keras_object
@@ -92,8 +93,10 @@ class Model(Trainer):
         return self._graph.run(fitting)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._graph is not None and not any(isinstance(x, (Tensor, KerasTensor)) for x in flatten(inputs)):
-            inputs = prepared(adapt_inputs(self, inputs), self.dtype)
+        if not any(isinstance(x, (Tensor, KerasTensor)) for x in flatten(inputs)):
+            refuse_raw_rows(self, inputs)
+            if self._graph is not None:
+                inputs = prepared(adapt_inputs(self, inputs), self.dtype)
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

@@ -1,12 +1,17 @@
-"""Raw rows for ``fit``, ``evaluate`` and ``predict``: a source, and for a model with features any table as well."""
+"""Raw rows for ``fit``, ``evaluate``, ``predict`` and the calls for one batch: a source, and for a model with features
+tables, records and streams of them as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from dlbd.models.batches import RawRows, Source
+from dlbd.models.adapt import is_stream
+from dlbd.models.batches import RawRows, Source, close
 from dlbd.models.frames import is_frame
+from dlbd.models.py_dataset import PyDataset
 
 
 class RowOptions(NamedTuple):
@@ -33,15 +38,80 @@ def features_of(model: Any) -> Any:
     return found if hasattr(found, "blocks") else None
 
 
-def raw_rows(model: Any, x: Any) -> RawRows | None:
-    """``x`` as raw rows; None if it is none: arrays, batches, and tables for a model without features."""
+def raw_rows(model: Any, x: Any) -> tuple[RawRows | None, Any]:
+    """``x`` as raw rows, or None where it is none: arrays, batches of them, tables for a model without features; and
+    ``x``, a stream with what was taken from it put back.
+
+    Raises:
+        ValueError: these are records, and the model has no features.
+    """
     if hasattr(x, "batches_for"):
-        return x  # type: ignore[no-any-return]
-    records = isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], Mapping)
-    if not records and not isinstance(x, Mapping) and not is_frame(x) and not hasattr(x, "__arrow_c_stream__"):
-        return None
-    features = features_of(model)
-    return None if features is None else features.raw_rows(x)
+        return x, x
+    if _are_rows(x):
+        features = features_of(model)
+        if features is None and are_records(x):
+            raise _no_features(model)
+        return None if features is None else features.raw_rows(x), x
+    given = getattr(model, "features", None) is not None
+    if given and is_stream(x) and hasattr(x, "__iter__") and not isinstance(x, PyDataset):
+        first, x = _looked_into(x)
+        if _are_rows(first) and (features := features_of(model)) is not None:
+            return features.raw_stream(first, x), x
+    return None, x
+
+
+def batch_of_rows(model: Any, x: Any) -> tuple[RawRows | None, int]:
+    """``x`` as raw rows that are one batch, and how many there are; None where it is none.
+
+    Raises:
+        ValueError: it has no end that is known, or the model has no features.
+    """
+    if hasattr(x, "batches_for") or (isinstance(x, Iterator) and getattr(model, "features", None) is not None):
+        kind = "a source" if hasattr(x, "batches_for") else f"a {type(x).__name__}"
+        raise ValueError(
+            f"[{model.name}] {kind} is no batch, but many rows: pass some of them, source.head(32) or each of "
+            "source.batches(32) for one; or all to fit(), evaluate() or predict()"
+        )
+    rows = raw_rows(model, x)[0] if _are_rows(x) else None
+    return rows, 0 if rows is None else rows.count()
+
+
+def refuse_raw_rows(model: Any, x: Any) -> None:
+    """TypeError if ``x``, which the model is called with, is raw rows: a call takes arrays."""
+    given = isinstance(x, Mapping) and set(x) <= set(model.input_names or ())
+    rows = are_records(x) or (_are_rows(x) and not given and features_of(model) is not None)
+    if rows or hasattr(x, "batches_for"):
+        raise TypeError(
+            f"[{model.name}] a model is called with arrays; received raw rows ({type(x).__name__}): predict() and "
+            "predict_on_batch() take them, and features.to_numpy(dlbd.data.open(rows)) makes arrays of them"
+        )
+
+
+def _are_rows(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return len(x) == 0 or (not isinstance(x[0], (list, tuple)) and _are_rows(x[0]))
+    return isinstance(x, Mapping) or is_frame(x) or hasattr(x, "__arrow_c_stream__")
+
+
+def are_records(x: Any) -> bool:
+    """Whether ``x`` is a list of dicts."""
+    return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], Mapping)
+
+
+def _looked_into(stream: Any) -> tuple[Any, Any]:
+    """The first item of a stream, None if there is none; and the stream with all items."""
+    items = iter(stream)
+    first = list(islice(items, 1))
+    if isinstance(stream, Iterator):
+        return (first or [None])[0], chain(first, stream)
+    close(items)
+    return (first or [None])[0], stream
+
+
+def _no_features(model: Any) -> ValueError:
+    return ValueError(
+        f"[{model.name}] has no features that make inputs of raw rows: fit(source, target=...) learns them"
+    )
 
 
 def row_batches(
@@ -61,9 +131,7 @@ def row_batches(
         ValueError: the model has no features.
     """
     if features_of(model) is None:
-        raise ValueError(
-            f"[{model.name}] has no features that make inputs of raw rows: fit(source, target=...) learns them"
-        )
+        raise _no_features(model)
     if shuffle not in (True, False):
         raise ValueError(f"rows of a source are shuffled, or not: shuffle is True or False; received {shuffle!r}")
     batch_size = 32 if batch_size is None else batch_size

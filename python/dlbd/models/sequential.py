@@ -14,6 +14,7 @@ from dlbd.layers.preprocessing.host import HostInputs, prepared
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.graph import Graph
 from dlbd.models.model import Model
+from dlbd.models.raw_rows import refuse_raw_rows
 from dlbd.structure import map_structure
 from dlbd.symbolic import KerasTensor, has_symbols
 from dlbd.tensor import Tensor
@@ -177,6 +178,7 @@ class Sequential(Model):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, Tensor) and not has_symbols(inputs):
+            refuse_raw_rows(self, inputs)
             inputs = prepared(adapt_inputs(self, inputs), self.dtype)
         return super().__call__(inputs, *args, **kwargs)
 

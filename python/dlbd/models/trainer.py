@@ -15,7 +15,8 @@ from dlbd.models import inference, step_functions, training
 from dlbd.models.adapt import adapt_inputs
 from dlbd.models.batches import Batch, restore
 from dlbd.models.compiled import CompiledLoss, CompiledMetrics
-from dlbd.models.raw_rows import RowOptions
+from dlbd.models.limits import bytes_of
+from dlbd.models.raw_rows import RowOptions, batch_of_rows
 from dlbd.models.steps import Steps
 from dlbd.saving.compiling import compile_config, compile_from_config, noted_arguments
 from dlbd.structure import flatten
@@ -322,7 +323,8 @@ class Trainer(Layer):
                 DLPack); or an iterable of batches ``(x, y)`` or ``(x, y, sample_weight)``, or something with
                 ``len()`` and indices that gives them. Arrays are read in place, whatever their dtype. Where the model
                 takes (batch, ..., 1) the last axis may be missing. Or a :class:`dlbd.data.Source`, whose raw rows are
-                read while the model computes, in bounded memory; see below.
+                read while the model computes, in bounded memory; see below. A model with features takes all the raw
+                rows that :meth:`predict` takes.
             y: targets, if ``x`` does not give them.
             batch_size: 32 by default; the last batch of an epoch may be smaller.
             epochs: the number of the last epoch; 1 by default. ``epochs - initial_epoch`` of them are run.
@@ -378,6 +380,7 @@ class Trainer(Layer):
             'dog'
         """
         self._require_compiled("fit")
+        limit = None if memory_limit is None else bytes_of(memory_limit)
         return training.fit(
             self,
             x,
@@ -396,7 +399,7 @@ class Trainer(Layer):
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
-            options=RowOptions(target, features, memory_limit, shuffle_buffer),
+            options=RowOptions(target, features, limit, shuffle_buffer),
         )
 
     def evaluate(
@@ -457,8 +460,8 @@ class Trainer(Layer):
 
         Args:
             x: inputs, as for :meth:`fit`. A model with features (it was trained on a source) also takes raw rows: a
-                source, a data frame, a table of pyarrow, a dict of columns or a list of dicts. The column of the
-                target may be missing.
+                source, a data frame, a table or a record batch of pyarrow, a dict of columns, a record (a dict) or a
+                list of them, and an iterable of any of these. The column of the target may be missing.
             batch_size: 32 by default.
             verbose: 1 or 2 shows progress; "auto" (the default) and 0 do not.
             steps: only so many batches.
@@ -485,7 +488,9 @@ class Trainer(Layer):
         """One step of training on one batch.
 
         Args:
-            x, y, sample_weight, class_weight: as for :meth:`fit`, of any number of rows.
+            x, y, sample_weight, class_weight: as for :meth:`fit`, of any number of rows. A model with features also
+                takes raw rows, which have the targets and weights in their columns: a data frame, a table or a record
+                batch of pyarrow, a dict of columns, a record (a dict) or a list of them.
             return_dict: give a dict by name.
 
         Returns:
@@ -508,7 +513,7 @@ class Trainer(Layer):
         """The loss (and metrics) of one batch, as :meth:`evaluate` gives them.
 
         Args:
-            x, y, sample_weight: as for :meth:`fit`, of any number of rows.
+            x, y, sample_weight: as for :meth:`train_on_batch`.
             return_dict: give a dict by name.
 
         Raises:
@@ -525,17 +530,19 @@ class Trainer(Layer):
         return logs if return_dict else _without_names(logs, self.metrics_names)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch of any number of rows, as new NumPy arrays; see :meth:`predict`.
+        """The outputs for one batch of any number of rows, as new NumPy arrays; see :meth:`predict`, also for raw rows.
 
         Example:
             >>> model = dlbd.Sequential([dlbd.Input((3,)), dlbd.layers.Dense(1, kernel_initializer="ones")])
             >>> model.predict_on_batch([[1.0, 2.0, 3.0]])
             array([[6.]], dtype=float32)
         """
+        rows, size = batch_of_rows(self, x)
+        if rows is not None:
+            return inference.predict(self, rows, max(size, 1), 0, None, None)
         if isinstance(x, (list, tuple)):
             x = adapt_inputs(self, x)
-        rows = len(flatten(x)[0])
-        return inference.predict(self, x, max(rows, 1), 0, None, None)
+        return inference.predict(self, x, max(len(flatten(x)[0]), 1), 0, None, None)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What ``compile`` was given, as plain data for files; None if it was not called, or got what cannot be said.

@@ -19,7 +19,16 @@ from dlbd.callbacks.progress import verbosity
 from dlbd.models.adapt import adapt_inputs, is_array, is_stream, weights_of_classes
 from dlbd.models.batches import ArrayBatches, Batch, Source, StreamBatches, host_array, one_epoch, unpack
 from dlbd.models.epochs import Epochs, Run
-from dlbd.models.raw_rows import NO_OPTIONS, RowOptions, features_of, raw_rows, row_batches, weights_by_number
+from dlbd.models.raw_rows import (
+    NO_OPTIONS,
+    RowOptions,
+    are_records,
+    batch_of_rows,
+    features_of,
+    raw_rows,
+    row_batches,
+    weights_by_number,
+)
 from dlbd.models.step_functions import Logs, map_first, results
 from dlbd.structure import map_structure
 
@@ -40,7 +49,7 @@ def make_source(
     """Whatever a user passed, as batches."""
     if hasattr(x, "epoch") and hasattr(x, "structure"):
         return x  # type: ignore[no-any-return]
-    rows, numbers = raw_rows(model, x), False
+    (rows, x), numbers = raw_rows(model, x), False
     if rows is not None and class_weight is not None:
         class_weight = weights_by_number(model, rows, class_weight)
         numbers = getattr(features_of(model), "classes", None) is not None
@@ -54,8 +63,7 @@ def make_source(
         return adapt_inputs(model, x), y, w
 
     if rows is not None:
-        if y is not None or sample_weight is not None:
-            raise ValueError("targets and weights of a source are columns: y and sample_weight must be None")
+        _refuse_targets(y, sample_weight)
         return row_batches(
             model, rows, adapt, targets=True, batch_size=batch_size, shuffle=shuffle, steps=steps, options=options
         )
@@ -65,6 +73,11 @@ def make_source(
             raise ValueError("x yields whole batches (x, y): y and sample_weight must be None")
         return StreamBatches(x, steps, adapt, model.dtype, shuffle)
     return ArrayBatches(*adapt(x, y, sample_weight), 32 if batch_size is None else batch_size, shuffle, model.dtype)
+
+
+def _refuse_targets(y: Any, sample_weight: Any = None) -> None:
+    if y is not None or sample_weight is not None:
+        raise ValueError("targets and weights of a source are columns: y and sample_weight must be None")
 
 
 def _single(y: Any) -> Any:
@@ -184,20 +197,26 @@ def fit(
     if not isinstance(validation_freq, Iterable):
         limits["validation_freq"] = validation_freq
     _require_positive(limits)
+    rows, x = raw_rows(model, x)
     if validation_split and validation_data is None:
-        x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split)
-    if hasattr(x, "learn_features"):
-        rows = None if steps_per_epoch is None else steps_per_epoch * (32 if batch_size is None else batch_size)
-        x.learn_features(model, options.target, options.features, sample_weight, rows)
-        sample_weight = None
+        x, y, sample_weight, validation_data = _split(x if rows is None else rows, y, sample_weight, validation_split)
+    if rows is not None:
+        _refuse_targets(y)
+        enough = None if steps_per_epoch is None else steps_per_epoch * (32 if batch_size is None else batch_size)
+        rows.learn_features(model, options.target, options.features, sample_weight, enough)
+        x, sample_weight = rows, None
     source = make_source(model, x, y, sample_weight, batch_size, shuffle, steps_per_epoch, class_weight, options)
     validation = None
     if validation_data is not None:
-        given = tuple(validation_data) if isinstance(validation_data, list) else validation_data
-        vx, vy, vw = unpack(given) if not is_stream(given) else (given, None, None)
-        limit = RowOptions(memory_limit=options.memory_limit) if hasattr(vx, "batches_for") else NO_OPTIONS
+        vx, vy, vw = validation_data, None, None
+        if isinstance(vx, (list, tuple)) and not are_records(vx):
+            vx, vy, vw = unpack(tuple(vx))
+        held_out, vx = raw_rows(model, vx)
+        limit = NO_OPTIONS if held_out is None else RowOptions(memory_limit=options.memory_limit)
         size = validation_batch_size or batch_size
-        validation = make_source(model, vx, vy, vw, size, steps=validation_steps, options=limit)
+        validation = make_source(
+            model, vx if held_out is None else held_out, vy, vw, size, steps=validation_steps, options=limit
+        )
     batches = Epochs(source, steps_per_epoch)
     steps = source.steps if steps_per_epoch is None else steps_per_epoch
     shown = verbosity(verbose)
@@ -368,15 +387,22 @@ def evaluate(
 
 def on_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, train: bool) -> Logs:
     """One step on one batch, and its own loss and metrics."""
-    if isinstance(x, (list, tuple)):
-        x = adapt_inputs(model, x)
-    n = len(host_array(map_first(x)))
+    rows, n = batch_of_rows(model, x)
+    if rows is not None:
+        x = rows
+    else:
+        if isinstance(x, (list, tuple)):
+            x = adapt_inputs(model, x)
+        n = len(host_array(map_first(x)))
     if n == 0:
         raise ValueError(f"[{model.name}] the batch is empty")
     source = make_source(model, x, y, sample_weight, n, class_weight=class_weight)
     model.reset_metrics()
-    runner = _runner(model, train)
-    with _cut_short(model, None):
-        for batch in source.epoch():
+    runner, done = _runner(model, train), 0
+    with _cut_short(model, None), one_epoch(source) as batches:
+        for batch in batches:
             runner(batch, source.structure)
+            done += 1
+        if not done:
+            raise ValueError(f"[{model.name}] the batch is empty: its features leave out all of its {n} rows")
         return results(model)

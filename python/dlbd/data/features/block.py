@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
+from dlbd.data.arrow import pa
 
 
 @dataclass
@@ -29,6 +30,11 @@ class Block:
     weight: Array | None
     size: int
     kept: Array | None = None
+
+
+def spread(values: pa.Array, kept: Array | None) -> pa.Array:
+    """Values of samples as one for each row that was read, NULL where it has no sample; see :attr:`Block.kept`."""
+    return values if kept is None else values.take(pa.array(np.cumsum(kept) - 1, mask=~kept))
 
 
 def joined(arrays: Sequence[Array], names: Sequence[str]) -> Array:

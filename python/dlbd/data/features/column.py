@@ -78,6 +78,11 @@ class Column:
         return (1,)
 
     @property
+    def depth(self) -> int:
+        """Of the lists that one row has in this column: 0 for a single value."""
+        return 0
+
+    @property
     def drops_rows(self) -> bool:
         """Whether rows without a value in this column are left out."""
         return getattr(self, "missing", None) == "drop"

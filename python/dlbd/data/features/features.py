@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from math import prod
@@ -76,6 +77,7 @@ class Features:
         self.rows = tuple(rows)
         self.window = window
         self.pseudonyms = Pseudonyms(pseudonyms)
+        self._seen: tuple[Any, int] | None = None  # the source that it has learned from, and how many rows that were
         if not self.inputs or not all(isinstance(c, Column) for c in self.inputs):
             raise TypeError(f'columns are objects such as dlbd.data.Number("age"), at least one; received {columns!r}')
         names = [c.name for c in self.inputs]
@@ -156,7 +158,7 @@ class Features:
                 only.
             SourceError: the source cannot be read.
         """
-        source = self.needed(source, targets=True)
+        identity, source = _identity(source), self.needed(source, targets=True)
         parts = [*self.inputs, *listed(self.target)]
         learning = [(c, c.statistics(source.schema.field(c.name).type)) for c in parts]
         steps = self._steps(training=True)
@@ -178,6 +180,7 @@ class Features:
         learned = [c if s is None else replace(c, learned=s.result()) for c, s in learning]
         self.inputs = tuple(learned[: len(self.inputs)])
         self.target = with_columns(self.target, learned[len(self.inputs) :])
+        self._seen = identity, seen
 
     def set_keys(self, keys: Mapping[str, str | bytes]) -> None:
         """Give the keys of pseudonyms to features that were loaded from a file.
@@ -197,9 +200,24 @@ class Features:
             targets: whether target and weight are read too.
             rows: of a batch; by default as many as memory likes.
         """
-        source = self.needed(source, targets)
+        return self.blocks(self.batches(self.needed(source, targets), rows), targets)
+
+    def batches(self, source: Source, rows: int | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """All rows of a source, so many at a time that what becomes of them stays small, too."""
         rows = rows or min(self.batch_rows(source.schema), _rows_of(self.width * FLOAT32.itemsize))
-        return self.blocks(source.batches(rows, _BATCH_BYTES), targets)
+        return source.batches(rows, _BATCH_BYTES)
+
+    def paired(self, batches: Iterable[pa.RecordBatch]) -> Generator[tuple[pa.RecordBatch, Block], None, None]:
+        """Each batch, and its block without targets."""
+        read: deque[pa.RecordBatch] = deque()
+
+        def noted() -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                read.append(batch)
+                yield batch
+
+        for block in self.blocks(noted(), targets=False):
+            yield read.popleft(), block
 
     def blocks(self, batches: Iterable[pa.RecordBatch], targets: bool) -> Generator[Block, None, None]:
         """One block per batch, of the rows that are not left out.
@@ -253,16 +271,58 @@ class Features:
         steps = [*([DropMissing(dropping)] if dropping else []), *self.rows]
         return [step for step in steps if training or not step.training_only]
 
-    def raw_rows(self, table: Any) -> Source:
-        """What ``model.predict`` gets, a table in memory or a list of records, as a source."""
+    def samples(self, source: Source, targets: bool) -> int | None:
+        """How many samples it makes of a source, where that is known without reading its rows: as it has learned from
+        them, or the store says how many there are.
+        """
+        if self.window is not None:
+            return None
+        if targets and self._seen is not None and self._seen[0] == _identity(source):
+            return self._seen[1]
+        return None if self._steps(targets) else source.known_count()
+
+    def raw_rows(self, rows: Any) -> Source:
+        """What a model gets in place of arrays, as a source: a table, a record (a dict), or a list of these."""
         from dlbd.data.opening import open
 
-        if isinstance(table, (list, tuple)):
-            return open(table, sample=len(table))  # a column of whole numbers may have a fraction in the last one
-        if (isinstance(table, Mapping) or hasattr(table, "iloc")) and all(name in table for name in self.columns):
-            names = [name for name in self.columns_with_target if name in table]  # Arrow may not take the others
-            table = {name: table[name] for name in names} if isinstance(table, Mapping) else table[names]
-        return open(table)
+        if isinstance(rows, (list, tuple)):
+            if not rows:
+                return open({name: pa.nulls(0) for name in self.columns})
+            if not self._is_record(rows[0]):
+                return self.raw_stream(rows[0], rows)
+            return open(rows, sample=len(rows))  # a column of whole numbers may have a fraction in the last one
+        if self._is_record(rows):
+            return open([rows])
+        if (isinstance(rows, Mapping) or hasattr(rows, "iloc")) and all(name in rows for name in self.columns):
+            names = [name for name in self.columns_with_target if name in rows]  # Arrow may not take the others
+            rows = {name: rows[name] for name in names} if isinstance(rows, Mapping) else rows[names]
+        return open(rows)
+
+    def raw_stream(self, first: Any, stream: Iterable[Any]) -> Source:
+        """Many of them, one after the other, as a source.
+
+        Args:
+            first: of them.
+            stream: all of them; an iterator can be read once.
+        """
+        from dlbd.data.opening import open
+
+        if self._is_record(first):
+            return open(stream)
+
+        def tables() -> Iterator[pa.Table]:
+            return (self.raw_rows(item).to_arrow() for item in stream)
+
+        return open(tables() if isinstance(stream, Iterator) else tables)
+
+    def _is_record(self, row: Any) -> bool:
+        """Whether a dict has the values of one row, and not columns."""
+        if not isinstance(row, Mapping):
+            return False
+        for column in self.inputs:
+            if column.name in row:
+                return _depth(row[column.name]) <= column.depth
+        return False
 
     def arrange(self, x: Mapping[str, Array], model: Any) -> Any:
         """The columns of a block as a model takes them.
@@ -364,7 +424,8 @@ class Features:
 
         Args:
             source: the training rows.
-            target, options: see :class:`Features`.
+            target, options: see :class:`Features`. The name of a column of lists of numbers, or of images, is taken for
+                a :class:`Vector` as it is, or an :class:`Image` of the first one's size.
             drop: columns that are not read.
 
         Raises:
@@ -377,7 +438,7 @@ class Features:
                       Category(name='city', encode='one_hot', most=1000, buckets=None, missing=None)],
                      target=Target(name='buys', kind=None))
         """
-        from dlbd.data.features.inference import columns_of
+        from dlbd.data.features.inference import columns_of, target_of
 
         targets, weight = as_targets(target), options.get("weight")
         left_out = [*drop, *(t.name for t in listed(targets)), *([] if weight is None else [weight])]
@@ -389,7 +450,22 @@ class Features:
         columns = columns_of(source.select(names), options.get("pseudonyms") or ()) if names else []
         if not columns:
             raise ValueError(f"{source.name} has no columns with values but {left_out}")
-        return cls(columns, targets, **options)
+        return cls(columns, target_of(source, target) if isinstance(target, str) else targets, **options)
+
+
+def _identity(source: Source) -> tuple[Any, ...]:
+    """Equal for sources of the same rows, as long as their reader is there."""
+    return id(source.reader), source.name, source.filters
+
+
+def _depth(value: Any) -> int:
+    """0 for a single value, 1 for a list of some, 2 for a list of lists."""
+    if isinstance(value, pa.Scalar):
+        value = value.as_py()
+    single = isinstance(value, (str, bytes, bytearray)) or getattr(value, "ndim", 1) == 0
+    if single or not hasattr(value, "__len__") or isinstance(value, Mapping):
+        return 0
+    return 1 + (_depth(next(iter(value))) if len(value) else 0)
 
 
 def _rows_of(row_bytes: int) -> int:

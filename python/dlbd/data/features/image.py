@@ -72,6 +72,11 @@ class Image(Column):
         y *= np.float32(self.scale)
         return y
 
+    def files(self, y: Array) -> pa.Array:
+        """PNG files of (rows, height, width, channels) numbers, what :meth:`transform` makes of them."""
+        pixels = np.clip(np.rint(y / self.scale), 0, 255).astype(np.uint8)
+        return pa.array([_png(image.squeeze(-1) if self.channels == 1 else image) for image in pixels], pa.binary())
+
     def _pixels(self, encoded: Any) -> Array:
         height, width = self.size
         with _pillow().open(io.BytesIO(encoded)) as image:
@@ -101,6 +106,12 @@ def looks_like_image(data: bytes) -> tuple[int, int, int] | None:
             return image.height, image.width, 1 if image.mode in ("1", "L") else 3
     except OSError:
         return None
+
+
+def _png(pixels: Array) -> bytes:
+    file = io.BytesIO()
+    _pillow().fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def _pillow() -> Any:

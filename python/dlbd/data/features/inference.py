@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 import numpy as np
 
 from dlbd.data.arrow import pa, pc
+from dlbd.data.expressions import col
 from dlbd.data.features.category import Category
 from dlbd.data.features.column import Column
 from dlbd.data.features.date import Date
 from dlbd.data.features.image import Image, looks_like_image
 from dlbd.data.features.number import Number
+from dlbd.data.features.target import Target
 from dlbd.data.features.text import Text, words_of_texts
 from dlbd.data.features.vector import Vector
 from dlbd.data.source import ROWS, Source
@@ -39,6 +42,24 @@ def columns_of(source: Source, hashed: Container[str]) -> list[Column]:
     # where an image lies says nothing that a model should learn
     images = any(isinstance(c, Image) for c in found)
     return [c for c in found if c is not None and not (images and c.name == "path")]
+
+
+def target_of(source: Source, name: str) -> Column:
+    """What a model is to tell of a column, by its type: a class or a number, a list of numbers, an image.
+
+    Raises:
+        ValueError: it holds bytes that are no image.
+    """
+    kind, t = source.schema.field(name).type, pa.types
+    if t.is_fixed_size_list(kind) or t.is_list(kind) or t.is_large_list(kind):
+        return replace(column, scale=None) if (column := _vector(name, kind)).scale == "standard" else column
+    if not t.is_binary(kind) and not t.is_large_binary(kind):
+        return Target(name)
+    known = source.select([name]).where(~col(name).is_null()).head(1)[name]
+    shape = looks_like_image(known[0].as_py()) if len(known) else None
+    if shape is None:
+        raise ValueError(f"target {name!r} holds {'bytes that are no image' if len(known) else 'no values'}")
+    return Image(name, size=shape[:2], channels=shape[2])
 
 
 def column_of(name: str, values: pa.Array, alone: bool) -> Column | None:

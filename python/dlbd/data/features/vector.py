@@ -51,6 +51,10 @@ class Vector(Column):
     def shape(self) -> tuple[int, ...]:
         return self.size or tuple(self.found("size"))
 
+    @property
+    def depth(self) -> int:
+        return len(self.found("size"))
+
     def statistics(self, kind: pa.DataType) -> _VectorStatistics:
         return _VectorStatistics(self)
 

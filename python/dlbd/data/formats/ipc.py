@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
+import pyarrow.dataset as ds
+
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression
 from dlbd.data.formats.agreement import check, plain
@@ -43,7 +45,9 @@ class Ipc:
                 yield from pa.ipc.open_stream(source, options=options)
 
     def count(self, file: File) -> int | None:
-        return None
+        if file.compression is not None or not _has_contents(file):
+            return None
+        return int(ds.IpcFileFormat().make_fragment(file.path, file.filesystem).count_rows())
 
 
 def _has_contents(file: File) -> bool:
