@@ -148,7 +148,7 @@ class Features:
     def adapt(self, source: Source) -> None:
         """Learn from all rows of a source, in one pass; what was learned before is replaced.
 
-        What is learned depends on the rows and their order alone, to the last bit, wherever they come from.
+        What is learned depends on the rows, their types and their order alone, to the last bit, wherever they come from.
 
         Args:
             source: the training rows, and no others.
