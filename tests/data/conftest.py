@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,14 @@ import pyarrow.fs as fs
 import pytest
 
 from tests.servers import sql
+from tests.servers.azure import AzureServer
+from tests.servers.azure import client as azure_client
+from tests.servers.bucket import Bucket
+from tests.servers.gcs import GcsServer
+from tests.servers.gcs import client as gcs_client
 from tests.servers.hdfs import Hdfs
 from tests.servers.mongodb import MongoDB
-from tests.servers.s3 import Bucket, S3Server
+from tests.servers.s3 import S3Server
 from tests.servers.sql_client import drop_tables
 
 
@@ -38,18 +43,52 @@ def s3_server() -> Iterator[S3Server]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """A server of Google's storage protocol."""
+    server = GcsServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[AzureServer]:
+    """A server of Azure's storage protocol."""
+    server = AzureServer()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def s3(request: pytest.FixtureRequest) -> Bucket:
     """A folder in S3 for one test: below DLBD_TEST_S3_URI (``s3://bucket/folder``; AWS's own variables say who may),
     or on a server of our own.
     """
-    folder = f"dlbd-test-{uuid.uuid4().hex}"
-    given = os.environ.get("DLBD_TEST_S3_URI")
+    return _bucket("s3", lambda: fs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL")), request)
+
+
+@pytest.fixture
+def gcs(request: pytest.FixtureRequest) -> Bucket:
+    """The same in Google's store: below DLBD_TEST_GCS_URI (``gs://bucket/folder``; gcloud's login says who may)."""
+    return _bucket("gcs", lambda: gcs_client({}), request)
+
+
+@pytest.fixture
+def azure(request: pytest.FixtureRequest) -> Bucket:
+    """The same in Azure's store: below DLBD_TEST_AZURE_URI (``abfs://container/folder``; AZURE_STORAGE_ACCOUNT_NAME and
+    the like say who may).
+    """
+    return _bucket("azure", lambda: azure_client({}), request)
+
+
+def _bucket(name: str, client: Callable[[], fs.FileSystem], request: pytest.FixtureRequest) -> Bucket:
+    given = os.environ.get(f"DLBD_TEST_{name.upper()}_URI")
     if given:
-        filesystem = fs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
-        return Bucket(f"{given.removeprefix('s3://').rstrip('/')}/{folder}", {}, filesystem)
-    server: S3Server = request.getfixturevalue("s3_server")
-    return Bucket(f"{server.bucket.path}/{folder}", server.bucket.options, server.bucket.filesystem)
+        scheme, path = given.rstrip("/").split("://")
+        bucket = Bucket(scheme, path, {}, client())
+    else:
+        bucket = request.getfixturevalue(f"{name}_server").bucket
+    return bucket.folder(f"dlbd-test-{uuid.uuid4().hex}")
 
 
 @pytest.fixture(scope="session")

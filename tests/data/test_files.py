@@ -113,8 +113,18 @@ def test_file_systems_of_fsspec():
         memory.rm("/dlbd", recursive=True)
     with pytest.raises(ValueError, match="nosuch"):
         dlbd.data.open("nosuch://host/a.csv")
-    with pytest.raises(ImportError, match=r"needs the extra gcs: pip install 'dlbd\[gcs\]'"):
-        dlbd.data.open("gs://bucket/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "library", "extra"),
+    [("gs", "gcsfs.core", "gcs"), ("abfs", "adlfs", "azure"), ("hdfs", "hdfs_native.fsspec", "hdfs")],
+)
+def test_a_missing_client_names_its_extra(scheme: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    for name in ("google", "azure", "hdfs"):
+        monkeypatch.delitem(sys.modules, f"dlbd.data.stores.{name}", raising=False)
+    with pytest.raises(ImportError, match=rf"needs the extra {extra}: pip install 'dlbd\[{extra}\]'"):
+        dlbd.data.open(f"{scheme}://place/a.csv")
 
 
 def test_passwords_do_not_show():

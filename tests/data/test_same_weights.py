@@ -28,9 +28,12 @@ def file(suffix: str) -> Store:
     return lambda request, folder: {"what": write(folder / f"rows.{suffix}", SHUFFLED)}
 
 
-def in_s3(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
-    bucket = request.getfixturevalue("s3")
-    return {"what": bucket.put(write(folder / "rows.parquet", SHUFFLED)), "storage_options": bucket.options}
+def in_bucket(name: str) -> Store:
+    def put(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+        bucket = request.getfixturevalue(name)
+        return {"what": bucket.put(write(folder / "rows.parquet", SHUFFLED)), "storage_options": bucket.options}
+
+    return put
 
 
 def in_hdfs(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
@@ -79,7 +82,9 @@ STORES: dict[str, Store] = {
     "jsonl": file("jsonl"),
     "parquet": file("parquet"),
     "arrow": file("arrow"),
-    "s3": in_s3,
+    "s3": in_bucket("s3"),
+    "gcs": in_bucket("gcs"),
+    "azure": in_bucket("azure"),
     "hdfs": in_hdfs,
     "sqlite": in_sql(lambda request, folder: f"sqlite:///{folder}/rows.db"),
     "duckdb": in_sql(lambda request, folder: f"duckdb:///{folder}/rows.duckdb"),

@@ -41,6 +41,18 @@ s3() { # two minutes, once
   [ -x "$cache/s3/versitygw" ] || GOBIN=$cache/s3 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
+gcs() {
+  [ -x "$cache/gcs/fake-gcs-server" ] || GOBIN=$cache/gcs go install github.com/fsouza/fake-gcs-server@v1.56.1
+}
+
+azure() {
+  local part=$cache/azure.part
+  [ -d "$cache/azure" ] && return
+  have npm || debian nodejs npm
+  rm -rf "$part" && npm install --silent --no-save --no-audit --no-fund --prefix "$part" azurite@3.37.0
+  mv "$part" "$cache/azure"
+}
+
 hdfs() {
   jars "$cache/hdfs/lib" org.apache.hadoop:hadoop-{hdfs,hdfs-client,common}:3.5.0
 }
@@ -60,5 +72,5 @@ mysql() {
   rm -rf "$cache/mysql" && mv "$part" "$cache/mysql"
 }
 
-[ $# -gt 0 ] || set -- mongodb s3 hdfs mariadb postgresql mysql  # all of them
+[ $# -gt 0 ] || set -- mongodb s3 gcs azure hdfs mariadb postgresql mysql  # all of them
 for name in "$@"; do "$name"; done

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow.fs as fs
 import pytest
 
+from tests.servers.bucket import Bucket
 from tests.servers.process import CACHE, Process, free_port, listens, temporary_folder
 
 _PROGRAM = CACHE / "s3" / "versitygw"
 _KEY, _SECRET = "dlbd-key", "dlbd-secret-of-s3"
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A bucket or a folder in one, and the ``storage_options`` that reach it."""
-
-    path: str
-    options: dict[str, Any]
-    filesystem: fs.FileSystem
-
-    def put(self, path: Path) -> str:
-        """Copies a file into it, under its own name; gives the address."""
-        with self.filesystem.open_output_stream(f"{self.path}/{path.name}", compression=None) as out:
-            out.write(path.read_bytes())
-        return f"s3://{self.path}/{path.name}"
 
 
 class S3Server(Process):
@@ -60,7 +44,7 @@ class S3Server(Process):
         )
         filesystem = fs.S3FileSystem(**options, allow_bucket_creation=True)
         filesystem.create_dir("dlbd-bucket")
-        self.bucket = Bucket("dlbd-bucket", options, filesystem)
+        self.bucket = Bucket("s3", "dlbd-bucket", options, filesystem)
 
     def stop(self) -> None:
         super().stop()

@@ -20,9 +20,10 @@ from dlbd.data.formats.partitions import may_have, schema_of, values_of, with_va
 from dlbd.data.formats.text import Text
 from dlbd.data.idx import IdxReader, is_idx
 from dlbd.data.images import IMAGE_SUFFIXES, ClassFolderReader
-from dlbd.data.locations import File, Location, naming, server_of
+from dlbd.data.locations import File, Location, naming, without_password
 from dlbd.data.reader import Reader, options_of
 from dlbd.data.scans import FileReader, Server, cut_off
+from dlbd.data.stores.hdfs import name_nodes
 
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ def reader(
     if format not in (None, *_ALL):
         raise ValueError(f"format is one of {', '.join(_ALL)}; received {format!r}")
     addresses = [os.fspath(a) for a in ([what] if isinstance(what, str | os.PathLike) else what)]
-    servers = [server for server in map(server_of, addresses) if server]
+    servers = [server for address in addresses for server in name_nodes(address, storage_options or {})]
     declared = pa.schema([]) if schema is None else as_schema(schema)
 
     def locate(address: str) -> Location:
@@ -121,7 +122,7 @@ def reader(
 
     if not any("://" in address for address in addresses):
         return make()
-    return _within(timeout, make, addresses[0].rpartition("@")[2], servers)
+    return _within(timeout, make, without_password(addresses[0]), servers)
 
 
 def _within(seconds: float, make: Callable[[], T], name: str, servers: list[Server]) -> T:

@@ -1,32 +1,43 @@
-"""Where files lie: on this machine, in S3, in whatever fsspec knows; folders, globs and lists of them."""
+"""Where files lie: on this machine, in a store behind a network; folders, globs and lists of them."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow.fs as fs
 
 from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError, missing
 from dlbd.data.reader import with_client_text
-from dlbd.data.scans import Server
 
 try:
-    import fsspec
     from fsspec.utils import glob_translate
 except ImportError as error:
     raise missing("data", error) from error
 
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-_EXTRAS = {"hdfs": "hdfs", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
+# The modules of dlbd.data.stores, by the scheme; those of all other schemes are fsspec's.
+_STORES = {
+    "s3": "s3",
+    "hdfs": "hdfs",
+    "gs": "google",
+    "gcs": "google",
+    "abfs": "azure",
+    "abfss": "azure",
+    "az": "azure",
+}
+_BUCKETS = {"s3": "bucket", "google": "bucket", "azure": "container"}  # what a path begins with
 _LOCAL = ("", "file")
 _OF_CONTENT = (pa.ArrowException, UnicodeError)
+_CREDENTIALS = re.compile(r"(?<=://)([^/:]*):([^/]*)@")
 _WILD = re.compile(r"[*?[]")
 
 
@@ -69,10 +80,19 @@ class File:
         return self.filesystem.open_input_stream(self.path, compression=self.compression)
 
 
-def server_of(address: str) -> Server | None:
-    """The one whose client waits for it without end: HDFS's NameNode, unless it goes by a name of the cluster's."""
-    place = re.match(r"hdfs://([^/:@]+):(\d+)", address)
-    return (place[1], int(place[2])) if place else None
+def without_password(address: str) -> str:
+    """The address as errors say it."""
+    return _CREDENTIALS.sub("", address, 1)
+
+
+def _secrets_in(options: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            found += _secrets_in(value)
+        elif re.search("secret|password|token|key|credential", key):
+            found.append(str(value))
+    return found
 
 
 @contextmanager
@@ -102,31 +122,32 @@ class Location:
     """
 
     def __init__(self, address: str, options: Mapping[str, Any], timeout: float) -> None:
-        scheme, rest = address.split("://", 1) if "://" in address else ("", address)
-        credentials, _, place = rest.partition("/")[0].rpartition("@")
-        user, has_password, password = credentials.partition(":")
-        self._secrets = [str(v) for k, v in options.items() if re.search("secret|password|token|key", k)]
-        self._prefix = f"{scheme}://" if scheme not in _LOCAL else ""
+        scheme = address.partition("://")[0] if "://" in address else ""
         self.remote = scheme not in (*_LOCAL, "memory")
+        self._secrets, self._prefix, self._root, self._bucket = _secrets_in(options), "", "", None
         if scheme in _LOCAL:
             if options:
                 raise TypeError(f"{address}: files of this machine take no storage_options")
-            self.name = self._path = os.path.abspath(os.path.expanduser(rest))
+            self.name = self._path = os.path.abspath(os.path.expanduser(address.removeprefix("file://")))
             self._filesystem: fs.FileSystem = fs.LocalFileSystem()
             return
-        if has_password:
-            self._secrets.append(password)
-            rest = place + rest[len(credentials) + 1 + len(place) :]
+        self.name = without_password(address)
+        credentials = _CREDENTIALS.search(address)
+        if credentials:
+            self._secrets.append(credentials[2])
             if scheme == "s3":
-                options = {"access_key": user, "secret_key": password, **options}
-        self.name = f"{scheme}://{rest}"
+                options = {"access_key": credentials[1], "secret_key": credentials[2], **options}
+        kind = _STORES.get(scheme, "store")
         with naming(self.name, self._secrets):
-            if scheme == "s3":
-                self._filesystem, self._path = _s3(options, timeout), rest.rstrip("/")
-            else:
-                self._filesystem, self._path = _fsspec(scheme, address, options, timeout)
-        if scheme == "hdfs":
-            self._prefix += rest.partition("/")[0]
+            module = import_module(f"dlbd.data.stores.{kind}")
+            store = module.connect(self.name if scheme == "s3" else address, options, timeout)
+        self._filesystem, self._path, self._bucket = store.filesystem, store.path, _BUCKETS.get(kind)
+        self._secrets += store.secrets
+        self._prefix, place = f"{scheme}://", urlsplit(self.name).netloc
+        if kind == "azure":  # container@account.dfs.core.windows.net: paths begin with the container
+            self._root = place.rpartition("@")[0]
+        if kind == "hdfs" or self._root:
+            self._prefix += place
 
     def files(self) -> list[File]:
         """All of them, in the order of their paths. In a folder hidden ones (``.name``, ``_name``) do not count.
@@ -142,7 +163,8 @@ class Location:
         if not paths:
             raise SourceError(f"{self.name}: {self._why_nothing(info)}")
         above = len(self.folder)
-        return [File(self._filesystem, path, self._prefix + path, self._secrets, path[above:]) for path in paths]
+        names = {path: self._prefix + path[len(self._root) :] for path in paths}
+        return [File(self._filesystem, path, name, self._secrets, path[above:]) for path, name in names.items()]
 
     @property
     def folder(self) -> str:
@@ -170,45 +192,9 @@ class Location:
     def _why_nothing(self, info: fs.FileInfo) -> str:
         if info.type == fs.FileType.Directory:
             return "the folder has no files"
-        bucket = self._path.partition("/")[0]
-        if isinstance(self._filesystem, fs.S3FileSystem):
-            with naming(self.name, self._secrets):
-                if self._filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
-                    return f"there is no bucket {bucket!r}"
+        place = self._path.partition("/")[0]
+        if self._bucket is not None:
+            with suppress(Exception):  # not everyone may ask
+                if self._filesystem.get_file_info(place).type == fs.FileType.NotFound:
+                    return f"there is no {self._bucket} {place!r}"
         return "no file matches" if _WILD.search(self._path) else "there is no such file or folder"
-
-
-def _s3(options: Mapping[str, Any], timeout: float) -> fs.FileSystem:
-    """pyarrow's own: its reads end within the timeout, and it tells a dead server from a missing file."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")  # pyarrow passes over them
-    defaults: dict[str, Any] = {
-        "endpoint_override": endpoint,
-        "connect_timeout": min(timeout / 4, 5),
-        "request_timeout": timeout / 4,  # of silence; all attempts end before our own deadline
-        "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=3),
-    }
-    return fs.S3FileSystem(**{**defaults, **options})
-
-
-def _fsspec(scheme: str, address: str, options: Mapping[str, Any], timeout: float) -> tuple[fs.FileSystem, str]:
-    if scheme == "hdfs":
-        options = {
-            "dfs.client.socket-timeout": str(int(timeout * 500)),
-            "dfs.client.failover.max.attempts": "3",
-            "dfs.client.failover.sleep.base.millis": "100",
-            **options,
-        }
-    try:
-        filesystem, path = fsspec.url_to_fs(address, skip_instance_cache=True, **options)
-    except ImportError as error:
-        raise missing(_EXTRAS.get(scheme, "data"), error) from error
-    return fs.PyFileSystem(_Handler(filesystem)), path
-
-
-class _Handler(fs.FSSpecHandler):  # type: ignore[misc]
-    """pyarrow's own asks first whether this is a file, and takes a dead server for a no."""
-
-    def open_input_stream(self, path: str) -> pa.NativeFile:
-        return pa.PythonFile(self.fs.open(path, "rb"), "r")
-
-    open_input_file = open_input_stream

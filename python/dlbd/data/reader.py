@@ -62,6 +62,8 @@ class Reader(Protocol):
 
 def with_client_text(name: str, error: BaseException, secrets: Sequence[str] = ()) -> str:
     """``name: what the client said``, in one line, without any of the ``secrets``."""
+    if not str(error) and error.__cause__ is not None:  # fsspec's timeout
+        error = error.__cause__
     text = " ".join(str(error).split()) or type(error).__name__
     for secret in secrets:
         if secret:
