@@ -58,8 +58,12 @@ class DuckdbReader:
         self._file, self._settings = file, {**_CONFIG, **settings}
         self.name = f"duckdb:///{file}, " + ("query" if table is None else f"table {table}")
         with self._connected(opening=True) as connection:
+            self.counts_by_reading = True  # as a view or a query
             if table is not None:
-                origin = DUCKDB.name_of(*_qualified(connection, table, f"duckdb:///{file}"))
+                place = _qualified(connection, table, f"duckdb:///{file}")
+                stored = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+                self.counts_by_reading = place not in stored
+                origin = DUCKDB.name_of(*place)
             else:
                 origin = f"({str(query).rstrip().rstrip(';')}\n) AS dlbd_query"
             statement, values = DUCKDB.bound(f"SELECT * FROM {origin} LIMIT 0", parameters)

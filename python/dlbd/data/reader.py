@@ -17,7 +17,8 @@ class Reader(Protocol):
     since it was last asked, so that work that takes longer than the timeout is told from silence.
 
     One of rows that may have no end says so by an attribute ``endless``; one that can be read once by ``once``, and has
-    a method ``beginning()`` that gives a reader of the first rows, which can be read again and again.
+    a method ``beginning()`` that gives a reader of the first rows, which can be read again and again. One that has to
+    look at its rows to count them says so by ``counts_by_reading``.
 
     Attributes:
         name: what errors call it, without a password.

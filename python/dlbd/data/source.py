@@ -292,7 +292,9 @@ class Source:
 
     def known_count(self) -> int | None:
         """How many rows there are, where the store says so at once; None where it would have to look at them."""
-        return None if self.filters or self.reader.remote else copy(self.reader).count(None)
+        if self.filters or self.reader.remote or getattr(self.reader, "counts_by_reading", False):
+            return None
+        return copy(self.reader).count(None)
 
     def head(self, rows: int = 5, most_bytes: int | None = None) -> pa.Table:
         """The first rows, as a table of pyarrow; fewer where they take more bytes, if ``most_bytes`` says so."""

@@ -57,7 +57,7 @@ def file_of(address: str) -> str:
 class SqliteReader:
     """A table, a view or a query. Each scan has a connection of its own, which cannot write."""
 
-    ordered, remote, sorts = False, False, True
+    ordered, remote, sorts, counts_by_reading = False, False, True, True
 
     def __init__(
         self,

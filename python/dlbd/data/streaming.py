@@ -23,6 +23,7 @@ from dlbd.data.background import END, Background
 from dlbd.data.shuffling import Pool
 from dlbd.layers.preprocessing.host import resolved
 from dlbd.models.batches import Batch, flat_structure, signature_of
+from dlbd.models.limits import machine_memory
 from dlbd.models.raw_rows import features_of
 
 if TYPE_CHECKING:
@@ -284,6 +285,11 @@ class Streaming:
             raise ValueError(
                 f"memory_limit={self._limit} is too small: one batch of {self._batch_size} rows takes {batch} bytes, "
                 f"and several are read at a time; {least} is enough"
+            )
+        if self._places is not None and self._places * row > machine_memory():
+            raise ValueError(
+                f"shuffle_buffer={self._places} rows of {row} bytes are more memory than there is: "
+                f"{machine_memory() // 10**6}MB"
             )
         if self._asked is not None and self._places is not None and self._places > most:
             raise ValueError(

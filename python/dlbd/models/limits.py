@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_UNITS = {"": 1, "B": 1} | {f"{letter}B": 10 ** (3 * n) for n, letter in enumerate("KMGT", start=1)}
+_UNITS |= {f"{letter}IB": 2 ** (10 * n) for n, letter in enumerate("KMGT", start=1)}
 
 
 def bytes_of(limit: int | str) -> int:

@@ -155,5 +155,8 @@ def weights_by_number(model: Any, rows: RawRows, class_weight: Any) -> Any:
     classes = getattr(features_of(model), "classes", None)
     if isinstance(class_weight, Mapping) and classes is not None:
         numbers = {name: number for number, name in enumerate(classes)}
+        for name in class_weight:
+            if name not in numbers and not isinstance(name, int):
+                raise ValueError(f"class_weight: {name!r} is no class of the target; these are {classes}")
         return {numbers.get(name, name): weight for name, weight in class_weight.items()}
     return class_weight
