@@ -132,6 +132,21 @@ def test_a_saved_configuration_is_plain_data_and_exact(table: pa.Table):
         Features.from_config(config | {"columns": [{"class_name": "os.system", "name": "x"}]})
 
 
+def test_other_rows_are_not_taken_for_those_that_taught():
+    counts = []
+    for _ in range(50):
+        features = Features([Number("x", scale="standard")], rows=[DropMissing()])
+        rows = dlbd.data.open({"x": np.arange(1000.0)})
+        features.adapt(rows)
+        counts.append(features.samples(rows, True))
+        assert copy.deepcopy(features).samples(rows, True) is None
+        del rows
+        others = [dlbd.data.open({"x": np.arange(10.0)}) for _ in range(20)]  # one is where the other was in memory
+        counts += [features.samples(other, True) for other in others]
+    assert set(counts) == {1000, None}
+    assert counts.count(1000) == 50
+
+
 def test_a_missing_column_is_named():
     features = Features([Number("x"), Number("z")], target="y")
     rows = dlbd.data.open({"x": [1], "y": [2]})

@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -29,6 +30,14 @@ from dlbd.saving import register_keras_serializable
 _BATCH_BYTES = 1 << 24
 _LEAST_ROWS = 64
 _IMAGE_BYTES = 1 << 16  # of an encoded image, about
+
+
+class _Seen(NamedTuple):
+    """The source that features have learned from, and how many rows that were."""
+
+    reader: ref[Any]
+    filters: tuple[Any, ...]
+    rows: int
 
 
 @register_keras_serializable("dlbd")
@@ -77,7 +86,7 @@ class Features:
         self.rows = tuple(rows)
         self.window = window
         self.pseudonyms = Pseudonyms(pseudonyms)
-        self._seen: tuple[Any, int] | None = None  # the source that it has learned from, and how many rows that were
+        self._seen: _Seen | None = None
         if not self.inputs or not all(isinstance(c, Column) for c in self.inputs):
             raise TypeError(f'columns are objects such as dlbd.data.Number("age"), at least one; received {columns!r}')
         names = [c.name for c in self.inputs]
@@ -92,6 +101,9 @@ class Features:
     def __repr__(self) -> str:
         parts = ", ".join(map(repr, self.inputs))
         return f"Features([{parts}], target={self.target!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_seen": None}
 
     # What it is made of
 
@@ -148,7 +160,7 @@ class Features:
     def adapt(self, source: Source) -> None:
         """Learn from all rows of a source, in one pass; what was learned before is replaced.
 
-        What is learned depends on the rows, their types and their order alone, to the last bit, wherever they come from.
+        What is learned depends on the rows, their types and their order alone, to the last bit.
 
         Args:
             source: the training rows, and no others.
@@ -158,7 +170,7 @@ class Features:
                 only.
             SourceError: the source cannot be read.
         """
-        identity, source = _identity(source), self.needed(source, targets=True)
+        whole, source = source, self.needed(source, targets=True)
         parts = [*self.inputs, *listed(self.target)]
         learning = [(c, c.statistics(source.schema.field(c.name).type)) for c in parts]
         steps = self._steps(training=True)
@@ -180,7 +192,7 @@ class Features:
         learned = [c if s is None else replace(c, learned=s.result()) for c, s in learning]
         self.inputs = tuple(learned[: len(self.inputs)])
         self.target = with_columns(self.target, learned[len(self.inputs) :])
-        self._seen = identity, seen
+        self._seen = _Seen(ref(whole.reader), whole.filters, seen)
 
     def set_keys(self, keys: Mapping[str, str | bytes]) -> None:
         """Give the keys of pseudonyms to features that were loaded from a file.
@@ -277,8 +289,9 @@ class Features:
         """
         if self.window is not None:
             return None
-        if targets and self._seen is not None and self._seen[0] == _identity(source):
-            return self._seen[1]
+        seen = self._seen
+        if targets and seen is not None and seen.reader() is source.reader and seen.filters == source.filters:
+            return seen.rows
         return None if self._steps(targets) else source.known_count()
 
     def raw_rows(self, rows: Any) -> Source:
@@ -451,11 +464,6 @@ class Features:
         if not columns:
             raise ValueError(f"{source.name} has no columns with values but {left_out}")
         return cls(columns, target_of(source, target) if isinstance(target, str) else targets, **options)
-
-
-def _identity(source: Source) -> tuple[Any, ...]:
-    """Equal for sources of the same rows, as long as their reader is there."""
-    return id(source.reader), source.name, source.filters
 
 
 def _depth(value: Any) -> int:
