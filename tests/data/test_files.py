@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -341,35 +340,6 @@ def test_a_quote_that_is_never_closed_and_a_row_that_is_too_long(tmp_path: Path)
     assert dlbd.data.open(path, block_size=4 << 20).count() == 1
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ('{"i": 1, "x": ', "line 60002: "),
-        ('{"i": "one", "x": 1.5}', "line 60002: .*/i.* changed from number to string"),
-        ('{"i": 1.5, "x": 1.5}', "line 60002: .*int64, couldn't parse:1.5"),
-    ],
-)
-def test_a_broken_line_of_json(tmp_path: Path, suffix: str, line: str, said: str):
-    rows = [f'{{"i": {i}, "x": {i}.5}}' for i in range(100_000)]
-    rows[20_000] = "\n" + rows[20_000]
-    rows[60_000] = line
-    content = ("\n".join(rows) + "\n").encode()
-    path = tmp_path / f"rows.{suffix}"
-    path.write_bytes(gzip.compress(content) if suffix == "jsonl.gz" else content)
-    with pytest.raises(SourceError, match=rf"/rows\.{suffix}: {said}"):
-        dlbd.data.open(path).to_arrow()
-
-
-def test_keys_that_lines_of_json_lack(tmp_path: Path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"a": 1}\n{"b": "x"}\n{}\n' + '{"a": 2}\n' * 200_000 + '{"new": 5}\n')
-    found = dlbd.data.open(path)
-    assert found.schema.names == ["a", "b"]
-    assert found.head(3).to_pylist() == [{"a": 1, "b": None}, {"a": None, "b": "x"}, {"a": None, "b": None}]
-    assert found.count() == 200_004
-
-
 @pytest.mark.parametrize("name", ["rows.csv.gz", "rows.csv.zst"])
 def test_a_damaged_compressed_file(tmp_path: Path, name: str):
     path = write(tmp_path / name)
@@ -504,16 +474,6 @@ def test_reading_may_end_early(many: Path):
     next(batches)
     batches.close()
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_dates_of_json_are_text(tmp_path):
-    path = tmp_path / "days.jsonl"
-    path.write_text('{"day": "1960-02-29"}\n{"day": null}\n')
-    source = dlbd.data.open(path, schema={"day": "date32"})
-    assert source.to_arrow().to_pydict() == {"day": [date(1960, 2, 29), None]}
-    path.write_text('{"day": "yesterday"}\n')
-    with pytest.raises(SourceError, match=r"column 'day' is declared date32.*'yesterday'"):
-        dlbd.data.open(path, schema={"day": "date32"}).to_arrow()
 
 
 def test_columns_that_are_there_twice_are_an_error(tmp_path):

@@ -119,9 +119,16 @@ def test_what_a_record_lacks_is_null_and_an_unknown_key_an_error():
     rows: list[dict[str, Any]] = [{"a": 1, "b": {"c": 2}}] * 5
     assert dlbd.data.open([*rows, {"b": {}}, {}]).to_arrow()["b.c"].to_pylist() == [2] * 5 + [None, None]
     for record, key in (({"z": 1}, "z"), ({"b": {"z": 1}}, "b.z"), ({7: 1}, "7")):
-        with pytest.raises(SourceError, match=f"records of list: record 5 has the key '{key}', which is no column"):
+        with pytest.raises(SourceError, match=f"records of list: record 5 has the key '{key}', which no document"):
             dlbd.data.open([*rows, record], sample=5).to_arrow()
+        chosen = dlbd.data.open([*rows, record], sample=5, columns=["b.c", "a"])  # all there are, by name
+        assert chosen.to_arrow()["a"].to_pylist() == [1] * 5 + [None]
+        assert dlbd.data.open([*rows, record], sample=5).select(["a"]).count() == 6
     assert dlbd.data.open([*rows, {"b": {"z": 1}}]).count() == 6
+    lists = [{"l": [{"x": 1}]}, {"l": [{"x": 2}, {"y": 3}]}]
+    with pytest.raises(SourceError, match=r"record 1 has the key 'l\.y'"):
+        dlbd.data.open(lists, sample=1).to_arrow()
+    assert dlbd.data.open([*rows, {"z": 1}], sample=0, schema={"a": "int8"}).count() == 6  # nothing else is wanted
     declared = dlbd.data.open([*rows, {"z": 1}], sample=5, schema={"z": "int8", "a": "float32"})
     assert declared.schema.field("a").type == pa.float32()
     assert declared.to_arrow()["z"].to_pylist() == [None] * 5 + [1]

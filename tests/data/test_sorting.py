@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -149,11 +152,56 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_types_without_an_order():
-    table = pa.table({"h": pa.array([1, 2], pa.float16()), "l": [[1], [2]]})
-    for name in table.column_names:
-        with pytest.raises(ValueError, match=rf"rows have no order by {name} \("):
-            list(sorted_batches(given(table), [name], 10))
+ORDERED: dict[str, pa.Array] = {  # each in order
+    "float16": pa.array(np.array([np.nan, -np.inf, -1, 0, 0.5, np.inf], np.float16)),
+    "float32": pa.array([math.nan, -math.inf, -1e38, 0.0, 1e-45, math.inf], pa.float32()),
+    "float64": pa.array([math.nan, -math.inf, -1e300, 0.0, 5e-324, 1e300, math.inf]),
+    "uint64": pa.array([0, 1, 2**63 - 1, 2**63, 2**64 - 1], pa.uint64()),
+    "int64": pa.array([-(2**63), -1, 0, 2**63 - 1]),
+    "decimal128": pa.array([Decimal(-(10**38) + 1), Decimal(-1), Decimal(0), Decimal(10**38 - 1)], pa.decimal128(38)),
+    "decimal256": pa.array([Decimal(-(10**75)), Decimal(-1), Decimal(0), Decimal(10**75)], pa.decimal256(76)),
+    "bool": pa.array([False, True]),
+    "date32": pa.array([-(2**31), -1, 0, 2**31 - 1], pa.int32()).view(pa.date32()),
+    "time32": pa.array([0, 1, 86_399], pa.time32("s")),
+    "time64": pa.array([0, 1, 10**9], pa.time64("ns")),
+    "timestamp": pa.array([-(2**63), -1, 0, 2**63 - 1], pa.timestamp("ns", "UTC")),
+    "duration": pa.array([-(2**63), -1, 0, 2**63 - 1], pa.duration("us")),
+    "text": pa.array(["", " ", "A", "a", "a ", "ab", "b", "é", "\uffff", "🙂"]),
+    "large_text": pa.array(["", "A", "a", "🙂"], pa.large_string()),
+    "bytes": pa.array([b"", b"\0", b"a", b"a\0", b"\xff"]),
+    "fixed_bytes": pa.array([b"\0\0", b"\0a", b"\xff\0"], pa.binary(2)),
+    "categories": pa.array(["a", "b", "c"]).dictionary_encode(),
+}
+
+
+@pytest.mark.usefixtures("small_runs")
+@pytest.mark.parametrize("name", ORDERED)
+def test_every_type_has_one_order(name: str):
+    """NULL, then NaN, then the values; with other columns before and behind."""
+    values, rng = ORDERED[name], np.random.default_rng(0)
+    place, two, row = rng.integers(-1, len(values), 700), rng.integers(0, 2, 700), np.arange(700)
+    column = values.take(pa.array(place, mask=place < 0))
+    table = pa.table({"x": column, "row": row, "two": two})
+    for by, keys in ((["x", "row"], (row, place)), (["two", "x", "row"], (row, place, two))):
+        found = pa.Table.from_batches(sorted_batches(given(table, 50), by, 100))
+        assert found["row"].to_pylist() == np.lexsort(keys).tolist()
+
+
+@pytest.mark.usefixtures("small_runs")
+@pytest.mark.parametrize("equal", [[0.0, -0.0], [math.nan, -math.nan], pa.nulls(2)], ids=str)
+def test_values_that_are_equal_in_order(equal: Any):
+    table = pa.table({"x": pa.concat_arrays([pa.array(equal)] * 300), "row": np.arange(600)[::-1]})
+    assert dlbd.data.open(table, order_by=["x", "row"]).to_arrow()["row"].to_pylist() == list(range(600))
+    assert dlbd.data.open(table, order_by="x").to_arrow()["row"].equals(table["row"])
+
+
+@pytest.mark.parametrize("column", [[[1], [2]], [{"a": 1}, None], pa.array([None], pa.month_day_nano_interval())])
+def test_types_without_an_order(column: Any):
+    table = pa.table({"l": column})
+    with pytest.raises(ValueError, match=r"table: rows have no order by column 'l' \(.*\): numbers"):
+        dlbd.data.open(table, order_by="l", name="table")
+    with pytest.raises(ValueError, match=r"no order by column 'l'|divide no rows"):
+        dlbd.data.open(table, name="table").split(a=0.5, b=0.5, by="l", in_order=True)
 
 
 PROGRAM = """

@@ -137,7 +137,6 @@ def test_conditions(numbered: dlbd.data.Source):
         col("t").isin([3]),
         col("i") == [1],
         col("i") == col("t"),
-        col("i") < 2**70,
         col("day") < "2020-01-01",
         col("day") < datetime(2020, 1, 1, tzinfo=UTC),
         (col("i") > 1) & ~(col("t") == 3),
@@ -145,7 +144,7 @@ def test_conditions(numbered: dlbd.data.Source):
 )
 def test_values_of_another_type_than_their_column_are_an_error_at_once(condition: dlbd.data.expressions.Expression):
     source = dlbd.data.open({"i": [1, 2], "t": ["a", None], "day": [datetime(2020, 1, 1), None]})
-    with pytest.raises(ValueError, match=r"the condition does not fit '(i|t|day)' \("):
+    with pytest.raises(ValueError, match=r"column '(i|t|day)' is .*does not compare with it"):
         source.where(condition)
     with pytest.raises(TypeError, match="unsupported operand"):
         condition & True

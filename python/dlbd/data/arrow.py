@@ -16,9 +16,11 @@ except ImportError as error:
     raise missing("data", error) from error
 
 __all__ = [
+    "WITHOUT_VIEWS",
     "alike",
     "as_schema",
     "cast",
+    "converted",
     "decoded",
     "first_misfit",
     "fixed_lists",
@@ -27,6 +29,9 @@ __all__ = [
     "require_distinct",
     "with_types",
 ]
+
+# Types as polars gives them, for which Arrow has few functions, and their plain ones.
+WITHOUT_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
 def as_schema(schema: Any) -> pa.Schema:
@@ -99,12 +104,20 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatc
 
 def _cast_column(column: pa.Array, field: pa.Field, source: str) -> pa.Array:
     try:
-        return column.cast(field.type)
+        return converted(column, field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         _, misfit = first_misfit(column, field.type)
         raise SourceError(
             f"{source}: column {field.name!r} is declared {field.type}, and holds {misfit} ({error})"
         ) from None
+
+
+def converted(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Arrow's cast, and of texts to times of day."""
+    if pa.types.is_time(kind) and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        day = pa.scalar("1970-01-01", column.type)
+        column = pc.binary_join_element_wise(day, column, pa.scalar(" ", column.type)).cast(pa.timestamp(kind.unit))
+    return column.cast(kind)
 
 
 def first_misfit(column: pa.Array, wanted: pa.DataType) -> tuple[int, str]:
@@ -113,7 +126,7 @@ def first_misfit(column: pa.Array, wanted: pa.DataType) -> tuple[int, str]:
     while end - begin > 1:
         middle = (begin + end) // 2
         try:
-            column.slice(begin, middle - begin).cast(wanted)
+            converted(column.slice(begin, middle - begin), wanted)
             begin = middle
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             end = middle

@@ -69,7 +69,10 @@ class DuckdbReader:
             statement, values = DUCKDB.bound(f"SELECT * FROM {origin} LIMIT 0", parameters)
             given = connection.sql(statement, params=values).to_arrow_reader(1).schema
         self.schema = pa.schema([(field.name, _in_utc(field.type)) for field in given])
-        self._rows = Rows(DUCKDB, origin, self.schema, parameters)
+        # it orders its enumerations by their declaration
+        enumerations = [field.name for field in self.schema if pa.types.is_dictionary(field.type)]
+        texts = {name: DUCKDB.bytes_of.format(f"CAST({DUCKDB.name_of(name)} AS VARCHAR)") for name in enumerations}
+        self._rows = Rows(DUCKDB, origin, self.schema, parameters, orders=texts)
 
     @contextmanager
     def _connected(self, opening: bool = False) -> Generator[Any, None, None]:

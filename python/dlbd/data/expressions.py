@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from dlbd.data.arrow import pa, pc
+from dlbd.data.arrow import WITHOUT_VIEWS, pa, pc
 
 
 class Expression:
@@ -36,35 +36,51 @@ class Expression:
         raise NotImplementedError
 
 
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """Of the values, where the column holds indices of distinct ones."""
+    return value_type(kind.value_type) if pa.types.is_dictionary(kind) else kind
+
+
+def compared_type(kind: pa.DataType) -> pa.DataType:
+    """The type in which Arrow compares such values, none of which it changes."""
+    kind = value_type(kind)
+    if pa.types.is_float16(kind):
+        return pa.float32()
+    return pa.binary() if pa.types.is_fixed_size_binary(kind) else WITHOUT_VIEWS.get(kind, kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison(Expression):
-    """``column operator value``; the operator is one of ``== != < <= > >=``."""
+    """``column operator value``; the operator is one of ``== != < <= > >=``.
+
+    The type is the column's, once it is known: :func:`dlbd.data.fitting.fitted` makes the value one of this type. So it
+    is with the other conditions.
+    """
 
     column: str
     operator: str
     value: Any
+    type: pa.DataType | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> set[str]:
         return {self.column}
 
     def to_arrow(self) -> pc.Expression:
-        field, value = pc.field(self.column), self.value
-        if isinstance(value, int) and value >= 2**63:
-            value = pc.scalar(pa.scalar(value, pa.uint64()))  # by itself Arrow takes it for an int64
+        column, value = _field(self.column, self.type), _literal(self.value, self.type)
         match self.operator:
             case "==":
-                return field == value
+                return column == value
             case "!=":
-                return field != value
+                return column != value
             case "<":
-                return field < value
+                return column < value
             case "<=":
-                return field <= value
+                return column <= value
             case ">":
-                return field > value
+                return column > value
             case _:
-                return field >= value
+                return column >= value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +89,19 @@ class IsIn(Expression):
 
     column: str
     values: tuple[Any, ...]
+    type: pa.DataType | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> set[str]:
         return {self.column}
 
     def to_arrow(self) -> pc.Expression:
-        field = pc.field(self.column)
+        column = _field(self.column, self.type)
         unknown = pc.scalar(pa.scalar(None, pa.bool_()))  # as SQL has it; Arrow's own says that NULL is not in
-        among = field.isin(list(self.values)) if self.values else pc.scalar(False)
-        return pc.if_else(field.is_valid(), among, unknown)
+        zeros = [-v for v in self.values if isinstance(v, float) and v == 0]  # Arrow tells 0.0 and -0.0 apart
+        values = [*self.values, *zeros]
+        among = column.isin(_array(values, self.type)) if values else pc.scalar(False)
+        return pc.if_else(column.is_valid(), among, unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +109,32 @@ class IsNull(Expression):
     """The column has no value."""
 
     column: str
+    type: pa.DataType | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> set[str]:
         return {self.column}
 
     def to_arrow(self) -> pc.Expression:
-        return pc.field(self.column).is_null()
+        return _field(self.column, self.type).is_null()
+
+
+def _field(column: str, kind: pa.DataType | None) -> pc.Expression:
+    found = pc.field(column)
+    return found if kind is None or compared_type(kind) == kind else found.cast(compared_type(kind))
+
+
+def _literal(value: Any, kind: pa.DataType | None) -> Any:
+    if kind is None or isinstance(value, pa.Scalar):
+        return value
+    return pc.scalar(pa.scalar(value, compared_type(kind)))
+
+
+def _array(values: list[Any], kind: pa.DataType | None) -> Any:
+    if kind is None:
+        return values
+    compared = compared_type(kind)
+    return pa.array([v if isinstance(v, pa.Scalar) else pa.scalar(v, compared) for v in values], compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +210,8 @@ class Column:
 
     def isin(self, values: Iterable[Any]) -> Expression:
         """One of these values; NULL is none."""
+        if isinstance(values, str | bytes):
+            raise TypeError(f"isin takes a list of values; received {values!r}")
         return IsIn(self.name, tuple(v for v in values if v is not None))
 
     def is_null(self) -> Expression:
@@ -180,7 +220,19 @@ class Column:
 
 
 def col(name: str) -> Column:
-    """A column, to make a condition of for :meth:`Source.where`.
+    """A column, to make a condition of for :meth:`Source.where`: by ``== != < <= > >=`` with a value, by ``isin``, by
+    ``is_null``.
+
+    A condition says the same whatever the store:
+
+    - Numbers compare as numbers, exactly: 2.5 is between the whole numbers 2 and 3, and ``2**70`` above all. What a
+      float32 holds is compared with a Python float as it is, so that 0.1 equals none; ``numpy.float32(0.1)`` does.
+    - A float and a decimal compare as the decimals that Python writes: 19.99 is ``Decimal("19.99")``.
+    - NaN equals nothing, is neither less nor greater, and ``!=`` to all.
+    - NULL meets no condition but ``is_null()``, nor does it meet the contrary of one, as in SQL.
+    - Text and bytes are ordered by their bytes; False is less than True; categories are their values.
+    - A date is its midnight. Times with a zone compare with times with a zone, those without with those without.
+    - Lists and structs have ``is_null()`` only.
 
     Example:
         >>> rows = dlbd.data.open({"age": [20, 40, None], "city": ["Oslo", "Bonn", "Bonn"]})

@@ -171,7 +171,7 @@ class FilesReader(FileReader):
     ) -> None:
         super().__init__(name, remote, servers)
         self._files, self._format = files, format
-        own = self._schema(declared)
+        own = self._gathered(format, declared) if isinstance(format, Json) else self._schema(declared)
         self._values = [values_of(file.below) for file in files]
         folders = schema_of([file.name for file in files], self._values, declared.names)
         self._folders = pa.schema([field for field in folders if field.name not in own.names])
@@ -193,11 +193,26 @@ class FilesReader(FileReader):
                         types[field.name] = field.type
                 if not any(map(pa.types.is_null, types.values())):
                     break
-        if not types:
-            if not len(declared):
-                raise SourceError(f"{self.name}: is empty: no rows and no names of columns")
-            return declared
-        return pa.schema(list(types.items()))
+        return pa.schema(list(types.items())) if types else self._nothing_but(declared)
+
+    def _gathered(self, format: Json, declared: pa.Schema) -> pa.Schema:
+        """Of as many lines as it takes to see keys that most lines lack."""
+        return format.gathered(self._files) or self._nothing_but(declared)
+
+    def _nothing_but(self, declared: pa.Schema) -> pa.Schema:
+        if not len(declared):
+            raise SourceError(f"{self.name}: is empty: no rows and no names of columns")
+        return declared
+
+    @property
+    def strict(self) -> bool:
+        """See :class:`dlbd.data.reader.Sparse`."""
+        return isinstance(self._format, Json) and self._format.strict
+
+    @strict.setter
+    def strict(self, value: bool) -> None:
+        if isinstance(self._format, Json):
+            self._format.strict = value
 
     def _batches(
         self, columns: Sequence[str], where: Expression | None, rows: int

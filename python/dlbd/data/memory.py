@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.data.arrow import fixed_lists, pa
+from dlbd.data.arrow import WITHOUT_VIEWS, fixed_lists, pa
 from dlbd.data.expressions import Expression
-
-_WITHOUT_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -53,8 +51,7 @@ class TableReader:
                 raise ValueError(f"{self.name}: {'. '.join(map(str, error.args))}") from None
         else:
             self._table = pa.table(table)
-        # as polars gives them: Arrow has few functions for views
-        self.schema = pa.schema([f.with_type(_WITHOUT_VIEWS.get(f.type, f.type)) for f in self._table.schema])
+        self.schema = pa.schema([f.with_type(WITHOUT_VIEWS.get(f.type, f.type)) for f in self._table.schema])
 
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int

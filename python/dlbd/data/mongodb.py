@@ -15,6 +15,7 @@ from dlbd.data.arrow import as_schema, pa
 from dlbd.data.documents import PLAIN, Documents
 from dlbd.data.errors import SourceError, missing
 from dlbd.data.expressions import Expression
+from dlbd.data.keys import Keys
 from dlbd.data.reader import options_of, with_client_text
 from dlbd.data.sampling import SAMPLE, TYPES, sampled
 from dlbd.data.sorting import sorted_batches
@@ -117,6 +118,8 @@ class MongoReader:
             raise SourceError(f"{self.name}: no document shows a column; declare them (schema=)")
         self._nameable = {name for name in self.schema.names if name not in dotted and _is_nameable(name)}
         self._documents = Documents(self.name, self.schema, misfits, _PLAIN)
+        self._keys = Keys(pa.schema([*self.schema, *([] if "_id" in self.schema.names else [("_id", pa.null())])]))
+        self.strict = sample > 0
 
     # Server
 
@@ -190,7 +193,7 @@ class MongoReader:
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
-        if all(map(self._sorts_by, order_by)):
+        if all(map(self._sorts_by, order_by)) and not any(map(self._may_round, order_by[:-1])):
             return self._scan(columns, where, order_by, rows)
         return sorted_batches(self._scan(columns, where, (), rows), order_by, rows)
 
@@ -212,15 +215,22 @@ class MongoReader:
             )
         )
 
+    def _may_round(self, name: str) -> bool:
+        """Whether numbers that differ on the server may be equal here, which the columns behind decide then."""
+        return bool(pa.types.is_floating(self.schema.field(name).type))
+
     def _scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
+        strict = self.strict and set(self.schema.names) <= set(columns)
         with self._connected() as database:
-            cursor = self._cursor(database[self._table], columns, where, order_by, rows)
+            cursor = self._cursor(database[self._table], () if strict else columns, where, order_by, rows)
             try:
                 for documents in _replies(cursor):
                     batches = []
                     while chunk := list(islice(documents, _CHUNK)):
+                        if strict:
+                            self._keys.require(chunk, self.name, partial(_label, chunk))
                         batches.append(self._documents.batch(chunk, columns, partial(_label, chunk)))
                     if batches:
                         yield pa.concat_batches(batches)
@@ -256,8 +266,8 @@ class MongoReader:
         return {name for name in self._nameable if not _is_text(self.schema.field(name).type)}
 
     def _projection(self, columns: Sequence[str]) -> dict[str, int] | None:
-        """The fields of these columns, and the _id, by which errors name a document."""
-        if not self._nameable.issuperset(columns):
+        """The fields of these columns, and the _id, by which errors name a document; None for all fields."""
+        if not columns or not self._nameable.issuperset(columns):
             return None
         names = {"_id", *columns}
         within = {n for n in names if any(n.startswith(f"{outer}.") for outer in names)}

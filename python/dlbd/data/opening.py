@@ -10,7 +10,8 @@ from typing import Any
 
 from dlbd.data.arrow import as_schema, pa, require_distinct, with_types
 from dlbd.data.memory import TableReader, is_stream, is_table
-from dlbd.data.reader import Reader, options_of
+from dlbd.data.reader import Reader, Sparse, options_of
+from dlbd.data.sorting import require_order
 from dlbd.data.source import Source
 
 # The module that opens a kind of address, by its scheme; all others are files.
@@ -57,11 +58,14 @@ def open(
               once;
             - a source.
         table: the table, or MongoDB's collection.
-        columns: only these, in this order.
+        columns: only these, in this order. Without it, a key of JSON, of a document of MongoDB or of a record that the
+            first ones lack is an error that names it; with it such a key is left out.
         query: in the store's own language: SQL with parameters, or a filter or a pipeline of MongoDB.
         parameters: of the query, bound by the store's client.
-        order_by: the columns that put the rows in order, ascending, NULL first: without it a database has no order.
-            Rows equal in these columns have none among themselves: choose columns that tell rows apart.
+        order_by: the columns that put the rows in order, ascending: without it a database has no order. NULL comes
+            first, then NaN, then numbers from -infinity to infinity, -0.0 beside 0.0; False before True; text and bytes
+            by their bytes; categories by their values; lists and structs have no order. Rows equal in these columns
+            have none among themselves: choose columns that tell rows apart.
         schema: the types of some columns, or all: pyarrow's schema or ``{"age": "int32"}``. Values that do not fit are
             errors when they are read.
         timeout: seconds without a sign of life from a server after which reading is an error; 30 by default.
@@ -72,7 +76,7 @@ def open(
 
     Raises:
         SourceError: there is nothing, it cannot be opened, or the server refuses.
-        ValueError: a column, the table or the kind of source does not exist.
+        ValueError: a column, the table or the kind of source does not exist, or a column of ``order_by`` has no order.
         ImportError: the extra for this kind of source is not installed; the message names it.
 
     Example:
@@ -87,14 +91,17 @@ def open(
     else:
         reader = _reader(what, timeout, table=table, query=query, parameters=parameters, schema=schema, **options)
         require_distinct(reader.schema.names, reader.name)
+        if columns is not None and isinstance(reader, Sparse):
+            reader.strict = False
         source = Source(reader, reader.schema, reader.schema, timeout=timeout)
     if schema is not None:
         stored = with_types(source.stored, as_schema(schema), source.name)
         source = replace(source, stored=stored, schema=pa.schema([stored.field(n) for n in source.schema.names]))
+        source.require_fitting()
     if order_by:
         by = (order_by,) if isinstance(order_by, str) else tuple(dict.fromkeys(order_by))
         for name in by:
-            source._field(name, source.stored)
+            require_order(source._field(name, source.stored), source.name)
         source = replace(source, order_by=by)
     return source if columns is None else source.select(columns)
 

@@ -51,7 +51,7 @@ def mixed(words: Array) -> Array:
 
 def words_of(column: pa.Array) -> Array:
     """64 bits for each value, alike for equal values, whatever the width of their type: integers, times and booleans by
-    their number, floats by their float64, all else by its text or bytes. NULL is 0.
+    their number, floats by their float64, all else by its text or bytes. NULL is 0, and all NaN are one.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -59,11 +59,16 @@ def words_of(column: pa.Array) -> Array:
         words[np.asarray(column.is_null())] = 0
         return words
     if pa.types.is_timestamp(kind):
+        if kind.unit == "ns":
+            microseconds, rest = np.divmod(np.asarray(column.view(pa.int64()).fill_null(0)), 1000)
+            return microseconds.view(np.uint64) + rest.view(np.uint64) * _GOLDEN
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return np.asarray(column.cast(pa.int64(), safe=False).fill_null(0)).view(np.uint64)
     if pa.types.is_floating(kind):
-        return (np.asarray(column.cast(pa.float64()).fill_null(0.0)) + 0.0).view(np.uint64)  # -0.0 is 0.0
+        numbers = np.asarray(column.cast(pa.float64()).fill_null(0.0)) + 0.0  # -0.0 is 0.0
+        numbers[np.isnan(numbers)] = np.nan
+        return numbers.view(np.uint64)
     if pa.types.is_temporal(kind):
         width = pa.int64() if kind.bit_width == 64 else pa.int32()
         return np.asarray(column.view(width).cast(pa.int64()).fill_null(0)).view(np.uint64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression
@@ -59,6 +59,17 @@ class Reader(Protocol):
     def abort(self) -> None:
         """End a scan or count that waits, from another thread: it raises soon. Only if ``remote``."""
         ...
+
+
+@runtime_checkable
+class Sparse(Protocol):
+    """A reader of documents, whose keys may be others than those that were looked at for columns.
+
+    Attributes:
+        strict: whether such a key is an error when all columns are read; somebody who names columns wants no others.
+    """
+
+    strict: bool
 
 
 def with_client_text(name: str, error: BaseException, secrets: Sequence[str] = ()) -> str:

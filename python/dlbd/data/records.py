@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 from dlbd.data.arrow import as_schema, pa
-from dlbd.data.documents import Documents, shown, splits
+from dlbd.data.documents import Documents, shown
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
+from dlbd.data.keys import Keys
 from dlbd.data.memory import is_table
 from dlbd.data.programs import BATCH_BYTES, Program, ProgramReader, bytes_of
 from dlbd.data.reader import Reader, options_of
@@ -19,9 +20,6 @@ from dlbd.data.table_streams import TableStreamReader
 
 _FIRST_ROWS = 64  # of a scan's first batch; then the size of what came decides
 _PATIENCE = 0.1  # seconds after which a batch goes on with what there is: a slow stream is not waited for
-
-# The keys that a record may have, each with those of the document that it holds; None where anything may be.
-_Known = dict[str, "_Known | None"]
 
 
 def reader(
@@ -65,40 +63,40 @@ class RecordsReader(ProgramReader):
         schema: the types of some columns, or all; the first records have those of the others.
         name: what errors call them.
         misfits: what becomes of a value that does not fit its type: "error" (the default), or "null".
+
+    Attributes:
+        strict: whether a key that is no column is an error where all columns are read.
     """
 
     def __init__(self, program: Program, schema: Any, name: str, misfits: str = "error") -> None:
         super().__init__(program, name)
-        self._known: _Known | None = None
         self._check(program.first, 0)
         self.schema, _ = sampled(program.first, pa.schema([]) if schema is None else as_schema(schema))
         if not len(self.schema):
             raise SourceError(f"{self.name}: no record shows a column; declare them (schema=)")
         self._documents = Documents(self.name, self.schema, misfits)
-        self._known = _tree(self.schema.names)
+        self._keys = Keys(self.schema)
+        self.strict = bool(program.first)
 
     def _batches(
         self, records: Iterator[Any], columns: Sequence[str], rows: int, number: int
     ) -> Generator[pa.RecordBatch, None, None]:
         size = _FIRST_ROWS
+        strict = self.strict and self._keys.are(columns)
         while taken := _taken(records, min(size, rows)):
             self._check(taken, number)
+            if strict:
+                self._keys.require(taken, self.name, partial(_label, number))
             yield self._documents.batch(taken, columns, partial(_label, number))
             number += len(taken)
             size = max(1, min(2 * size, BATCH_BYTES // bytes_of(taken[-1])))
 
     def _check(self, records: Sequence[Any], number: int) -> None:
-        """Whether these are dicts with names as keys, and known ones."""
+        """Whether these are dicts."""
         for cls in set(map(type, records)):
             if not issubclass(cls, Mapping):
                 row = next(row for row, record in enumerate(records) if type(record) is cls)
                 raise SourceError(f"{self.name}: record {number + row} is {shown(records[row])}; a record is a dict")
-        if self._known is not None and (found := _unknown(records, self._known)):
-            row, key = found
-            raise SourceError(
-                f"{self.name}: record {number + row} has the key {key!r}, which is no column; columns are the keys, of "
-                "text, of the first records (sample=) and those declared (schema=)"
-            )
 
     def count(self, where: Expression | None) -> int | None:
         what = self._program.what
@@ -118,24 +116,3 @@ def _taken(records: Iterator[Any], size: int) -> list[Any]:
         if len(taken) >= size or time.monotonic() > until:
             break
     return taken
-
-
-def _tree(names: Sequence[str]) -> _Known:
-    """The keys of records that have these columns."""
-    known: _Known = dict.fromkeys(names)
-    for head in {head for name in names for head, _ in splits(name)} - known.keys():
-        known[head] = _tree([name[len(head) + 1 :] for name in names if name.startswith(f"{head}.")])
-    return known
-
-
-def _unknown(records: Sequence[Any], known: _Known) -> tuple[int, str] | None:
-    """The row and the key of a record that has one that is not known."""
-    for key in set().union(*records) - known.keys():
-        return next(row for row, record in enumerate(records) if key in record), str(key)
-    for key, inner in known.items():
-        if inner is not None:
-            nested = [record.get(key) for record in records]
-            found = _unknown([v if type(v) is dict or isinstance(v, Mapping) else {} for v in nested], inner)
-            if found:
-                return found[0], f"{key}.{found[1]}"
-    return None

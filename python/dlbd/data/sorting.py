@@ -11,12 +11,26 @@ from itertools import chain
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa, pc
+from dlbd.data.arrow import decoded, pa, pc
 from dlbd.data.errors import SourceError
+from dlbd.data.expressions import compared_type
 
 _RUN_BYTES = 16 << 20  # sorted at once; up to three times as much is in memory: the run before, the rows, their copy
 _PIECE_BYTES = 256 << 10  # of a run, read at once
 _FAN_IN = 32  # runs merged at once: twice a piece of each is in memory, and a file of each is open
+
+_ORDERED = (
+    pa.types.is_null,
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_temporal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+)
 
 
 def sorted_batches(
@@ -29,7 +43,6 @@ def sorted_batches(
 
     Raises:
         SourceError: a temporary file cannot be written.
-        ValueError: a column's type has no order.
     """
     with ExitStack() as files, closing(batches):
         spilled = _Spilled(by, files)
@@ -37,7 +50,7 @@ def sorted_batches(
         for chunk in _chunks(batches):
             if last is not None:
                 spilled.add(last)
-            last = _in_order(chunk, by)
+            last = _sorted(chunk, by)
         if last is None:
             return
         if spilled.goes_on_with(last):
@@ -64,18 +77,37 @@ def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(held)
 
 
-def _order(batch: pa.RecordBatch, by: Sequence[str]) -> Array:
+def require_order(field: pa.Field, source: str) -> None:
+    """ValueError if the values of a column have no order."""
+    kind = compared_type(field.type)
+    if not any(is_kind(kind) for is_kind in _ORDERED) or pa.types.is_interval(kind):
+        raise ValueError(
+            f"{source}: rows have no order by column {field.name!r} ({field.type}): numbers, texts, bytes, times and "
+            "booleans have one"
+        )
+
+
+def order_of(batch: pa.RecordBatch, by: Sequence[str]) -> Array:
     """The rows' numbers in order; stable, as Arrow's sort is."""
-    try:
-        order = pc.sort_indices(batch.select(by), [(name, "ascending", "at_start") for name in by])
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        types = ", ".join(f"{name} ({batch.schema.field(name).type})" for name in by)
-        raise ValueError(f"rows have no order by {types}: numbers, texts, times and booleans have one") from None
+    keys = [_key(batch.column(name)) for name in by]
+    names = [str(i) for i in range(len(keys))]
+    order = pc.sort_indices(
+        pa.RecordBatch.from_arrays(keys, names), [(name, "ascending", "at_start") for name in names]
+    )
     return order.to_numpy()  # type: ignore[no-any-return]
 
 
-def _in_order(batch: pa.RecordBatch, by: Sequence[str]) -> pa.RecordBatch:
-    order = _order(batch, by)
+def _key(column: pa.Array) -> pa.Array:
+    """What Arrow sorts as the column should be."""
+    column = decoded(column)
+    kind = compared_type(column.type)
+    if pa.types.is_null(kind):
+        return pa.nulls(len(column), pa.int8())
+    return column if kind == column.type else column.cast(kind)
+
+
+def _sorted(batch: pa.RecordBatch, by: Sequence[str]) -> pa.RecordBatch:
+    order = order_of(batch, by)
     return batch if bool((order[1:] > order[:-1]).all()) else batch.take(pa.array(order))
 
 
@@ -104,7 +136,7 @@ class _Run:
         if self._last is None:
             return False
         edge = pa.concat_batches([self._last, batch.slice(0, 1)])
-        return bool(_order(edge, by)[0] == 0)
+        return bool(order_of(edge, by)[0] == 0)
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> None:
         for batch in batches:
@@ -203,7 +235,7 @@ def _merged(runs: Sequence[Iterator[pa.RecordBatch]], by: Sequence[str]) -> Iter
             head.fill()
         sizes = np.array([head.rows.num_rows for head in heads])
         ends = sizes.cumsum()
-        order = _order(pa.concat_batches([head.rows.select(by) for head in heads]), by)
+        order = order_of(pa.concat_batches([head.rows.select(by) for head in heads]), by)
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))
         certain = min((place[end - 1] + 1 for end, head in zip(ends, heads, strict=True) if head.goes_on), default=None)

@@ -7,18 +7,19 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_
 from typing import Any, TypeVar
 
 from dlbd.backend import Array
 from dlbd.data.arrow import alike, cast, decoded, pa, pc, require_distinct
 from dlbd.data.deadline import watched
-from dlbd.data.expressions import Expression, col
+from dlbd.data.expressions import Expression, col, value_type
+from dlbd.data.fitting import fitted
 from dlbd.data.parts import Part, edges
 from dlbd.data.reader import Reader
 from dlbd.data.rechunking import rechunked
-from dlbd.data.sorting import sorted_batches
+from dlbd.data.sorting import order_of, require_order, sorted_batches
 from dlbd.data.streaming import Streaming, count_classes, learn_features
 from dlbd.models.limits import bytes_of
 
@@ -93,20 +94,24 @@ class Source:
         The store itself leaves rows out where it can.
 
         Raises:
-            ValueError: a column does not exist, or is of another type than the value that it is compared with.
+            ValueError: a column does not exist, or does not compare with its value; the message has both.
         """
         if not isinstance(condition, Expression):
             raise TypeError(f'a condition is made of columns: dlbd.data.col("age") > 30; received {condition!r}')
         for name in sorted(condition.columns):
             self._field(name, self.stored)
-        fields = [self.stored.field(name) for name in sorted(condition.columns)]
-        try:
-            nulls = [pa.nulls(1, field.type) for field in fields]
-            pa.RecordBatch.from_arrays(nulls, schema=pa.schema(fields)).filter(condition.to_arrow())
-        except (pa.ArrowException, TypeError, OverflowError) as error:
-            types = ", ".join(f"{field.name!r} ({field.type})" for field in fields)
-            raise ValueError(f"{self.name}: the condition does not fit {types}: {error}") from None
-        return replace(self, filters=(*self.filters, condition))
+        source = replace(self, filters=(*self.filters, condition))
+        source.require_fitting()
+        return source
+
+    def require_fitting(self) -> None:
+        """ValueError if a condition has a value that does not compare with its column."""
+        _ = self._fitted
+
+    @cached_property
+    def _fitted(self) -> tuple[Expression | Part, ...]:
+        """The filters, with values of their columns' types."""
+        return tuple(f if isinstance(f, Part) else fitted(f, self.stored, self.name) for f in self.filters)
 
     def split(self, *, by: str | None = None, in_order: bool = False, seed: int = 0, **fractions: float) -> Any:
         """Disjoint parts of the rows, the same at every reading, without holding the rows.
@@ -190,19 +195,20 @@ class Source:
         if by is None:
             raise ValueError("in_order=True divides by the values of a column: pass by=COLUMN")
         kind = self._divider(by)
-        values = pc.drop_null(pa.concat_arrays([b.column(0) for b in self._rows([by])] or [pa.array([], kind)]))
-        if pa.types.is_floating(kind):
+        require_order(self.stored.field(by), self.name)
+        columns = [decoded(batch.column(0)) for batch in self._rows([by])]
+        values = pc.drop_null(pa.concat_arrays(columns or [pa.array([], value_type(kind))]))
+        if pa.types.is_floating(values.type):
             values = values.filter(pc.invert(pc.is_nan(values)))
         if not len(values):
             raise ValueError(f"{self.name}: column {by!r} has no values to divide by")
-        order = pc.array_sort_indices(values)
+        order = order_of(pa.record_batch({by: values}), [by])
         ends = [min(round(end * len(values)), len(values)) for _, end in intervals]
-        limits = [values[order[end].as_py()].as_py() if end < len(values) else None for end in ends]
+        limits = [values[order[end].item()] if end < len(values) else None for end in ends]
         parts, column = [], col(by)
         for lower, upper in zip([None, *limits[:-1]], limits, strict=True):
-            conditions = [column >= lower] * (lower is not None) + [column < upper] * (upper is not None)
-            condition = conditions[0] if conditions else ~column.is_null()
-            parts.append(self.where(condition & conditions[1] if len(conditions) == 2 else condition))
+            bounds = [column >= lower] * (lower is not None) + [column < upper] * (upper is not None)
+            parts.append(self.where(reduce(and_, bounds or [column >= values[order[0].item()]])))
         return parts
 
     def _field(self, name: str, schema: pa.Schema) -> pa.Field:
@@ -237,7 +243,7 @@ class Source:
         with closing(self._scan(read, where)) as scan:
             for batch in scan:
                 batch = cast(batch, schema, self.name)
-                for i, condition in enumerate(self.filters):
+                for i, condition in enumerate(self._fitted):
                     count = batch.num_rows
                     if isinstance(condition, Part):
                         batch = batch.filter(pa.array(condition.mask(batch, numbers[i])))
@@ -265,7 +271,7 @@ class Source:
         compares as their declared types do.
         """
         pushed = []
-        for condition in self.filters:
+        for condition in self._fitted:
             if isinstance(condition, Part):
                 if condition.by is None:
                     break

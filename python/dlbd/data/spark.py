@@ -60,7 +60,7 @@ class SparkReader:
             self._inbox = inbox
             frame = self._filtered(where)
             if order_by:
-                frame = frame.orderBy(*(column(name).asc_nulls_first() for name in order_by))
+                frame = frame.orderBy(*(key for name in order_by for key in self._keys(name)))
             readable = (self._readable(name).alias(f"c{i}") for i, name in enumerate(columns))  # PySpark parses names
             send = _sender((self._setting("spark.driver.host"), inbox.port), inbox.token, rows)
             sent = frame.select(*readable).mapInArrow(send, "key binary")
@@ -120,6 +120,13 @@ class SparkReader:
             return vector_to_array(found)
         return found
 
+    def _keys(self, name: str) -> list[Any]:
+        """What puts rows in the order of a column: NULL, then NaN, which Spark has above all numbers."""
+        found, kind = column(name), self._types[name]
+        if isinstance(kind, types.FloatType | types.DoubleType):
+            return [found.isNotNull(), ~F.isnan(found), found]
+        return [(F.collate(found, "UTF8_BINARY") if _is_collated(kind) else found).asc_nulls_first()]
+
     # Conditions
 
     def _filtered(self, where: Expression | None) -> Any:
@@ -159,6 +166,8 @@ class SparkReader:
     def _literal(self, name: str, value: Any) -> Any:
         """A value that Spark compares with the column as Arrow does; None if it might not."""
         kind = self._types[name]
+        if _is_collated(kind):
+            return None
         if isinstance(value, datetime.datetime):
             named = {types.TimestampNTZType: "timestamp_ntz", types.TimestampType: "timestamp"}.get(type(kind))
             aware = value.tzinfo is not None
@@ -246,6 +255,11 @@ _ARROW: dict[type, pa.DataType] = {
     types.TimestampNTZType: pa.timestamp("us"),
     types.NullType: pa.null(),
 }
+
+
+def _is_collated(kind: types.DataType) -> bool:
+    """Whether texts compare by other rules than by their bytes."""
+    return isinstance(kind, types.StringType) and getattr(kind, "collation", "UTF8_BINARY") != "UTF8_BINARY"
 
 
 def _is_vector(kind: types.DataType) -> bool:

@@ -11,15 +11,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from dlbd.data.arrow import as_schema, pa
+from dlbd.data.arrow import as_schema, converted, pa
 from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
 from dlbd.data.reader import options_of
+from dlbd.data.sorting import sorted_batches
 from dlbd.data.statements import SQLITE, Rows, found, one_of
 from dlbd.data.tuples import Column, batches_of, numbers_first
 
 # Rows looked at to find the type of a column that is declared without one, as an expression in a query is.
 _SAMPLE = 1000
+
+# Decimals of so many digits are told apart by their floats.
+_FLOAT_DIGITS = 15
 
 # Instructions of SQLite's machine between two looks for Ctrl-C: some milliseconds.
 _INSTRUCTIONS = 100_000
@@ -88,10 +92,19 @@ class SqliteReader:
                 sample = connection.execute(statement, values).fetchmany(_SAMPLE)
                 for i, column in enumerate(unknown):
                     columns[column] = Column(column, self._sampled(column, {type(row[i]) for row in sample}))
+            by_bytes = connection.execute("PRAGMA encoding").fetchone()[0] == "UTF-8"
         self._columns: dict[str, Column] = {name: column for name, column in columns.items() if column is not None}
         self.schema = pa.schema([(column.name, column.type) for column in self._columns.values()])
-        orders = {name: _order(column) for name, column in self._columns.items() if column.make is not None}
-        self._rows = Rows(SQLITE, origin, self.schema, parameters, orders=orders)
+        # of what is not compared as it is stored
+        orders = {
+            name: _order(column)
+            for name, column in self._columns.items()
+            if column.make is not None or not (by_bytes or column.type != pa.string())
+        }
+        self._unsorted = {name for name, order in orders.items() if order is None}
+        self._rows = Rows(
+            SQLITE, origin, self.schema, parameters, orders={n: order or "" for n, order in orders.items()}
+        )
 
     def _as_view(self, connection: sqlite3.Connection, origin: str, parameters: Mapping[str, Any]) -> str:
         """A temporary view of the query, whose columns keep the types of those that they come from."""
@@ -126,6 +139,13 @@ class SqliteReader:
             raise (ValueError if wrong else SourceError)(f"{self.name}: {error}") from None
 
     def scan(
+        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    ) -> Generator[pa.RecordBatch, None, None]:
+        if self._unsorted.isdisjoint(order_by):
+            return self._scan(columns, where, order_by, rows)
+        return sorted_batches(self._scan(columns, where, (), rows), order_by, rows)
+
+    def _scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         chosen = numbers_first(self._columns[name] for name in columns)
@@ -205,7 +225,7 @@ def _special(name: str, kind: pa.DataType, declared: str) -> Column:
         return pa.array([None if v is None else decimal.Decimal(str(v)) for v in values], kind)
 
     def times(values: Sequence[Any]) -> pa.Array:
-        return pa.array(values, pa.string()).cast(kind)
+        return converted(pa.array(values, pa.string()), kind)
 
     if pa.types.is_boolean(kind):
         return Column(name, kind, declared, (int,), booleans)
@@ -214,9 +234,14 @@ def _special(name: str, kind: pa.DataType, declared: str) -> Column:
     return Column(name, kind, declared, (str,), times)
 
 
-def _order(column: Column) -> str:
-    """What sorts the stored values as the converted ones."""
-    quoted = SQLITE.name_of(column.name)
-    if pa.types.is_decimal(column.type):
+def _order(column: Column) -> str | None:
+    """What sorts the stored values as the converted ones; None if nothing does."""
+    quoted, kind = SQLITE.name_of(column.name), column.type
+    if pa.types.is_boolean(kind) or pa.types.is_date(kind):
+        return quoted
+    if pa.types.is_decimal(kind) and kind.precision <= _FLOAT_DIGITS:
         return f"CAST({quoted} AS NUMERIC)"
-    return f"replace({quoted}, 'T', ' ')" if pa.types.is_timestamp(column.type) else quoted
+    if pa.types.is_timestamp(kind) and kind.tz is None:  # "2024-05-01" is "2024-05-01T00:00:00.0"
+        text = f"replace({quoted}, 'T', ' ')"
+        return f"{text} || substr('0000-01-01 00:00:00.000000000', length({text}) + 1)"
+    return None

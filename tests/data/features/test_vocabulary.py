@@ -17,8 +17,8 @@ def test_numbers_of_text_and_integers(size: int):
         column = pa.array([values[i] for i in chosen], mask=np.arange(1000) % 10 == 0)
         wanted = np.where(np.arange(1000) % 10 == 0, -7, chosen + 2)
         for rows in (1000, 3):  # by either way of looking up
-            assert Vocabulary(values, 2).find(column[:rows], -7).tolist() == wanted[:rows].tolist()
+            assert Vocabulary(values, 2, column.type).find(column[:rows], -7).tolist() == wanted[:rows].tolist()
     unknown = pa.array([None, "v1", "other", "v1"])
-    assert Vocabulary([f"v{i}" for i in range(size)], 0).find(unknown, -1).tolist() == [-1, 1, -1, 1]
-    assert Vocabulary([False, True], 1).find(pa.array([True, None, False]), 0).tolist() == [2, 0, 1]
-    assert Vocabulary(["a"], 1).find(pa.array([], pa.string()), 0).tolist() == []
+    assert Vocabulary([f"v{i}" for i in range(size)], 0, pa.string()).find(unknown, -1).tolist() == [-1, 1, -1, 1]
+    assert Vocabulary([False, True], 1, pa.bool_()).find(pa.array([True, None, False]), 0).tolist() == [2, 0, 1]
+    assert Vocabulary(["a"], 1, pa.string()).find(pa.array([], pa.string()), 0).tolist() == []

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa
-from dlbd.data.features.column import FLOAT32, INT64, Column
+from dlbd.data.arrow import decoded, pa
+from dlbd.data.features.column import FLOAT32, INT64, Column, missing_rows
 from dlbd.data.features.statistics import Counts
 from dlbd.data.features.tokens import token_words, tokens
 from dlbd.data.features.vocabulary import Vocabulary
@@ -24,7 +24,10 @@ _WIDEST = 10_000  # values of which each may have a place of its own in a row
 
 @dataclass(frozen=True)
 class Category(Column):
-    """One of some values: text, whole numbers, booleans, dates and times.
+    """One of some values: text, whole numbers, booleans, decimals, dates and times.
+
+    Floats are taken where they are whole numbers: 1.0 is 1, and NaN is missing; other ones are errors, since rounding
+    would make one category two. ``schema={"column": "string"}`` makes text of them.
 
     The values of the training rows get the indices 1, 2, ..., the most frequent first, of equally frequent ones the
     smaller first. Index 0 is for all others: values never seen, and missing ones.
@@ -93,7 +96,7 @@ class Category(Column):
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.found("values"), 1)
+        return Vocabulary(self.found("values"), 1, pa.type_for_alias(self.found("type")))
 
     def transform(self, column: pa.Array) -> Array:
         if self.buckets is not None:
@@ -101,8 +104,8 @@ class Category(Column):
         values = tokens(column, self.name, self.found("type"))
         found = self._vocabulary.find(values, 0)
         fill = self.found("fill")
-        if fill is not None and values.null_count:
-            found[np.asarray(values.is_null())] = self._vocabulary.numbers.get(fill, 0)
+        if fill is not None and (missing := missing_rows(decoded(column))) is not None:
+            found[missing] = self._vocabulary.numbers.get(fill, 0)
         if self.encode != "one_hot":
             return found.astype(self.dtype, copy=False).reshape(-1, 1)
         y = np.zeros((len(found), self.size), np.float32)

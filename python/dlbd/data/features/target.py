@@ -70,7 +70,7 @@ class Target(Column):
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.classes or [], 0)
+        return Vocabulary(self.classes or [], 0, pa.type_for_alias(self.found("type")))
 
     def transform(self, column: pa.Array) -> Array:
         if self.classes is None:

@@ -80,7 +80,7 @@ class Text(Column):
 
     @cached_property
     def _words(self) -> Vocabulary:
-        return Vocabulary(self.found("words"), _UNKNOWN + 1)
+        return Vocabulary(self.found("words"), _UNKNOWN + 1, pa.string())
 
     def statistics(self, kind: pa.DataType) -> _TextStatistics:
         return _TextStatistics(self)

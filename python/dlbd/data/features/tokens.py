@@ -16,25 +16,36 @@ _SHORTER = ((r"(\.\d*?)0+(Z?)$", r"\1\2"), (r"\.(Z?)$", r"\1"), (r" 00:00:00$", 
 
 
 def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
-    """The values as text, int64 or booleans, which files can hold: of the type that is named, or that comes nearest.
+    """The values as text, int64, uint64 or booleans, which files can hold: of the type that is named, or that comes
+    nearest. NULL is what is missing, and a whole number that the named type does not hold: it was never seen.
 
     Raises:
         RowError: one is of another type, and does not say the same in it.
     """
     column = decoded(column)
+    if pa.types.is_float16(column.type):  # Arrow makes no integers of it
+        column = column.cast(pa.float32())
     given, types = column.type, pa.types
     whole = types.is_integer(given) or types.is_floating(given) or (types.is_decimal(given) and given.scale == 0)
     timed = types.is_timestamp(given) or types.is_date(given) or types.is_time(given)
-    nearest = pa.bool_() if types.is_boolean(given) else pa.int64() if whole else pa.string()
+    nearest = given if types.is_boolean(given) or types.is_uint64(given) else pa.int64() if whole else pa.string()
     wanted = nearest if kind is None else pa.type_for_alias(kind)
     if types.is_floating(given):
         missing = missing_rows(column)
-        column = column if missing is None else pc.if_else(pa.array(missing), pa.scalar(None, given), column)
+        column = column if missing is None else _only(pa.array(~missing), column)
     elif timed or (types.is_decimal(given) and types.is_string(wanted)):
         column = _text(column)
+    elif types.is_uint64(given) and wanted == pa.int64():
+        column = _only(pc.less_equal(column, pa.scalar(int(_LARGEST), given)), column)
+    elif types.is_signed_integer(given) and types.is_uint64(wanted):
+        column = _only(pc.greater_equal(column, pa.scalar(0, given)), column)
     if whole and types.is_boolean(wanted):  # as text: Arrow takes 2 for true
         column = as_type(as_type(column, pa.int64(), name), pa.string(), name)
     return as_type(column, wanted, name)
+
+
+def _only(condition: pa.Array, column: pa.Array) -> pa.Array:
+    return pc.if_else(condition, column, pa.scalar(None, column.type))
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -21,14 +21,15 @@ class Vocabulary:
     Args:
         values: all different: text, whole numbers or booleans.
         first: the number of the first one.
+        type: of the values.
     """
 
-    def __init__(self, values: Sequence[Any], first: int) -> None:
-        self.values, self.first = values, first
+    def __init__(self, values: Sequence[Any], first: int, type: pa.DataType) -> None:
+        self.values, self.first, self.type = values, first, type
 
     @cached_property
     def _array(self) -> pa.Array:
-        return pa.array(self.values)
+        return pa.array(self.values, self.type)
 
     @cached_property
     def numbers(self) -> dict[Any, int]:

@@ -3,53 +3,148 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
+import json
+import re
+from collections.abc import Generator, Iterator, Sequence
 
 import pyarrow.json as pajson
 
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression
-from dlbd.data.locations import File
+from dlbd.data.formats.json_types import Paths, flat, merged, numbers_in, path_of, tree_of
+from dlbd.data.keys import Keys, other
+from dlbd.data.locations import File, naming
 
 _BLOCK_BYTES = 1 << 20
+_SAMPLE_BYTES = 8 << 20
+_BIG = re.compile(rb"(?<![\w.\"-])-?\d{19,}(?![\w.\"])")  # a number that an int64 may not hold
 
 
 class Json:
-    """Types are the declared ones; those of other columns are found in the first block. A key that a line lacks is
-    NULL; one that the first block lacks is left out.
+    """Types are the declared ones; other columns and their types are found in the first lines. An object in an object
+    is columns of its own: ``address.city``. A key that a line lacks is NULL; one that is no column is an error, unless
+    only some columns are read.
 
     Args:
         declared: columns whose type the user has declared.
         block_size: bytes that are parsed at once, 1 MiB by default; no line may be longer.
+        sample: how many lines are looked at for columns and types, over all files; by default those of 8 MiB.
+
+    Attributes:
+        strict: whether a key that is no column is an error.
     """
 
-    options = ("block_size",)
+    options = ("block_size", "sample")
 
-    def __init__(self, declared: pa.Schema, block_size: int = _BLOCK_BYTES) -> None:
-        self._declared, self._block = _parsed(declared), block_size
+    def __init__(self, declared: pa.Schema, block_size: int = _BLOCK_BYTES, sample: int | None = None) -> None:
+        if sample is not None and sample < 1:
+            raise ValueError(f"sample is a number of lines, at least 1; received {sample}")
+        self._declared, self._block, self._sample = declared, block_size, sample
+        self._paths: Paths = {}
+        self.strict = True
 
-    def schema(self, file: File) -> pa.Schema | None:
+    # Columns and types
+
+    def gathered(self, files: Sequence[File]) -> pa.Schema | None:
+        """The columns of the first lines of as many files as it takes; None if there is no line."""
+        found: pa.Schema | None = None
+        room = self._sample or _SAMPLE_BYTES
+        for file in files:
+            number = 0
+            with naming(file.name, file.secrets):
+                for block in self._blocks(file):
+                    if not number and block.lstrip().startswith(b"["):
+                        raise pa.ArrowInvalid("holds an array, and not JSON lines, an object on each line")
+                    lines = block.splitlines(keepends=True)[: max(room, 1) if self._sample else None]
+                    schema = self._inferred(lines, number)
+                    found = schema if found is None else merged(found, schema)
+                    number += len(lines)
+                    room -= len(lines) if self._sample else len(block)
+                    if room <= 0:
+                        break
+            if room <= 0 and found is not None and not any(map(pa.types.is_null, found.types)):
+                break  # otherwise a column without a value is looked for at the beginning of other files
+        if found is None:
+            return None
+        self._paths = flat(found, self._declared)
+        return pa.schema([(name, kind) for name, (_, kind) in self._paths.items()])
+
+    def _blocks(self, file: File) -> Iterator[bytes]:
+        """Whole lines."""
+        rest = b""
         with file.stream() as source:
-            try:
-                schema: pa.Schema = self._open(source, self._declared, "infer").schema
-            except pa.ArrowInvalid as error:
-                if "Empty JSON" in str(error):
-                    return None
-                raise self._explained(error, file, self._declared, 0) from None
+            while block := source.read(self._block):
+                lines, newline, rest = (rest + block).rpartition(b"\n")
+                if newline:
+                    yield lines + newline
+                if len(rest) > self._block:
+                    raise self._too_long()
+        if rest.strip():
+            yield rest
+
+    def _inferred(self, lines: Sequence[bytes], first: int) -> pa.Schema:
+        """The types of lines of which the first has this number."""
+        try:
+            schema = self._read(lines)
+        except pa.ArrowInvalid as error:
+            said = _said(error)
+            good, bad = 0, len(lines)  # lines that can be read together, and lines that cannot
+            while bad - good > 1:
+                middle = (good + bad) // 2
+                try:
+                    self._read(lines[:middle])
+                    good = middle
+                except pa.ArrowInvalid as earlier:
+                    bad, said = middle, _said(earlier)
+            raise pa.ArrowInvalid(f"line {first + bad}: {said}") from None
+        if any(map(_BIG.search, lines)):
+            self._require_small(lines, schema, first)
         return schema
+
+    def _read(self, lines: Sequence[bytes]) -> pa.Schema:
+        whole = b"".join(lines)
+        if not whole.strip():
+            return pa.schema([])
+        options = pajson.ReadOptions(use_threads=False, block_size=len(whole) + 1)
+        return pajson.read_json(pa.BufferReader(whole), options).schema
+
+    def _require_small(self, lines: Sequence[bytes], schema: pa.Schema, first: int) -> None:
+        """Whole numbers that an int64 does not hold would become floats, which round them."""
+        small = flat(self._read([_BIG.sub(b"0", line) for line in lines]), self._declared)
+        found = flat(schema, self._declared)
+        rounded = {name: path for name, (path, kind) in found.items() if name in small and small[name][1] != kind}
+        for number, line in enumerate(lines, first + 1):
+            if rounded and _BIG.search(line):
+                document = json.loads(line)
+                for name, path in rounded.items():
+                    for value in numbers_in(path_of(document, path)):
+                        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                            raise pa.ArrowInvalid(
+                                f"line {number}: key {name!r} holds {value}, which no int64 holds: declare its type, "
+                                f'schema={{{name!r}: "uint64"}}, or "float64", which rounds it'
+                            )
+
+    # Rows
 
     def batches(
         self, file: File, wanted: pa.Schema, where: Expression | None, rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
+        keys = Keys(pa.schema([(name, kind) for name, (_, kind) in self._paths.items()]))
+        strict = self.strict and keys.are(wanted.names)
+        types = tree_of(wanted, self._paths)
         given = 0
         with file.stream() as source:
             try:
-                for batch in self._open(source, wanted, "ignore"):
-                    yield batch
+                for batch in self._open(source, types, "error" if strict else "ignore"):
+                    columns = [path_of(batch, self._path(name)) for name in wanted.names]
+                    yield pa.RecordBatch.from_arrays(columns, wanted.names)
                     given += batch.num_rows
             except pa.ArrowInvalid as error:
                 if "Empty JSON" not in str(error):
-                    raise self._explained(error, file, wanted, given) from None
+                    raise self._explained(error, file, types, given, keys if strict else None) from None
+
+    def _path(self, name: str) -> tuple[str, ...]:
+        return self._paths[name][0] if name in self._paths else (name,)
 
     def count(self, file: File) -> int | None:
         return None
@@ -61,25 +156,36 @@ class Json:
             pajson.ParseOptions(explicit_schema=types, unexpected_field_behavior=others),
         )
 
-    def _explained(self, error: pa.ArrowInvalid, file: File, types: pa.Schema, given: int) -> pa.ArrowInvalid:
+    def _explained(
+        self, error: pa.ArrowInvalid, file: File, types: pa.Schema, given: int, keys: Keys | None
+    ) -> pa.ArrowInvalid:
         """The error with the number of the line that causes it: the first one behind the ``given`` that fails alone."""
         if "straddling" in str(error):
-            return pa.ArrowInvalid(f"a line is longer than {self._block} bytes (block_size=)")
+            return self._too_long()
         with file.stream() as source:
             count = 0
             for number, line in enumerate(io.BufferedReader(source), 1):
                 count += bool(line.strip())
-                if count <= given:
+                if count <= given or not line.strip():
                     continue
                 try:
                     parse = pajson.ParseOptions(explicit_schema=types, unexpected_field_behavior="ignore")
                     pajson.read_json(io.BytesIO(line), parse_options=parse)
                 except pa.ArrowInvalid as cause:
-                    text = str(cause).removeprefix("JSON parse error: ").removesuffix(" in row 0")
-                    return pa.ArrowInvalid(f"line {number}: {text}")
+                    return pa.ArrowInvalid(f"line {number}: {_said(cause)}")
+                if keys is not None and (found := keys.unknown([json.loads(line)])):
+                    return pa.ArrowInvalid(f"line {number} {other(found[1])}")
         return error
 
+    def _too_long(self) -> pa.ArrowInvalid:
+        return pa.ArrowInvalid(f"a line is longer than {self._block} bytes (block_size=)")
 
-def _parsed(declared: pa.Schema) -> pa.Schema:
-    """As Arrow's parser takes them: dates are numbers of days to it; their texts are cast afterwards."""
-    return pa.schema([f.with_type(pa.string()) if pa.types.is_date(f.type) else f for f in declared])
+
+def _said(error: pa.ArrowInvalid) -> str:
+    """Arrow's words, with the key as columns are named."""
+    text = re.sub(r" in row \d+$", "", str(error).removeprefix("JSON parse error: "))
+    changed = re.fullmatch(r"Column\(/?(.*)\) changed from (\w+) to (\w+)", text)
+    if changed is None:
+        return text
+    key = changed[1].replace("/[]", "").replace("/", ".")
+    return f"key {key!r} changed from {changed[2]} to {changed[3]}"
