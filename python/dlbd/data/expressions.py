@@ -119,6 +119,27 @@ class IsNull(Expression):
         return _field(self.column, self.type).is_null()
 
 
+def conjuncts(condition: Expression | None) -> list[Expression]:
+    """The conditions of which all must hold."""
+    if isinstance(condition, Both):
+        return [*conjuncts(condition.left), *conjuncts(condition.right)]
+    return [] if condition is None else [condition]
+
+
+def meets_nan(condition: Expression, negated: bool = False) -> bool:
+    """Whether a row may meet it, or its contrary, because a number is NaN."""
+    match condition:
+        case Both(left, right) | Either(left, right):
+            return meets_nan(left, negated) or meets_nan(right, negated)
+        case Not(of):
+            return meets_nan(of, not negated)
+        case Comparison(_, operator, _, kind):
+            return (operator == "!=") != negated and (kind is None or pa.types.is_floating(value_type(kind)))
+        case IsIn(_, _, kind):
+            return negated and (kind is None or pa.types.is_floating(value_type(kind)))
+    return False
+
+
 def _field(column: str, kind: pa.DataType | None) -> pc.Expression:
     found = pc.field(column)
     return found if kind is None or compared_type(kind) == kind else found.cast(compared_type(kind))

@@ -157,7 +157,7 @@ def _among_floats(kind: pa.DataType, value: Any) -> _Place:
     try:
         nearest = float(value)
     except OverflowError:  # an integer
-        nearest = math.copysign(math.inf, value)
+        nearest = math.inf if value > 0 else -math.inf
     with np.errstate(over="ignore"):
         own = number(nearest)
     exact = Decimal(str(own)) if isinstance(value, Decimal) else own.item()

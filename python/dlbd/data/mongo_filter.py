@@ -112,8 +112,9 @@ def _near(column: str, kind: pa.DataType, operator: str, value: Any) -> Filter |
         return None
     rounded = kind.to_pandas_dtype()(value)
     bounds = {}
-    if operator in ("<", "<=", "=="):
-        bounds["$lt"] = float(np.nextafter(rounded, rounded.dtype.type(math.inf)))
-    if operator in (">", ">=", "=="):
-        bounds["$gt"] = float(np.nextafter(rounded, rounded.dtype.type(-math.inf)))
+    with np.errstate(over="ignore", under="ignore"):
+        if operator in ("<", "<=", "=="):
+            bounds["$lt"] = float(np.nextafter(rounded, rounded.dtype.type(math.inf)))
+        if operator in (">", ">=", "=="):
+            bounds["$gt"] = float(np.nextafter(rounded, rounded.dtype.type(-math.inf)))
     return {column: bounds} if all(map(math.isfinite, bounds.values())) else None

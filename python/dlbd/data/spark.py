@@ -12,7 +12,7 @@ from typing import Any
 
 from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError, missing
-from dlbd.data.expressions import Both, Comparison, Either, Expression, IsIn, IsNull, Not
+from dlbd.data.expressions import Both, Comparison, Either, Expression, IsIn, IsNull, Not, conjuncts
 from dlbd.data.inbox import Inbox
 from dlbd.data.reader import options_of
 
@@ -70,7 +70,7 @@ class SparkReader:
                         yield batch.rename_columns(list(columns))
 
     def count(self, where: Expression | None) -> int | None:
-        if where is not None and any(self._condition(c) is None for c in _conjuncts(where)):
+        if any(self._condition(c) is None for c in conjuncts(where)):
             return None
         with self._jobs():
             return int(self._filtered(where).count())
@@ -131,7 +131,7 @@ class SparkReader:
 
     def _filtered(self, where: Expression | None) -> Any:
         frame = self._frame
-        for part in _conjuncts(where) if where is not None else ():
+        for part in conjuncts(where):
             condition = self._condition(part)
             frame = frame if condition is None else frame.where(condition)
         return frame
@@ -193,10 +193,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-
-
-def _conjuncts(where: Expression) -> list[Expression]:
-    return [*_conjuncts(where.left), *_conjuncts(where.right)] if isinstance(where, Both) else [where]
 
 
 def column(name: str) -> Any:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Generator, Sequence
+from functools import reduce
+from operator import and_
 
 import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dlbd.data.arrow import pa
-from dlbd.data.expressions import Expression
+from dlbd.data.expressions import Expression, conjuncts, meets_nan
 from dlbd.data.formats.agreement import check, plain
 from dlbd.data.locations import File
 
@@ -107,11 +109,12 @@ def _copy(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _groups(file: File, metadata: pq.FileMetaData, where: Expression | None) -> list[int]:
     """The row groups that may have rows that meet the condition, by their statistics."""
     everything = list(range(metadata.num_row_groups))
-    if where is None:
+    known = [c for c in conjuncts(where) if not meets_nan(c)]  # statistics do not tell of NaN
+    if not known:
         return everything
     fragment = ds.ParquetFileFormat().make_fragment(file.path, file.filesystem)
     try:
-        return [group.id for group in fragment.subset(where.to_arrow()).row_groups]
+        return [group.id for group in fragment.subset(reduce(and_, known).to_arrow()).row_groups]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # types that do not compare: filtering the rows says so
         return everything
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote
 
 from dlbd.data.arrow import pa
 from dlbd.data.errors import SourceError
-from dlbd.data.expressions import Both, Expression
+from dlbd.data.expressions import Expression, conjuncts
 
 Values = Mapping[str, str | None]
 
@@ -53,16 +53,8 @@ def with_values(batch: pa.RecordBatch, values: Values, schema: pa.Schema, names:
 
 def may_have(values: Values, schema: pa.Schema, where: Expression | None) -> bool:
     """Whether a file with these values may have rows that meet the condition."""
-    decided = [c for c in _conjuncts(where) if c.columns <= set(schema.names)]
+    decided = [c for c in conjuncts(where) if c.columns <= set(schema.names)]
     if not decided:
         return True
     row = with_values(pa.record_batch({"": [0]}), values, schema, schema.names)
     return all(row.filter(c.to_arrow()).num_rows for c in decided)
-
-
-def _conjuncts(condition: Expression | None) -> Iterator[Expression]:
-    if isinstance(condition, Both):
-        yield from _conjuncts(condition.left)
-        yield from _conjuncts(condition.right)
-    elif condition is not None:
-        yield condition
