@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -165,3 +167,44 @@ def test_errors():
         transformed(Category("c"), pa.array([None], pa.string()))
     with pytest.raises(ValueError, match="has learned nothing yet"):
         Features([Category("c")]).to_numpy(dlbd.data.open({"c": ["x"]}))
+
+
+def test_values_are_exact_and_stay_so_in_a_file():
+    for values in (
+        pa.array([2**64 - 1, 2**63, 2**64 - 1], pa.uint64()),
+        pa.array([2**63 - 1, -(2**63), 2**63 - 1]),
+        pa.array([True, False, True]),
+        pa.array([Decimal("1234567890123.45"), Decimal("-0.01"), Decimal("1234567890123.45")]),
+        pa.array([datetime.date(2024, 2, 29), datetime.date.min, datetime.date(2024, 2, 29)]),
+        pa.array([datetime.time(12), datetime.time(12, 0, 0, 1), datetime.time(12)]),
+        pa.array([0.0, -5.0, 0.0], pa.float16()),
+        pa.array(["\0", "\u2028", "\0"]),
+    ):
+        features = Features([Category("c", encode="index", missing="most_frequent")])
+        features.adapt(dlbd.data.open({"c": values}))
+        again = Features.from_config(json.loads(json.dumps(features.get_config())))
+        given = pa.concat_arrays([values, pa.nulls(1, values.type)])
+        x, _ = again.to_numpy(dlbd.data.open({"c": given}))
+        assert x.ravel().tolist() == [1, 2, 1, 1], values.type
+        assert repr(again.inputs) == repr(features.inputs)
+
+
+def test_a_whole_number_that_training_could_not_hold_was_never_seen():
+    large = pa.array([2**64 - 1, 1, None], pa.uint64())
+    for missing, wanted in ((None, [0, 2, 0]), (3, [0, 2, 1])):
+        index = Category("c", encode="index", missing=missing)
+        assert transformed(index, [3, 1, 3], large).ravel().tolist() == wanted
+    index = Category("c", encode="index")
+    assert transformed(index, pa.array([3, 1, 3], pa.uint64()), [-1, 1, 3]).ravel().tolist() == [0, 2, 1]
+    assert transformed(index, pa.array([3, 1, 3], pa.uint64()), ["3", "1"]).ravel().tolist() == [1, 2]
+
+
+def test_a_float_is_a_category_where_it_is_whole():
+    assert transformed(Category("c", encode="index"), [1.0, np.nan, 1.0]).ravel().tolist() == [1, 0, 1]
+    for value in (1.5, np.inf, 1e300):
+        with pytest.raises(ValueError, match=r"column 'c' should hold values of type int64; received "):
+            transformed(Category("c"), [1.0, value])
+    texts = dlbd.data.open({"c": [1.5, 0.5, 1.5]}, schema={"c": "string"})
+    features = Features([Category("c", encode="index")])
+    features.adapt(texts)
+    assert features.to_numpy(texts)[0].ravel().tolist() == [1, 2, 1]

@@ -27,13 +27,12 @@ def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
         column = column.cast(pa.float32())
     given, types = column.type, pa.types
     whole = types.is_integer(given) or types.is_floating(given) or (types.is_decimal(given) and given.scale == 0)
-    timed = types.is_timestamp(given) or types.is_date(given) or types.is_time(given)
     nearest = given if types.is_boolean(given) or types.is_uint64(given) else pa.int64() if whole else pa.string()
     wanted = nearest if kind is None else pa.type_for_alias(kind)
     if types.is_floating(given):
         missing = missing_rows(column)
         column = column if missing is None else _only(pa.array(~missing), column)
-    elif timed or (types.is_decimal(given) and types.is_string(wanted)):
+    elif types.is_temporal(given) or (types.is_decimal(given) and types.is_string(wanted)):
         column = _text(column)
     elif types.is_uint64(given) and wanted == pa.int64():
         column = _only(pc.less_equal(column, pa.scalar(int(_LARGEST), given)), column)
@@ -53,6 +52,8 @@ def _text(column: pa.Array) -> pa.Array:
     kind = column.type
     if pa.types.is_date64(kind):
         column = column.cast(pa.date32())
+    if pa.types.is_duration(kind):
+        column = column.cast(pa.duration("ns"))
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         column = column.cast(pa.timestamp(kind.unit, "UTC"))
     text = column.cast(pa.string())
