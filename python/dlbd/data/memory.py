@@ -10,7 +10,6 @@ import numpy as np
 from dlbd.data.arrow import WITHOUT_VIEWS, fixed_lists, pa
 from dlbd.data.expressions import Expression
 
-
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 
 
