@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(prog="dlbd", description="Deep learning on big data.")
+    parser = argparse.ArgumentParser(
+        prog="dlbd", description="Deep learning on big data. dlbd COMMAND --help says more."
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in (train, evaluate, predict, inspect, demo, info):
         command.add(commands)

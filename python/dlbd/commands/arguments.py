@@ -19,8 +19,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a file, folder or glob (CSV, JSON lines, Parquet, Arrow), or sqlite:///file, duckdb:///file, "
-        "mysql://..., postgresql://..., mongodb://...",
+        help="a file, folder or glob (CSV, JSON lines, Parquet, Arrow, IDX, images or texts by class), also s3://... and "
+        "hdfs://...; or sqlite:///file, duckdb:///file, mysql://..., postgresql://..., mongodb://...",
     )
     parser.add_argument("--table", metavar="T", help="the table, or MongoDB's collection")
     parser.add_argument(
@@ -39,7 +39,9 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 
 def add_batches(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="rows per step (default 32)")
+    parser.add_argument(
+        "--batch-size", metavar="N", type=int, default=32, help="rows that the model gets at a time (default 32)"
+    )
 
 
 def opened(options: argparse.Namespace) -> Source:

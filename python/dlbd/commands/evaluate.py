@@ -9,7 +9,11 @@ from dlbd.commands.arguments import add_batches, add_source, opened
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("evaluate", help="loss and metrics of a model on the rows of a source")
+    parser = commands.add_parser(
+        "evaluate",
+        help="loss and metrics of a model on the rows of a source",
+        description="Loss and metrics of a saved model on the rows of a source.",
+    )
     parser.add_argument("model", metavar="MODEL", help="a file of dlbd train, or of model.save()")
     add_source(parser)
     add_batches(parser)

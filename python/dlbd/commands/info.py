@@ -7,7 +7,11 @@ from typing import Any
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("info", help="version, instruction set, threads, device: what a bug report needs")
+    parser = commands.add_parser(
+        "info",
+        help="version, instruction set, threads, device",
+        description="Version, instruction set, threads, device: what a bug report needs.",
+    )
     parser.set_defaults(run=run)
 
 

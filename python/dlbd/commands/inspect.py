@@ -15,7 +15,11 @@ _CLASSES = 20  # that are shown
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("inspect", help="columns, missing values, ranges and histograms of a source")
+    parser = commands.add_parser(
+        "inspect",
+        help="columns, missing values, ranges and histograms of a source",
+        description="Show the columns of a source: types, missing values, ranges, histograms, frequent values.",
+    )
     add_source(parser)
     parser.add_argument("--target", metavar="COLUMN", help="show how often each of its values occurs")
     parser.set_defaults(run=run)

@@ -16,7 +16,11 @@ from dlbd.commands.evaluate import loaded
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("predict", help="a model's answers for the rows of a source")
+    parser = commands.add_parser(
+        "predict",
+        help="a model's answers for the rows of a source",
+        description="Write a saved model's answers for the rows of a source, all of them or nothing.",
+    )
     parser.add_argument("model", metavar="MODEL", help="a file of dlbd train, or of model.save()")
     add_source(parser)
     parser.add_argument(
