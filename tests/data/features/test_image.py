@@ -51,6 +51,15 @@ def test_colours_and_grey(pixels: np.ndarray):
     assert np.abs(found[..., 0] - weighted).max() < 1.5
 
 
+def test_transparent_palettes_are_colours(pixels: np.ndarray):
+    palette = PIL.Image.fromarray(pixels[0]).convert("P")
+    plain, transparent = io.BytesIO(), io.BytesIO()
+    palette.save(plain, "PNG")
+    palette.save(transparent, "PNG", transparency=bytes(range(256)))
+    found = transformed(Image("i", size=(8, 6), scale=1), [plain.getvalue(), transparent.getvalue()])
+    assert (found[0] == found[1]).all()
+
+
 def test_every_size_becomes_the_same():
     images = [encoded(np.full((h, w, 3), 100, np.uint8)) for h, w in ((3, 5), (64, 32), (8, 8))]
     found = transformed(Image("i", size=(8, 8), scale=1), images)
@@ -66,6 +75,8 @@ def test_what_is_no_image_is_named_by_its_row(pixels: np.ndarray):
     with pytest.raises(ValueError, match=r"column 'i' has no image.*\(row 1\)"):
         transformed(Image("i", size=(8, 6)), [good, None])
     assert len(transformed(Image("i", size=(8, 6)), [good, None], rows=[DropMissing()])) == 1
+    with pytest.raises(ValueError, match=r"no whole image: of no known format \(row 0\)"):
+        transformed(Image("i", size=(8, 6)), [b"<html>"])
     deep = encoded(np.full((4, 4), 1000, np.uint16))
     with pytest.raises(ValueError, match="more than 8 bits"):
         transformed(Image("i", size=(4, 4)), [deep])

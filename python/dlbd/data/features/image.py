@@ -68,7 +68,8 @@ class Image(Column):
             except Exception as error:  # whatever a decoder raises for bytes that are no image
                 if isinstance(error, ImportError):
                     raise
-                raise RowError(row, f"column {self.name!r} holds bytes that are no whole image: {error}") from None
+                why = "of no known format" if isinstance(error, _pillow().UnidentifiedImageError) else error
+                raise RowError(row, f"column {self.name!r} holds bytes that are no whole image: {why}") from None
         y *= np.float32(self.scale)
         return y
 
@@ -82,6 +83,8 @@ class Image(Column):
         with _pillow().open(io.BytesIO(encoded)) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"its pixels have more than 8 bits ({image.mode})")
+            if isinstance(image.info.get("transparency"), bytes):
+                image = image.convert("RGBA")  # the short way has Pillow warn
             pixels = image.convert(_MODES[self.channels])
             if pixels.size != (width, height):
                 pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)

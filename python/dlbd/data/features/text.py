@@ -28,7 +28,7 @@ _PUNCTUATION = r"[\p{P}$+<=>^`|~]"
 class Text(Column):
     """Text, as the numbers of its words, for an :class:`dlbd.layers.Embedding`; or as which words it has.
 
-    Texts are put in lower case, lose their punctuation, and are split at white space, as by
+    Texts are put in lower case (each letter by itself), lose their punctuation, and are split at white space, as by
     :class:`dlbd.layers.TextVectorization`. The words of the training rows get the numbers 2, 3, ..., the most frequent
     first, of equally frequent ones the smaller first; 1 is for all other words, 0 for no word. Missing text is empty.
 
