@@ -9,6 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -79,3 +80,17 @@ def test_memory_is_bounded(address: str):
     assert int(rows) == 4_000_000
     assert int(kilobytes) < 200_000
     assert os.listdir(os.path.dirname(address.removeprefix("duckdb:///"))) == ["test.db"]
+
+
+def test_enumerations_and_identifiers_are_texts(tmp_path: Path):
+    with duckdb.connect(tmp_path / "a.duckdb") as connection:
+        connection.execute("CREATE TABLE t (kind ENUM('b', 'a', 'c'), id UUID)")
+        ids = [f"{i}{'0' * 7}-0000-0000-0000-000000000000" for i in "91f"]
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [["a", ids[0]], ["b", ids[1]], [None, ids[2]]])
+    address = f"duckdb:///{tmp_path}/a.duckdb"
+    by_kind = dlbd.data.open(address, table="t", order_by="kind")
+    assert by_kind.to_arrow()["kind"].to_pylist() == [None, "a", "b"]
+    assert by_kind.where(col("kind") < "b").count() == 1
+    by_id = dlbd.data.open(address, table="t", order_by="id")
+    assert by_id.to_arrow()["id"].to_pylist() == sorted(ids)
+    assert by_id.where(col("id") == ids[1]).count() == 1

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -284,3 +286,29 @@ def test_values_that_a_column_refuses(database: str):
     with pytest.raises(SourceError, match="numbers"):
         write_table(database, "numbers", many, if_exists="append")
     assert dlbd.data.open(database, table="numbers").count() == 1
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_table_is_written_to_the_database_that_it_is_read_from(tmp_path: Path, kind: str):
+    address = f"{kind}:///{tmp_path}/a.db"
+    rows = pa.table({"i": range(200_000), "text": ["x" * 20] * 200_000})  # more than SQLite keeps in memory
+    dlbd.data.write_table(address, "t", rows)
+    assert dlbd.data.write_table(address, "copy", dlbd.data.open(address, table="t")) == 200_000
+    few = dlbd.data.open(address, table="t").where(dlbd.data.col("i") < 10)
+    assert dlbd.data.write_table(address, "t", few, if_exists="replace") == 10
+    assert dlbd.data.open(address, table="t").count() == 10
+    with pytest.raises(ValueError, match="a table 't' already"):
+        dlbd.data.write_table(address, "t", dlbd.data.open(address, table="copy"))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_batches_are_written_by_the_names_of_their_columns(tmp_path: Path, kind: str):
+    address = f"{kind}:///{tmp_path}/a.db"
+    batches = [pa.record_batch({"a": [1], "b": [2]}), pa.record_batch({"b": [4], "a": [3]})]
+    dlbd.data.write_table(address, "t", batches)
+    assert dlbd.data.open(address, table="t").to_arrow().to_pydict() == {"a": [1, 3], "b": [2, 4]}
+    with pytest.raises(ValueError, match=r"a batch has the columns \['c'\], and the first one \['a', 'b'\]"):
+        dlbd.data.write_table(address, "u", [*batches, pa.record_batch({"c": [1]})])
+    dlbd.data.write_table(address, "polars", pl.DataFrame({"text": ["x", None]}))
+    assert dlbd.data.open(address, table="polars").to_arrow()["text"].to_pylist() == ["x", None]

@@ -187,12 +187,13 @@ def test_no_file_is_left_of_one_that_could_not_be_written(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk(address: str):
+@pytest.mark.parametrize(
+    ("words", "count", "said"),
+    # a row of 75 words fills a page of 512 bytes: SQLite needs more room than the temporary file
+    [(1000, 1000, "come to a table by temporary files"), (75, 30, "test.db, table t: ")],
+)
+def test_a_full_disk(address: str, words: int, count: int, said: str):
     execute(address, "PRAGMA page_size = 512", "CREATE TABLE t (x TEXT)")
-
-    def many():
-        for _ in range(1000):
-            yield pa.record_batch({"x": ["text" * 1000] * 100})
 
     size = os.path.getsize(address.removeprefix("sqlite:///"))
     code = f"""
@@ -200,14 +201,14 @@ def test_a_full_disk(address: str):
         import pyarrow as pa, dlbd
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-        batches = (pa.record_batch({{"x": ["text" * 1000] * 100}}) for _ in range(1000))
+        batches = (pa.record_batch({{"x": ["text" * {words}] * 100}}) for _ in range({count}))
         try:
             dlbd.data.write_table({address!r}, "t", batches, if_exists="append")
         except dlbd.data.SourceError as error:
             print(error)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
-    assert "test.db, table t: " in done.stdout, done.stderr
+    assert said in done.stdout, done.stderr
     assert execute(address, "SELECT COUNT(*) FROM t") == [(0,)]
     assert os.path.getsize(address.removeprefix("sqlite:///")) == size
 

@@ -16,7 +16,6 @@ except ImportError as error:
     raise missing("data", error) from error
 
 __all__ = [
-    "WITHOUT_VIEWS",
     "alike",
     "as_schema",
     "cast",
@@ -27,11 +26,9 @@ __all__ = [
     "pa",
     "pc",
     "require_distinct",
+    "usual",
     "with_types",
 ]
-
-# Types as polars gives them, for which Arrow has few functions, and their plain ones.
-WITHOUT_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
 def as_schema(schema: Any) -> pa.Schema:
@@ -66,10 +63,11 @@ def with_types(schema: pa.Schema, declared: pa.Schema, source: str) -> pa.Schema
     Raises:
         ValueError: a declared column does not exist.
     """
-    absent = [name for name in declared.names if name not in schema.names]
+    types = {field.name: field for field in declared}
+    absent = types.keys() - schema.names
     if absent:
-        raise ValueError(f"{source} has no column {absent[0]!r}; it has {schema.names}")
-    return pa.schema([declared.field(f.name) if f.name in declared.names else f for f in schema])
+        raise ValueError(f"{source} has no column {min(absent)!r}; it has {schema.names}")
+    return pa.schema([types.get(field.name, field) for field in schema])
 
 
 def require_distinct(names: Sequence[str], source: str) -> None:
@@ -77,6 +75,33 @@ def require_distinct(names: Sequence[str], source: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"{source}: column {twice[0]!r} is there twice in {list(names)}")
+
+
+def usual(kind: pa.DataType) -> pa.DataType:
+    """The type that Arrow has functions for, of one that it can hold and little more: views, run-end encoded values."""
+    types = pa.types
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_binary_view(kind):
+        return pa.binary()
+    if types.is_run_end_encoded(kind):
+        return usual(kind.value_type)
+    if types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, usual(kind.value_type), kind.ordered)
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(usual(field.type)) for field in kind])
+    for is_kind, make in _LISTS:
+        if is_kind(kind):
+            return make(kind.value_field.with_type(usual(kind.value_type)))
+    return kind
+
+
+_LISTS = (
+    (pa.types.is_list, pa.list_),
+    (pa.types.is_large_list, pa.large_list),
+    (pa.types.is_list_view, pa.list_),
+    (pa.types.is_large_list_view, pa.large_list),
+)
 
 
 def alike(one: pa.DataType, other: pa.DataType) -> bool:
@@ -103,6 +128,8 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatc
 
 
 def _cast_column(column: pa.Array, field: pa.Field, source: str) -> pa.Array:
+    if pa.types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
     try:
         return converted(column, field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
@@ -137,10 +164,7 @@ def decoded(column: pa.Array) -> pa.Array:
     """The values themselves, of a column that is stored as indices of distinct values."""
     if not pa.types.is_dictionary(column.type):
         return column
-    distinct = column.dictionary
-    if pa.types.is_string_view(distinct.type):  # polars' categories; Arrow takes none of these
-        distinct = distinct.cast(pa.string())
-    return distinct.take(column.indices)
+    return column.dictionary.take(column.indices)
 
 
 def fixed_lists(rows: Array) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ from dlbd.data.expressions import Expression
 from dlbd.data.reader import options_of, with_client_text
 from dlbd.data.sqlite import file_of
 from dlbd.data.statements import DUCKDB, Rows, found, one_of
-from dlbd.data.tables import create, exists, new_file, written_type
+from dlbd.data.tables import create, exists, new_file, spooled, written_type
 
 try:
     import duckdb
@@ -157,19 +158,31 @@ def write(
     file, name = file_of(address), DUCKDB.name_of(table)
     creation = create(DUCKDB, name, schema, _type_name)
     columns = ", ".join(DUCKDB.name_of(column) for column in schema.names)
-    count = 0
+    config, count = {**_CONFIG, **settings}, 0
+
+    def found(connection: Any) -> bool:
+        query = "SELECT 1 FROM information_schema.tables WHERE table_name = ? AND table_schema = 'main'"
+        known = bool(connection.execute(query, (table,)).fetchall())
+        if known and if_exists == "error":
+            raise exists(address, table)
+        return known
+
     try:
-        with new_file(file), closing(duckdb.connect(file, config={**_CONFIG, **settings})) as connection:
+        if os.path.exists(file):
+            with closing(duckdb.connect(file, read_only=True, config=config)) as connection:
+                found(connection)
+        with (
+            spooled(schema, batches) as rows,
+            new_file(file),
+            closing(duckdb.connect(file, config=config)) as connection,
+        ):
             connection.execute("BEGIN")
-            query = "SELECT 1 FROM information_schema.tables WHERE table_name = ? AND table_schema = 'main'"
-            known = bool(connection.execute(query, (table,)).fetchall())
-            if known and if_exists == "error":
-                raise exists(address, table)
+            known = found(connection)
             if known and if_exists == "replace":
                 connection.execute(f"DROP TABLE {name}")
             if not known or if_exists == "replace":
                 connection.execute(creation)
-            for batch in batches:
+            for batch in rows:
                 connection.register("dlbd_batch", pa.Table.from_batches([batch]))
                 connection.execute(f"INSERT INTO {name} ({columns}) SELECT * FROM dlbd_batch")
                 connection.unregister("dlbd_batch")

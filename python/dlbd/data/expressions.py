@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlbd.data.arrow import WITHOUT_VIEWS, pa, pc
+from dlbd.data.arrow import pa, pc, usual
 
 
 class Expression:
@@ -46,7 +46,7 @@ def compared_type(kind: pa.DataType) -> pa.DataType:
     kind = value_type(kind)
     if pa.types.is_float16(kind):
         return pa.float32()
-    return pa.binary() if pa.types.is_fixed_size_binary(kind) else WITHOUT_VIEWS.get(kind, kind)
+    return pa.binary() if pa.types.is_fixed_size_binary(kind) else usual(kind)
 
 
 @dataclass(frozen=True, slots=True)

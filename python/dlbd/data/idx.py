@@ -124,4 +124,6 @@ def _described(file: File) -> _Array:
             dtype, shape = read_header(data, file.name)
         except ValueError as error:
             raise SourceError(f"{file.name}: {error}") from None
+        if math.prod(shape[1:]) >= 2**31:
+            raise SourceError(f"{file.name}: claims shape {shape}; a row has 2**31 - 1 numbers at most")
     return _Array(file, "label" if len(shape) == 1 else "image", dtype, shape)

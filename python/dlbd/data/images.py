@@ -67,9 +67,12 @@ class ClassFolderReader(FileReader):
         yield pa.RecordBatch.from_pylist(batch, wanted)
 
     def _read(self, file: File) -> bytes | str:
-        with naming(file.name, file.secrets), file.stream() as source:
-            content: bytes = source.read()
-            return content if self._content == "image" else content.decode(self._encoding)
+        with naming(file.name, file.secrets):
+            if self._content == "text":
+                with file.text(self._encoding, newline="") as text:
+                    return text.read()
+            with file.stream() as source:
+                return bytes(source.read())
 
     def _count(self) -> int:
         return len(self._files)

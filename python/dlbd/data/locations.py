@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -38,6 +40,8 @@ _BUCKETS = {"s3": "bucket", "google": "bucket", "azure": "container"}  # what a 
 _LOCAL = ("", "file")
 _OF_CONTENT = (pa.ArrowException, UnicodeError)
 _CREDENTIALS = re.compile(r"(?<=://)([^/:]*):([^/]*)@")
+# What a folder may hold to be read; a link to nothing is an error then.
+_READ = (fs.FileType.File, fs.FileType.NotFound)
 _WILD = re.compile(r"[*?[]")
 
 
@@ -79,6 +83,12 @@ class File:
         """Its bytes from the beginning, decompressed."""
         return self.filesystem.open_input_stream(self.path, compression=self.compression)
 
+    def text(self, encoding: str, errors: str = "strict", newline: str | None = None) -> io.TextIOWrapper:
+        """Its text from the beginning, without the mark that some programs put in front of UTF-8."""
+        if codecs.lookup(encoding).name == "utf-8":
+            encoding = "utf-8-sig"
+        return io.TextIOWrapper(self.stream(), encoding, errors, newline)
+
 
 def without_password(address: str) -> str:
     """The address as errors say it."""
@@ -100,11 +110,12 @@ def naming(name: str, secrets: Sequence[str] = ()) -> Generator[None, None, None
     """Whatever a file system or a format's library raises becomes a SourceError that begins with the name."""
     try:
         yield
-    except (SourceError, MemoryError, ImportError):
+    except (SourceError, ImportError):
         raise
     except Exception as error:  # object stores' clients have bases of their own
-        if isinstance(error, TypeError | ValueError | LookupError) and not isinstance(error, _OF_CONTENT):
-            raise  # the caller's mistake
+        mistakes = TypeError | ValueError | LookupError | MemoryError  # of the caller, or of this machine
+        if isinstance(error, mistakes) and not isinstance(error, _OF_CONTENT):
+            raise
         raise SourceError(with_client_text(name, error, secrets)) from None
 
 
@@ -119,6 +130,7 @@ class Location:
     Attributes:
         remote: whether the files are behind a network.
         name: the address without a password.
+        folder: what the paths of its files have in common: of a glob, what is before the first wildcard.
     """
 
     def __init__(self, address: str, options: Mapping[str, Any], timeout: float) -> None:
@@ -128,7 +140,7 @@ class Location:
         if scheme in _LOCAL:
             if options:
                 raise TypeError(f"{address}: files of this machine take no storage_options")
-            self.name = self._path = os.path.abspath(os.path.expanduser(address.removeprefix("file://")))
+            self.name = self.folder = self._path = os.path.abspath(os.path.expanduser(address.removeprefix("file://")))
             self._filesystem: fs.FileSystem = fs.LocalFileSystem()
             return
         self.name = without_password(address)
@@ -142,6 +154,7 @@ class Location:
             module = import_module(f"dlbd.data.stores.{kind}")
             store = module.connect(self.name if scheme == "s3" else address, options, timeout)
         self._filesystem, self._path, self._bucket = store.filesystem, store.path, _BUCKETS.get(kind)
+        self.folder = self._path
         self._secrets += store.secrets
         self._prefix, place = f"{scheme}://", urlsplit(self.name).netloc
         if kind == "azure":  # container@account.dfs.core.windows.net: paths begin with the container
@@ -150,15 +163,20 @@ class Location:
             self._prefix += place
 
     def files(self) -> list[File]:
-        """All of them, in the order of their paths. In a folder hidden ones (``.name``, ``_name``) do not count.
+        """All of them, in the order of their paths. Hidden ones (``.name``, ``_name`` unless it is ``_name=value``) do
+        not count in a folder, nor for a wildcard.
 
         Raises:
             SourceError: there are none, or they may not be listed.
         """
         with naming(self.name, self._secrets):
             info = self._filesystem.get_file_info(self._path)
-            wild = info.type == fs.FileType.NotFound and _WILD.search(self._path)
-            found = self._matches() if wild else [info]
+            found = [] if info.type == fs.FileType.NotFound else [info]
+            if not found and _WILD.search(self._path):
+                parts = self._path.split("/")
+                wild = next(i for i, part in enumerate(parts) if _WILD.search(part))
+                self.folder = "/".join(parts[:wild])
+                found = sorted(self._matches(self.folder, parts[wild:]), key=lambda info: info.path)
             paths = dict.fromkeys(path for info in found for path in self._below(info))
         if not paths:
             raise SourceError(f"{self.name}: {self._why_nothing(info)}")
@@ -166,28 +184,35 @@ class Location:
         names = {path: self._prefix + path[len(self._root) :] for path in paths}
         return [File(self._filesystem, path, name, self._secrets, path[above:]) for path, name in names.items()]
 
-    @property
-    def folder(self) -> str:
-        """What the paths of its files have in common: of a glob, what is before the first wildcard."""
-        parts = self._path.split("/")
-        wild = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
-        return "/".join(parts[:wild])
-
-    def _matches(self) -> list[fs.FileInfo]:
-        rest = self._path[len(self.folder) + 1 :]
-        selector = fs.FileSelector(self.folder or "/", allow_not_found=True, recursive="/" in rest)
-        pattern = re.compile(glob_translate(self._path))
-        found = self._filesystem.get_file_info(selector)
-        return sorted((info for info in found if pattern.match(info.path)), key=lambda info: info.path)
+    def _matches(self, folder: str, pattern: Sequence[str]) -> Iterator[fs.FileInfo]:
+        """What lies below the folder and has names that match, one after the other."""
+        if pattern[0] == "**":
+            matching = re.compile(glob_translate("/".join(pattern)))
+            for info in self._listed(folder, recursive=True):
+                if matching.match(info.path[len(folder) + 1 :]):
+                    yield info
+            return
+        matching = re.compile(glob_translate(pattern[0]))
+        for info in self._listed(folder, hidden=pattern[0].startswith((".", "_"))):
+            if matching.match(info.base_name):
+                if len(pattern) == 1:
+                    yield info
+                elif info.type == fs.FileType.Directory:
+                    yield from self._matches(info.path, pattern[1:])
 
     def _below(self, info: fs.FileInfo) -> Iterator[str]:
-        if info.type == fs.FileType.File:
+        if info.type == fs.FileType.Directory:
+            yield from (f.path for f in self._listed(info.path, recursive=True) if f.type in _READ)
+        elif info.type in _READ:
             yield info.path
-        elif info.type == fs.FileType.Directory:
-            found = self._filesystem.get_file_info(fs.FileSelector(info.path, recursive=True))
-            for path in sorted(f.path for f in found if f.type == fs.FileType.File):
-                if not any(part.startswith((".", "_")) for part in path[len(info.path) :].split("/")):
-                    yield path
+
+    def _listed(self, folder: str, recursive: bool = False, hidden: bool = False) -> list[fs.FileInfo]:
+        """What is in a folder, in the order of the paths."""
+        what = fs.FileSelector(folder or "/", allow_not_found=True, recursive=recursive)
+        if isinstance(self._filesystem, fs.LocalFileSystem):
+            what = list(_walked(folder, recursive))
+        found = sorted(self._filesystem.get_file_info(what), key=lambda info: info.path)
+        return found if hidden else [info for info in found if not _is_hidden(info.path[len(folder) + 1 :])]
 
     def _why_nothing(self, info: fs.FileInfo) -> str:
         if info.type == fs.FileType.Directory:
@@ -198,3 +223,30 @@ class Location:
                 if self._filesystem.get_file_info(place).type == fs.FileType.NotFound:
                     return f"there is no {self._bucket} {place!r}"
         return "no file matches" if _WILD.search(self._path) else "there is no such file or folder"
+
+
+def _walked(folder: str, recursive: bool) -> Iterator[str]:
+    """All paths in a folder of this machine, or below it. Links are followed, but not back to where they lie; those to
+    nothing are there, too, which Arrow passes over.
+    """
+    folder = folder or "/"
+    if not os.path.exists(folder):
+        return
+    above = {folder: {os.path.realpath(folder)}}
+    for directory, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        passed = above.pop(directory)
+        places = {name: os.path.realpath(os.path.join(directory, name)) for name in folders}
+        folders[:] = [name for name, place in places.items() if place not in passed]
+        above |= {os.path.join(directory, name): passed | {places[name]} for name in folders}
+        yield from (os.path.join(directory, name) for name in (*folders, *names))
+        if not recursive:
+            return
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_hidden(path: str) -> bool:
+    """As Spark has it: files of the system, or of a job that is not over; folders ``_column=value`` are data."""
+    return any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in path.split("/"))

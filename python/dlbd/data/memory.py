@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlbd.data.arrow import WITHOUT_VIEWS, fixed_lists, pa
+from dlbd.data.arrow import cast, fixed_lists, pa, usual
 from dlbd.data.expressions import Expression
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -50,14 +50,14 @@ class TableReader:
                 raise ValueError(f"{self.name}: {'. '.join(map(str, error.args))}") from None
         else:
             self._table = pa.table(table)
-        self.schema = pa.schema([f.with_type(WITHOUT_VIEWS.get(f.type, f.type)) for f in self._table.schema])
+        self.schema = pa.schema([field.with_type(usual(field.type)) for field in self._table.schema])
 
     def scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         schema = pa.schema([self.schema.field(name) for name in columns])
         for batch in self._table.select(list(columns)).to_batches(max_chunksize=rows):
-            yield batch.cast(schema)
+            yield cast(batch, schema, self.name)
 
     @property
     def bytes(self) -> int:

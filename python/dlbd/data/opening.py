@@ -47,9 +47,9 @@ def open(
         what: one of
 
             - a file, a folder of files, a glob or a list of them, of CSV, JSON lines, Parquet, Arrow IPC, lines of text
-              (``.csv``, ``.jsonl``, ``.parquet``, ``.arrow``, ``.txt``; also with ``.gz`` or ``.zst`` behind it), local
-              or ``s3://``, ``gs://``, ``abfs://``, ``hdfs://``, ``memory://``; an IDX file; a folder of images or of
-              texts by class;
+              (``.csv``, ``.jsonl``, ``.parquet``, ``.arrow``, ``.txt``; all but Parquet also with ``.gz`` or ``.zst``
+              behind it), local or ``s3://``, ``gs://``, ``abfs://``, ``hdfs://``, ``memory://``; an IDX file; a folder
+              of images or of texts by class;
             - a database: ``sqlite:///file``, ``duckdb:///file``, ``mysql://user:password@host/database``,
               ``postgresql://...``, ``mongodb://...``, with ``table`` or ``query``;
             - a table in memory: of pyarrow, pandas, polars, a dict of columns; anything with Arrow's stream interface;

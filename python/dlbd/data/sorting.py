@@ -120,7 +120,7 @@ class _Run:
     """Rows in order, in a temporary file."""
 
     def __init__(self, files: ExitStack) -> None:
-        with _writing():
+        with writing_temporary():
             handle, path = tempfile.mkstemp(prefix="dlbd-sort-")
             os.close(handle)
             try:
@@ -140,7 +140,7 @@ class _Run:
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> None:
         for batch in batches:
-            with _writing():
+            with writing_temporary():
                 if self._writer is None:
                     codec = "lz4" if pa.Codec.is_available("lz4") else None
                     options = pa.ipc.IpcWriteOptions(compression=codec)
@@ -150,7 +150,7 @@ class _Run:
 
     def read(self) -> Iterator[pa.RecordBatch]:
         """All of it, once; the file is gone then."""
-        with _writing():
+        with writing_temporary():
             if self._writer is not None:
                 self._writer.close()
             self._out.close()
@@ -159,12 +159,13 @@ class _Run:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing_temporary(why: str = "rows are put in order") -> Iterator[None]:
+    """SourceError where the folder of temporary files takes none, or no more."""
     try:
         yield
     except OSError as error:
         raise SourceError(
-            f"rows are put in order by temporary files in {tempfile.gettempdir()}, which cannot be written "
+            f"{why} by temporary files in {tempfile.gettempdir()}, which cannot be written "
             f"(TMPDIR names another folder): {error}"
         ) from None
 

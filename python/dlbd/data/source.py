@@ -71,7 +71,8 @@ class Source:
         return f"<Source {self.name} ({columns}); order: {order}>"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__(requested_schema)
+        rows = self._rows(self.schema.names)
+        return pa.RecordBatchReader.from_batches(self.schema, rows).__arrow_c_stream__(requested_schema)
 
     # Other sources
 
@@ -240,9 +241,8 @@ class Source:
         schema = pa.schema([self.stored.field(name) for name in read])
         wanted = pa.schema([self.stored.field(name) for name in columns])
         numbers = [0] * len(self.filters)
-        with closing(self._scan(read, where)) as scan:
+        with closing(self._scan(schema, where)) as scan:
             for batch in scan:
-                batch = cast(batch, schema, self.name)
                 for i, condition in enumerate(self._fitted):
                     count = batch.num_rows
                     if isinstance(condition, Part):
@@ -253,15 +253,19 @@ class Source:
                 if batch.num_rows:
                     yield batch.select(wanted.names)
 
-    def _scan(self, columns: list[str], where: Expression | None) -> Generator[pa.RecordBatch, None, None]:
+    def _scan(self, schema: pa.Schema, where: Expression | None) -> Generator[pa.RecordBatch, None, None]:
         reader = copy(self.reader)  # what a scan opens is its own: abort ends no other
         order = self.order_by if reader.sorts and self._stored_alike(self.order_by) else ()
 
         def scan() -> Generator[pa.RecordBatch, None, None]:
-            return reader.scan(columns, where, order, ROWS)
+            return reader.scan(schema.names, where, order, ROWS)
 
-        batches = self._watched(reader, scan) if reader.remote else scan()
-        return batches if order == self.order_by else sorted_batches(batches, self.order_by, ROWS)
+        def typed() -> Generator[pa.RecordBatch, None, None]:
+            with closing(self._watched(reader, scan) if reader.remote else scan()) as batches:
+                for batch in batches:
+                    yield cast(batch, schema, self.name)
+
+        return typed() if order == self.order_by else sorted_batches(typed(), self.order_by, ROWS)
 
     def _watched(self, reader: Reader, make: Callable[[], Generator[T, None, None]]) -> Generator[T, None, None]:
         return watched(make, self.timeout, self.name, reader.abort, getattr(reader, "progress", lambda: None))

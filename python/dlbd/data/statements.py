@@ -84,7 +84,7 @@ class Dialect:
 
 
 SQLITE = Dialect("sqlite", '"', ":{}", "{} COLLATE BINARY")
-DUCKDB = Dialect("duckdb", '"', "${}", '{} COLLATE "C"', nan="'nan'::DOUBLE")
+DUCKDB = Dialect("duckdb", '"', "${}", 'CAST({} AS VARCHAR) COLLATE "C"', nan="'nan'::DOUBLE")  # UUIDs are text, too
 # a binary collation of MySQL's would take 'a' and 'a ' for equal
 MYSQL = Dialect("mysql", "`", "%({})s", "CAST(CONVERT({} USING utf8mb4) AS BINARY)", escapes=True)
 POSTGRESQL = Dialect("postgresql", '"', "%({})s", '{} COLLATE "C"', nan="'NaN'::float8")
@@ -259,4 +259,6 @@ class Conditions:
 
 
 def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):  # DuckDB's enumerations, which it compares by their numbers
+        kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

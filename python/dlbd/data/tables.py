@@ -6,14 +6,16 @@ import datetime
 import decimal
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from importlib import import_module
 from itertools import chain
 from typing import Any
 
-from dlbd.data.arrow import pa
+from dlbd.data.arrow import cast, pa, usual
 from dlbd.data.errors import SourceError
+from dlbd.data.sorting import writing_temporary
 from dlbd.data.statements import SQLITE, Dialect
 
 _IF_EXISTS = ("error", "replace", "append")
@@ -67,12 +69,40 @@ def write_table(
 def _stream(batches: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     if hasattr(batches, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(batches)
-        return reader.schema, iter(reader)
-    stream = iter(batches)
-    first = next(stream, None)
-    if first is None:
-        raise ValueError("there is no batch, so that the table would have no columns")
-    return first.schema, chain([first], stream)
+        found, stream = reader.schema, iter(reader)
+    else:
+        stream = iter(batches)
+        first = next(stream, None)
+        if first is None:
+            raise ValueError("there is no batch, so that the table would have no columns")
+        found, stream = first.schema, chain([first], stream)
+    schema = pa.schema([pa.field(field.name, usual(field.type)) for field in found])
+    return schema, (_as_first(batch, schema) for batch in stream)
+
+
+def _as_first(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if sorted(batch.schema.names) != sorted(schema.names):
+        raise ValueError(f"a batch has the columns {batch.schema.names}, and the first one {schema.names}")
+    return cast(batch, schema, "a batch")
+
+
+@contextmanager
+def spooled(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Generator[Iterator[pa.RecordBatch], None, None]:
+    """The same batches from a temporary file, once all are there: if they are read from the database that they are
+    written to, that is over, and its locks are gone.
+    """
+    why = "rows come to a table"
+    with tempfile.TemporaryFile(buffering=0) as file:
+        with writing_temporary(why):
+            writer = pa.ipc.new_stream(file, schema)
+        for batch in batches:
+            with writing_temporary(why):
+                writer.write_batch(batch)
+        with writing_temporary(why):
+            writer.close()
+        file.seek(0)
+        with pa.ipc.open_stream(file) as reader:
+            yield iter(reader)
 
 
 def create(dialect: Dialect, name: str, schema: pa.Schema, type_name: Callable[[pa.DataType], str | None]) -> str:
@@ -162,21 +192,28 @@ def _write_sqlite(
     file, name = file_of(address), SQLITE.name_of(table)
     creation = create(SQLITE, name, schema, _sqlite_type)
     count = 0
+
+    def found() -> bool:
+        known = connection.execute("SELECT type FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        if known and if_exists == "error":
+            raise exists(address, table)
+        return bool(known)
+
     try:
         with new_file(file), closing(sqlite3.connect(file, isolation_level=None, **connect_args)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            known = connection.execute("SELECT type FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-            if known and if_exists == "error":
-                raise exists(address, table)
-            if known and if_exists == "replace":
-                connection.execute(f"DROP TABLE {name}")
-            if not known or if_exists == "replace":
-                connection.execute(creation)
-            statement = insert(SQLITE, name, schema, "?")
-            for rows in rows_of(batches):
-                connection.executemany(statement, [tuple(map(_for_sqlite, row)) for row in rows])
-                count += len(rows)
-            connection.execute("COMMIT")  # closing without it takes all back
+            found()
+            with spooled(schema, batches) as stored:
+                connection.execute("BEGIN IMMEDIATE")
+                known = found()
+                if known and if_exists == "replace":
+                    connection.execute(f"DROP TABLE {name}")
+                if not known or if_exists == "replace":
+                    connection.execute(creation)
+                statement = insert(SQLITE, name, schema, "?")
+                for rows in rows_of(stored):
+                    connection.executemany(statement, [tuple(map(_for_sqlite, row)) for row in rows])
+                    count += len(rows)
+                connection.execute("COMMIT")  # closing without it takes all back
     except sqlite3.Error as error:
         raise SourceError(f"{address}, table {table}: {error}") from None
     return count

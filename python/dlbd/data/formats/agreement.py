@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dlbd.data.arrow import alike, pa
+from dlbd.data.arrow import alike, pa, usual
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
-    """Names and types alone."""
-    return pa.schema([pa.field(field.name, field.type) for field in schema])
+    """Names and types alone, those that the columns get."""
+    return pa.schema([pa.field(field.name, usual(field.type)) for field in schema])
+
+
+def valid(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without metadata, if its offsets, indices and texts are what they should be; a damaged file's are not.
+
+    Raises:
+        pa.ArrowInvalid: they are not.
+    """
+    batch.validate(full=True)
+    return batch.replace_schema_metadata(None)
 
 
 def check(found: pa.Schema, wanted: pa.Schema, declared: pa.Schema) -> None:

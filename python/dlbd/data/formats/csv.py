@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Generator, Sequence
 
@@ -25,10 +24,11 @@ class Csv:
         column_names: of a file without a line of names.
         encoding: "utf8" by default.
         null_values: what means NULL unless it is quoted; only the empty text by default.
+        decimal_point: of numbers; "." by default.
         block_size: bytes that are parsed at once, 1 MiB by default; no row may be longer.
     """
 
-    options = ("delimiter", "column_names", "encoding", "null_values", "block_size")
+    options = ("delimiter", "column_names", "encoding", "null_values", "decimal_point", "block_size")
 
     def __init__(
         self,
@@ -37,10 +37,15 @@ class Csv:
         column_names: Sequence[str] | None = None,
         encoding: str = "utf8",
         null_values: Sequence[str] = ("",),
+        decimal_point: str = ".",
         block_size: int = _BLOCK_BYTES,
     ) -> None:
+        for option, texts in (("column_names", column_names), ("null_values", null_values)):
+            if isinstance(texts, str):
+                raise TypeError(f"{option} is a list of texts; received {texts!r}")
         self._declared, self._delimiter, self._names = declared, delimiter, column_names
         self._encoding, self._nulls, self._block = encoding, list(null_values), block_size
+        self._point = decimal_point
 
     def schema(self, file: File) -> pa.Schema | None:
         with file.stream() as source:
@@ -87,6 +92,7 @@ class Csv:
                 column_types=types,
                 include_columns=columns,
                 null_values=self._nulls,
+                decimal_point=self._point,
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
             ),
@@ -112,14 +118,17 @@ class Csv:
 
     def _names_and_line(self, file: File, row: int) -> tuple[list[str], int]:
         """The columns' names, and the line on which a row begins, if the line of names or the first row is row 1."""
-        with file.stream() as source:
-            text = io.TextIOWrapper(source, self._encoding, errors="replace", newline="")
+        with file.text(self._encoding, errors="replace", newline="") as text:
             reader = csv.reader(text, delimiter=self._delimiter_of(file))
             names, begin, count = list(self._names or ()), 1, 0
-            for values in reader:
-                count += bool(values)
-                names = names or values
-                if count == row:
-                    break
-                begin = reader.line_num + 1
+            longest = csv.field_size_limit(self._block)  # of all readers in this process
+            try:
+                for values in reader:
+                    count += bool(values)
+                    names = names or values
+                    if count == row:
+                        break
+                    begin = reader.line_num + 1
+            finally:
+                csv.field_size_limit(longest)
         return names, begin

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import contextmanager
+from typing import Any
 
 import pyarrow.dataset as ds
 
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression
-from dlbd.data.formats.agreement import check, plain
+from dlbd.data.formats.agreement import check, plain, valid
 from dlbd.data.locations import File
 
 _MAGIC = b"ARROW1"
@@ -27,38 +28,42 @@ class Ipc:
         self._declared = declared
 
     def schema(self, file: File) -> pa.Schema:
-        with closing(_source(file)) as source:
-            return plain(pa.ipc.open_stream(source).schema)
+        with self._opened(file, pa.ipc.IpcReadOptions()) as contents:
+            return plain(contents.schema)
 
     def batches(
         self, file: File, wanted: pa.Schema, where: Expression | None, rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         found = self.schema(file)
         check(found, wanted, self._declared)
-        options = pa.ipc.IpcReadOptions(included_fields=sorted(found.names.index(name) for name in wanted.names))
-        if file.compression is None and _has_contents(file):
-            with file.open() as source, pa.ipc.open_file(source, options=options) as contents:
+        included = [i for i, name in enumerate(found.names) if wanted.get_field_index(name) >= 0]
+        with self._opened(file, pa.ipc.IpcReadOptions(included_fields=included)) as contents:
+            if isinstance(contents, pa.ipc.RecordBatchFileReader):
                 for i in range(contents.num_record_batches):
-                    yield contents.get_batch(i)
-        else:
-            with closing(_source(file)) as source:
-                yield from pa.ipc.open_stream(source, options=options)
+                    yield valid(contents.get_batch(i))
+            else:
+                for batch in contents:
+                    yield valid(batch)
 
     def count(self, file: File) -> int | None:
-        if file.compression is not None or not _has_contents(file):
+        if file.compression is not None or not _is_file(file):
             return None
         return int(ds.IpcFileFormat().make_fragment(file.path, file.filesystem).count_rows())
 
+    @contextmanager
+    def _opened(self, file: File, options: pa.ipc.IpcReadOptions) -> Generator[Any, None, None]:
+        """A reader of the file, whose table of contents tells when it is cut off, or of the stream."""
+        is_file = _is_file(file)
+        if is_file and file.compression is None:
+            with file.open() as source, pa.ipc.open_file(source, options=options) as contents:
+                yield contents
+        else:
+            with file.stream() as source:
+                source.read(_HEADER if is_file else 0)
+                yield pa.ipc.open_stream(source, options=options)
 
-def _has_contents(file: File) -> bool:
-    """Whether it is a file, with a table of contents at its end that tells when it is cut off; not a stream."""
+
+def _is_file(file: File) -> bool:
+    """With a table of contents at its end; not a stream."""
     with file.stream() as source:
         return bool(source.read(len(_MAGIC)) == _MAGIC)
-
-
-def _source(file: File) -> pa.NativeFile:
-    """At the beginning of the stream."""
-    skipped = _HEADER if _has_contents(file) else 0
-    source = file.stream()
-    source.read(skipped)
-    return source

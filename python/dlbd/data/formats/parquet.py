@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression, conjuncts, meets_nan
-from dlbd.data.formats.agreement import check, plain
+from dlbd.data.formats.agreement import check, plain, valid
 from dlbd.data.locations import File
 
 _BATCH_BYTES = 24 << 20  # a batch costs some microseconds per column, whatever its size
@@ -38,6 +38,8 @@ class Parquet:
         self._last: tuple[object, pq.FileMetaData | None] = (None, None)
 
     def schema(self, file: File) -> pa.Schema:
+        if file.compression:
+            raise pa.ArrowInvalid(f"Parquet is compressed inside, and cannot be read in {file.compression}: unpack it")
         return plain(self._metadata(file).schema.to_arrow_schema())
 
     def _metadata(self, file: File) -> pq.FileMetaData:
@@ -66,7 +68,7 @@ class Parquet:
             file.open() as source,
             pq.ParquetFile(source, metadata=metadata, pre_buffer=False, buffer_size=buffer) as parquet,
         ):
-            check(parquet.schema_arrow, wanted, self._declared)
+            check(plain(parquet.schema_arrow), wanted, self._declared)
             groups = _groups(file, parquet.metadata, where)
             if not groups:
                 return
@@ -75,10 +77,13 @@ class Parquet:
             most = max(parquet.metadata.row_group(group).num_rows for group in groups)
             if file.local and most * width <= _GROUP_BYTES:
                 for group in groups:
-                    yield from _apart(_whole(parquet, group, wanted.names), rows)
+                    yield from map(valid, _apart(_whole(parquet, group, wanted.names), rows))
             else:
+                left = sum(parquet.metadata.row_group(group).num_rows for group in groups)
                 for batch in parquet.iter_batches(rows, row_groups=groups, columns=wanted.names):
-                    yield batch.replace_schema_metadata(None)
+                    yield valid(batch)
+                    left -= batch.num_rows
+                _require_none(left)
 
     def count(self, file: File) -> int | None:
         return int(self._metadata(file).num_rows)
@@ -89,7 +94,15 @@ def _whole(parquet: pq.ParquetFile, group: int, names: Sequence[str]) -> pa.Tabl
     for i in range(0, len(names), _COLUMNS_AT_ONCE):
         part = parquet.read_row_group(group, columns=names[i : i + _COLUMNS_AT_ONCE], use_threads=False)
         columns.update(zip(part.column_names, part.columns, strict=True))
-    return pa.table(columns)
+    table = pa.table(columns)
+    _require_none(parquet.metadata.row_group(group).num_rows - table.num_rows)
+    return table
+
+
+def _require_none(left: int) -> None:
+    """Arrow takes the end of a file that shrinks while it is read for the end of its pages."""
+    if left:
+        raise pa.ArrowInvalid(f"lacks {left} of the rows that its footer names")
 
 
 def _apart(table: pa.Table, rows: int) -> Generator[pa.RecordBatch, None, None]:

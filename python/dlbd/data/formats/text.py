@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Generator
 
 from dlbd.data.arrow import pa
@@ -33,8 +32,8 @@ class Text:
     ) -> Generator[pa.RecordBatch, None, None]:
         lines: list[str] = []
         size = 0
-        with file.stream() as source:
-            for line in io.TextIOWrapper(source, self._encoding):
+        with file.text(self._encoding) as text:
+            for line in text:
                 lines.append(line.removesuffix("\n"))
                 size += len(line)
                 if len(lines) == rows or size >= _BATCH_CHARACTERS:
