@@ -97,8 +97,12 @@ def test_the_name_nodes_of_an_address(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HADOOP_HOME", str(tmp_path))
     assert name_nodes("hdfs:///a.csv", {}) == [("one", 8021), ("two", 8020)]
     assert name_nodes("hdfs://east/a", {"dfs.namenode.rpc-address.east.nn1": "three:1"})[0] == ("three", 1)
+    assert name_nodes("hdfs:///a", {"fs.defaultFS": "viewfs://east"}) == []
     monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))  # has no such files
     assert name_nodes("hdfs:///a.csv", {}) == []
+    (tmp_path / "hdfs-site.xml").write_text("<configuration>")
+    with pytest.raises(SourceError, match=r"hdfs-site\.xml: no element found: line 1"):
+        dlbd.data.open("hdfs://node:9000/a.csv")
 
 
 def test_a_name_of_the_clusters_frozen_or_not(hdfs_server: Hdfs, tmp_path: Path):

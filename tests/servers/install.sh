@@ -49,7 +49,7 @@ azure() {
   local part=$cache/azure.part
   [ -d "$cache/azure" ] && return
   have npm || debian nodejs npm
-  rm -rf "$part" && npm install --silent --no-save --no-audit --no-fund --prefix "$part" azurite@3.37.0
+  rm -rf "$part" && npm install --silent --no-save --no-audit --no-fund --prefix "$part" azurite@3.35.0
   mv "$part" "$cache/azure"
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from dlbd.data.errors import missing
+from dlbd.data.errors import SourceError, missing
 from dlbd.data.scans import Server
 from dlbd.data.stores.store import Store, arrow, connected
 
@@ -53,6 +53,8 @@ def _place(address: str, settings: Mapping[str, Any]) -> tuple[str | None, int |
     place = urlsplit(address)
     if place.hostname is None:
         place = urlsplit(str(settings.get("fs.defaultFS", "")))
+        if place.scheme != "hdfs":
+            return None, None
     if place.port is None and place.hostname and f"dfs.ha.namenodes.{place.hostname}" not in settings:
         return place.hostname, _PORT
     return place.hostname, place.port
@@ -67,6 +69,9 @@ def _settings() -> dict[str, str]:
     for name in ("core-site.xml", "hdfs-site.xml"):
         path = Path(folder or os.path.join(home or "", "etc", "hadoop"), name)
         if path.exists():
-            properties = ElementTree.parse(path).getroot().iter("property")
+            try:
+                properties = ElementTree.parse(path).getroot().iter("property")
+            except ElementTree.ParseError as error:
+                raise SourceError(f"{path}: {error}") from None
             found |= {p.findtext("name", "").strip(): p.findtext("value", "").strip() for p in properties}
     return found
