@@ -93,7 +93,8 @@ class Date(Column):
             return times
         if given is None or zone is None:
             raise ValueError(
-                f"column {self.name!r} holds times {_of_zone(given)}; in training there were times {_of_zone(zone)}"
+                f"column {self.name!r} holds times {_of_zone(given)}; in training there were times {_of_zone(zone)}: "
+                "cast them, with schema= for one"
             )
         return times.cast(pa.timestamp(times.type.unit, zone))
 
