@@ -117,6 +117,26 @@ def spark(spark_cluster: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def spark_connect() -> Iterator[Any]:
+    """A session of Spark Connect: of the server that DLBD_TEST_SPARK_CONNECT_URI names, or of one of its own."""
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    from tests.servers.spark import ConnectServer
+
+    server = None
+    url = os.environ.get("DLBD_TEST_SPARK_CONNECT_URI")
+    if url is None:
+        server = ConnectServer()
+        url = server.url
+    from pyspark.sql.connect.session import SparkSession
+
+    made = SparkSession(url)
+    yield made
+    made.stop()
+    if server is not None:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
 def hdfs_server() -> Iterator[Hdfs]:
     """HDFS of our own."""
     server = Hdfs()

@@ -29,7 +29,7 @@ def inbox() -> Iterator[Inbox]:
 def send(
     inbox: Inbox, content: bytes, *, key: bytes = ONE, end: bytes | None = None, token: bytes | None = None
 ) -> str:
-    with socket.create_connection(("127.0.0.1", inbox.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", inbox.address[1]), 10) as connection:
         connection.sendall((token or inbox.token) + key + content + (key if end is None else end))
         connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as answer:
@@ -70,7 +70,7 @@ def test_a_full_disk_is_the_answer(inbox: Inbox, monkeypatch):
 
 def test_nothing_is_left_of_a_sender_that_stays_silent():
     inbox = Inbox("127.0.0.1")
-    with socket.create_connection(("127.0.0.1", inbox.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", inbox.address[1]), 10) as connection:
         connection.sendall(inbox.token + ONE)
         send(inbox, b"content", key=OTHER)
         inbox.close()
@@ -79,5 +79,5 @@ def test_nothing_is_left_of_a_sender_that_stays_silent():
 
 def test_a_program_may_end_without_closing():
     program = "import socket; from dlbd.data.inbox import Inbox; inbox = Inbox('127.0.0.1'); "
-    program += "sender = socket.create_connection(('127.0.0.1', inbox.port)); sender.sendall(inbox.token)"
+    program += "sender = socket.create_connection(('127.0.0.1', inbox.address[1])); sender.sendall(inbox.token)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

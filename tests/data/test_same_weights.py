@@ -72,6 +72,10 @@ def in_spark(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
     return {"what": request.getfixturevalue("spark").createDataFrame(SHUFFLED).repartition(8)}
 
 
+def in_spark_connect(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    return {"what": request.getfixturevalue("spark_connect").createDataFrame(SHUFFLED).repartition(8)}
+
+
 STORES: dict[str, Store] = {
     "pyarrow": lambda request, folder: {"what": SHUFFLED},
     "pandas": lambda request, folder: {"what": SHUFFLED.to_pandas(types_mapper=pd.ArrowDtype)},
@@ -93,6 +97,7 @@ STORES: dict[str, Store] = {
     "postgresql": on_server("postgresql"),
     "mongodb": in_mongodb,
     "spark": in_spark,
+    "spark connect": in_spark_connect,
 }
 
 

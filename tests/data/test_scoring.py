@@ -87,12 +87,51 @@ def test_text_and_vectors(spark: Any):
     np.testing.assert_array_equal(found["prediction"], model.predict(X[:5])[:, 0])
 
 
+EVERY_TYPE = """
+    select id, float(id) as x, true as bool, 1Y as byte, 2S as short, 3 as int, 4L as long, 1.5f as float,
+    2.5D as double, 'text' as text, x'00ff' as binary, date'2020-02-29' as date, 1.25BD as small,
+    timestamp'2020-01-01 12:00:00.123456' as at, timestamp_ntz'2020-01-01 12:00:00.123456' as naive,
+    cast('-12345678901234567890.123456789' as decimal(38, 9)) as large, array(1, null) as list,
+    array(array('a'), null) as lists, map('k', 1.5BD, 'l', null) as map, null as nothing,
+    named_struct('a', 1, 'b', array(date'2020-01-01'), 'c d', named_struct('e.f', 'g')) as struct,
+    interval '1 02:03:04.000005' day to second as span
+    from range(6)
+"""
+
+
 def test_column_types_are_kept(spark: Any):
     made = spark.createDataFrame(rows.TABLE).repartition(8)
-    found = dlbd.spark.transform(made, dlbd.Sequential([dlbd.Input((2,)), layers.Dense(1)]), columns=["id", "label"])
+    linear = dlbd.Sequential([dlbd.Input((2,)), layers.Dense(1)])
+    found = dlbd.spark.transform(made, linear, columns=["id", "label"])
     assert found.schema[: len(made.columns)] == made.schema
     source = dlbd.data.open(found.drop("prediction"), schema=rows.SCHEMA, order_by="id")
     assert source.to_arrow().equals(rows.TABLE)
+
+    nulls = ", ".join(f"if(id % 2 = 0, null, `{name}`) as `{name}`" for name in spark.sql(EVERY_TYPE).columns[2:])
+    every = spark.sql(f"select id, x, {nulls} from ({EVERY_TYPE})").repartition(4)
+    found = dlbd.spark.transform(every, dlbd.Sequential([dlbd.Input((1,)), layers.Dense(1)]), columns="x")
+    assert found.schema[: len(every.columns)] == every.schema
+    assert found.drop("prediction").orderBy("id").collect() == every.orderBy("id").collect()
+    months = spark.sql("select 1.0 as x, 2.0 as y, interval '1-2' year to month as v")
+    with pytest.raises(
+        ValueError, match="column 'v' is of Spark's type interval year to month, which Spark gives to no"
+    ):
+        dlbd.spark.transform(months, linear, columns=["x", "y"])
+
+
+def test_any_names(spark: Any):
+    names = ["a.b", "a b", "`tick`", "c0", "select", "", "é"]
+    table = pa.table({"id": np.arange(20), **{name: X[:20, i % 4] for i, name in enumerate(names)}})
+    model = dlbd.Sequential([dlbd.Input((len(names),)), layers.Dense(1)])
+    found = scored(spark.createDataFrame(table).repartition(3), model, columns=names, name="p. `")
+    wanted = model.predict(np.stack([table[name] for name in names], axis=1))[:, 0]
+    np.testing.assert_array_equal(found["p. `"], wanted)
+    assert found.column_names == ["id", *names, "p. `"]
+    one = dlbd.Sequential([dlbd.Input((1,)), layers.Dense(1)])
+    with pytest.raises(ValueError, match="has a column 'prediction' already: pass another name="):
+        dlbd.spark.transform(spark.sql("select 1.0 as Prediction"), one, columns="Prediction")
+    with pytest.raises(ValueError, match="several columns 'x': rename or drop all but one"):
+        dlbd.spark.transform(spark.sql("select 1.0 as x, 2.0 as x"), one, columns="x")
 
 
 def test_a_null_gives_null(spark: Any):
@@ -108,6 +147,9 @@ def test_a_null_gives_null(spark: Any):
 def test_no_rows_and_empty_partitions(frame: Any):
     model = dense(2)
     assert scored(frame.where("id < 0"), model, columns="all").num_rows == 0
+    partitions = frame.sparkSession.sparkContext.emptyRDD().toDF(frame.schema)
+    assert partitions.rdd.getNumPartitions() == 0
+    assert scored(partitions, model, columns="all").column_names == [*frame.columns, "prediction"]
     found = scored(frame.where("id = 7").repartition(4), model, columns="all")
     np.testing.assert_array_equal(found["prediction"].to_pylist(), model.predict(X[7:8]))
 
@@ -133,6 +175,29 @@ def test_features_read_raw_columns(spark: Any):
         dlbd.spark.transform(spark.range(3), model, columns="id")
     with pytest.raises(ValueError, match="no column 'age'"):
         dlbd.spark.transform(spark.range(3), model)
+
+
+@pytest.mark.parametrize("by", ["series", None])
+def test_windows_go_over_series_whatever_the_partitions(spark: Any, by: str | None):
+    from dlbd.data import Features, Number, Window
+
+    series = ["b", None, "a"] if by else ["a"]
+    names = [series[i % len(series)] for i in range(300)]
+    table = pa.table({"id": np.arange(300), "t": np.arange(300) // len(series), "series": names, "x": X[:300, 0]})
+    features = Features([Number("x")], target="x", window=Window(length=4, by=by, smoothing=0.5))
+    ordered = dlbd.data.open(table, order_by="t")
+    features.adapt(ordered)
+    model = dlbd.Sequential([dlbd.Input((4, 1)), layers.Flatten(), layers.Dense(1)])
+    model.features = features
+    made = spark.createDataFrame(table).repartition(8)
+    found = dlbd.data.open(dlbd.spark.transform(made, model, order_by="t"), order_by="id").to_arrow()["prediction"]
+    wanted = model.predict(table)[:, 0]
+    assert found.null_count == 3 * len(series) == np.isnan(wanted).sum()
+    np.testing.assert_array_equal(found.to_numpy(), wanted)
+    with pytest.raises(ValueError, match="make windows over successive rows: pass order_by="):
+        dlbd.spark.transform(made, model)
+    with pytest.raises(ValueError, match="no column 'when'"):
+        dlbd.spark.transform(made, model, order_by="when")
 
 
 def test_the_model_is_loaded_once_in_a_process_of_one_thread(spark: Any, frame: Any):
@@ -181,6 +246,8 @@ def test_what_does_not_fit_is_told_at_once(spark: Any, frame: Any):
     ]:
         with pytest.raises(ValueError, match=said):
             dlbd.spark.transform(frame, model, columns=columns)
+    with pytest.raises(ValueError, match="order_by= is for features that make windows"):
+        dlbd.spark.transform(frame, model, columns="all", order_by="a")
     with pytest.raises(ValueError, match="has a column 'a' already"):
         dlbd.spark.transform(frame, model, columns="all", name="a")
     two = dlbd.Model([y := dlbd.Input((1,), name="y"), z := dlbd.Input((1,), name="z")], layers.Add()([y, z]))

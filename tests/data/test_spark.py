@@ -5,9 +5,13 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -92,7 +96,8 @@ def test_conditions(frame: Any, condition: Any):
 def test_spark_leaves_rows_and_columns_out(frame: Any):
     source = dlbd.data.open(frame)
     reader, condition = source.reader, (col("age") > 30) & (col("city") == "Oslo")
-    filtered = reader._filtered(condition & (col("age") > "thirty"))  # what Spark might see otherwise is left to Arrow
+    both = condition & (col("age") > "thirty")  # what Spark might see otherwise is left to Arrow
+    filtered = reader._columns.filtered(reader._frame, both)
     assert filtered.count() == source.where(condition).count() < rows.COUNT
     assert reader.count(col("age") > "thirty") is None
     batch = next(reader.scan(["city", "id"], None, (), 10))
@@ -125,13 +130,15 @@ def test_types(spark: Any):
     made = spark.sql(
         "select 1Y as a, 2S as b, true as c, x'00ff' as d, date'2020-02-29' as e, array(1.5f, null) as f,"
         " map('k', 1) as g, named_struct('x', 1, 'y', 'z') as h, timestamp'2020-01-01 12:00:00+01:00' as i,"
-        " timestamp_ntz'2020-01-01 12:00:00.000001' as j, null as k, 1 as `dots.and ``ticks`"
+        " timestamp_ntz'2020-01-01 12:00:00.000001' as j, null as k, 1 as `dots.and ``ticks`, 2 as A,"
+        " interval '1' day as l"
     )
     vectors = spark.createDataFrame([(Vectors.dense([1.0, 2.0]),), (Vectors.sparse(3, [1], [5.0]),)], ["v"])
     source = dlbd.data.open(made)
     values = {"a": 1, "b": 2, "c": True, "d": b"\0\xff", "e": datetime.date(2020, 2, 29), "f": [1.5, None]}
     values |= {"g": [("k", 1)], "h": {"x": 1, "y": "z"}, "i": datetime.datetime(2020, 1, 1, 11, tzinfo=datetime.UTC)}
     values |= {"j": datetime.datetime(2020, 1, 1, 12, 0, 0, 1), "k": None, "dots.and `ticks": 1}
+    values |= {"A": 2, "l": datetime.timedelta(1)}
     assert source.to_arrow().to_pylist() == [values]
     assert source.schema.types[:3] == [pa.int8(), pa.int16(), pa.bool_()]
     assert dlbd.data.open(source, order_by="dots.and `ticks").where(col("dots.and `ticks") == 1).count() == 1
@@ -147,8 +154,10 @@ def test_what_cannot_be_read_is_the_callers_mistake(spark: Any, frame: Any):
         dlbd.data.open(spark.sql("select parse_json('1') as v"))
     with pytest.raises(TypeError, match="a data frame of Spark takes no argument 'table'"):
         dlbd.data.open(frame, table="t")
-    with pytest.raises(TypeError, match=r"data frames of pyspark.sql are read, .*; received a pyspark.*RDD"):
+    with pytest.raises(TypeError, match=r"data frames of pyspark.sql are read; received a pyspark.*RDD"):
         dlbd.data.open(frame.rdd)
+    with pytest.raises(TypeError, match=r"received a pyspark.pandas.frame.DataFrame: pass its to_spark\(\)"):
+        dlbd.data.open(type("DataFrame", (), {"__module__": "pyspark.pandas.frame"})())
 
 
 def test_errors_are_one_line(spark: Any, tmp_path: Any):
@@ -180,6 +189,24 @@ def test_a_session_that_was_stopped_is_an_error(spark: Any):
     assert source.count() == 3
 
 
+@pytest.mark.large
+def test_the_driver_holds_some_batches(spark: Any):
+    """360 MB of random numbers, in 8 partitions."""
+    values = [f"rand({i}) as x{i}" for i in range(8)]
+    for count in (10_000, 5_000_000):  # a first time for what is loaded once
+        source = dlbd.data.open(spark.range(0, count, 1, 8).selectExpr("id", *values))
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = kilobytes("VmRSS")
+        read = sum(batch.nbytes for batch in source.batches())
+        taken = (kilobytes("VmHWM") - before) * 1024
+    assert read == 5_000_000 * 9 * 8
+    assert taken < 60e6
+
+
+def kilobytes(what: str) -> int:
+    return int(re.search(rf"{what}:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
+
+
 def test_a_scan_left_early_ends_its_jobs(spark: Any, frame: Any):
     source = dlbd.data.open(frame)
     assert source.head(3).num_rows == 3
@@ -189,29 +216,30 @@ def test_a_scan_left_early_ends_its_jobs(spark: Any, frame: Any):
     assert sum(b.num_rows for b in batches) == rows.COUNT - 10
 
 
-def slow(spark: Any, seconds: float, partitions: int = 8) -> Any:
-    """A row of each partition, after some time."""
+def slow(spark: Any, seconds: float, partitions: int = 8, first: float | None = None) -> Any:
+    """A row of each partition, after some time; another one for the first."""
 
     def wait(batches: Any) -> Any:
-        time.sleep(seconds)
+        from pyspark import TaskContext
+
+        of_first = TaskContext.get().partitionId() == 0 and first is not None
+        time.sleep(first if of_first else seconds)
         yield from batches
 
-    return spark.range(partitions).repartition(partitions).mapInArrow(wait, "id long")
+    return spark.range(0, partitions, 1, partitions).mapInArrow(wait, "id long")
 
 
 def test_work_is_no_silence(spark: Any):
-    ordered = dlbd.data.open(slow(spark, 1), order_by="id", timeout=3)  # no row before all tasks have ended
+    ordered = dlbd.data.open(slow(spark, 1), order_by="id", timeout=4)  # no row before all tasks have ended
     begin = time.monotonic()
     assert ordered.to_arrow()["id"].to_pylist() == list(range(8))
     assert time.monotonic() - begin > 4
 
 
-def test_silence_is_an_error(spark: Any):
-    for work in (lambda source: source.to_arrow(), lambda source: source.count()):
-        begin = time.monotonic()
-        with pytest.raises(SourceError, match="Spark DataFrame: nothing came for 2 seconds"):
-            work(dlbd.data.open(slow(spark, 60, 1), timeout=2))
-        assert time.monotonic() - begin < 15
+def test_a_long_task_is_no_silence(spark: Any):
+    source = dlbd.data.open(slow(spark, 9, 1), timeout=3)
+    assert source.to_arrow()["id"].to_pylist() == [0]
+    assert source.count() == 1
 
 
 def test_ctrl_c(spark: Any):
@@ -240,12 +268,51 @@ def test_one_worker_killed_changes_nothing(spark: Any, cluster: Any):
     assert sorted(found + [i for batch in batches for i in batch.column(0).to_pylist()]) == list(range(8))
 
 
+def test_one_worker_frozen_changes_nothing(spark: Any, cluster: Any):
+    batches = dlbd.data.open(slow(spark, 0.5), timeout=5)._rows(["id"])
+    found = next(batches).column(0).to_pylist()
+    cluster.workers[0].freeze()  # Spark takes it for lost after spark.network.timeout
+    assert sorted(found + [i for batch in batches for i in batch.column(0).to_pylist()]) == list(range(8))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_all_workers_gone_is_an_error(spark: Any, cluster: Any, number: int):
-    batches = dlbd.data.open(slow(spark, 1, 32), timeout=10)._rows(["id"])
+    source = dlbd.data.open(slow(spark, 1, 32), timeout=5)
+    batches = source._rows(["id"])
     next(batches)
     cluster.signal(number)
-    begin = time.monotonic()
-    with pytest.raises(SourceError, match="nothing came for 10 seconds"):
-        list(batches)
-    assert time.monotonic() - begin < 30
+    for work in (lambda: list(batches), source.count):
+        begin = time.monotonic()
+        with pytest.raises(SourceError, match="nothing came for 5 seconds"):
+            work()
+        assert time.monotonic() - begin < 30
+
+
+PROGRAM = """
+import os, signal, subprocess, sys, threading, time
+import dlbd
+from tests.data.test_spark import slow
+from tests.servers.spark import session
+spark = session("local[2]")
+batches = dlbd.data.open(slow(spark, 1, 32), timeout=4)._rows(["id"])
+next(batches)
+java = spark.sparkContext._gateway.proc.pid
+os.kill(java, getattr(signal, sys.argv[1]))
+begin = time.monotonic()
+try:
+    list(batches)
+except dlbd.data.SourceError as error:
+    print(time.monotonic() - begin, error, flush=True)
+os.kill(java, signal.SIGKILL)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSTOP"], ids=["killed", "frozen"])
+def test_java_gone_is_an_error(number: str):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    command = [sys.executable, "-c", PROGRAM, number]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    seconds, said = result.stdout.split(" ", 1)
+    assert said.startswith("Spark DataFrame: ")
+    assert float(seconds) < 30

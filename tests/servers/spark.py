@@ -1,4 +1,4 @@
-"""Spark's standalone cluster: one master, two workers of one core each, of the package pyspark."""
+"""Servers of the package pyspark: a cluster of a master and two workers of one core each; and Spark Connect."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.servers.process import Process, free_port, listens, temporary_folder
 
 _HOME = Path(pyspark.__file__).parent
 _SMALL = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_PYTHONPATH = os.pathsep.join(path or os.getcwd() for path in sys.path)
 _EXECUTOR = "480m"  # Spark refuses less than 450 MB
 
 
@@ -49,14 +50,7 @@ class Cluster:
 
     def _start(self, kind: str, command: list[str], name: str, ready: Callable[[], bool]) -> Process:
         main = f"org.apache.spark.deploy.{kind.lower()}.{kind}"
-        environment = {
-            "SPARK_HOME": str(_HOME),
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_LOCAL_DIRS": str(self._folder),
-            "SPARK_DAEMON_MEMORY": "128m",
-            "SPARK_DAEMON_JAVA_OPTS": _SMALL,
-        }
-        return Process(name, [str(_HOME / "bin" / "spark-class"), main, *command], ready, self._folder, environment)
+        return _started(name, [main, *command], ready, self._folder)
 
     def session(self) -> Any:
         return session(self.url, **{"spark.local.dir": str(self._folder)})
@@ -77,6 +71,52 @@ class Cluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+class ConnectServer:
+    """A running server of Spark Connect, whose tasks run in it, two at a time.
+
+    Attributes:
+        url: for its clients.
+        process: of the server and the Python processes of its tasks.
+    """
+
+    def __init__(self) -> None:
+        self._folder = temporary_folder("spark-connect")
+        port = free_port()
+        self.url = f"sc://127.0.0.1:{port}"
+        main = [
+            "org.apache.spark.deploy.SparkSubmit",
+            "--class",
+            "org.apache.spark.sql.connect.service.SparkConnectServer",
+        ]
+        settings = {
+            "spark.master": "local[2]",
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.driver.extraJavaOptions": _SMALL,
+            "spark.sql.shuffle.partitions": "4",
+            "spark.ui.enabled": "false",
+        }
+        command = [*main, *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}"))]
+        self.process = _started("connect", command, lambda: listens(port), self._folder, "512m")
+
+    def stop(self) -> None:
+        self.process.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _started(name: str, command: list[str], ready: Callable[[], bool], folder: Path, memory: str = "128m") -> Process:
+    environment = {
+        "SPARK_HOME": str(_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": str(folder),
+        "SPARK_DAEMON_MEMORY": memory,
+        "SPARK_DAEMON_JAVA_OPTS": _SMALL,
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": _PYTHONPATH,
+    }
+    return Process(name, [str(_HOME / "bin" / "spark-class"), *command], ready, folder, environment, 180)
+
+
 def session(master: str, **settings: str) -> Any:
     """A session whose executors have one core, and find Python's modules where this process does."""
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -89,7 +129,10 @@ def session(master: str, **settings: str) -> Any:
         "spark.executor.memory": _EXECUTOR,
         "spark.executor.cores": "1",
         "spark.executor.extraJavaOptions": _SMALL,
-        "spark.executorEnv.PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        "spark.executorEnv.PYTHONPATH": _PYTHONPATH,
+        "spark.executor.heartbeatInterval": "2s",
+        "spark.network.timeout": "20s",
+        "spark.network.timeoutInterval": "5s",
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

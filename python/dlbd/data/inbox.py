@@ -21,13 +21,17 @@ class Inbox:
     A sender writes the token, the parcel's key, its content, the key again, and shuts down its side; it is answered
     ``b"ok"`` once the parcel lies here, or what went wrong. A parcel that breaks off was never there.
 
+    Args:
+        host: where it listens.
+        known_as: how others call that host; the same by default.
+
     Attributes:
-        port: where it listens.
+        address: host and port that others send to.
         token: 32 bytes that a sender must know.
         received: bytes so far.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, known_as: str | None = None) -> None:
         self.token = secrets.token_bytes(32)
         self.received = 0
         self._parcels: dict[bytes, IO[bytes]] = {}
@@ -42,8 +46,11 @@ class Inbox:
                     inbox._receive(self.request)
                 del inbox._receiving[self.request]
 
-        self._server = socketserver.ThreadingTCPServer((host, 0), Handler)
-        self.port = int(self._server.server_address[1])
+        class Server(socketserver.ThreadingTCPServer):
+            address_family = socket.getaddrinfo(host, 0)[0][0]
+
+        self._server = Server((host, 0), Handler)
+        self.address = (known_as or host, int(self._server.server_address[1]))
         self._server.daemon_threads = True  # a program may end without closing what it reads
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="dlbd.data inbox", daemon=True

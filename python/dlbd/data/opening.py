@@ -53,7 +53,7 @@ def open(
             - a database: ``sqlite:///file``, ``duckdb:///file``, ``mysql://user:password@host/database``,
               ``postgresql://...``, ``mongodb://...``, with ``table`` or ``query``;
             - a table in memory: of pyarrow, pandas, polars, a dict of columns; anything with Arrow's stream interface;
-            - a data frame of Spark;
+            - a data frame of Spark, or of Spark Connect;
             - a function that gives an iterator of records (dicts) or of tables, or such an iterator, which can be read
               once;
             - a source.

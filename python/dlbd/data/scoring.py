@@ -15,13 +15,15 @@ from dlbd.backend import Array
 from dlbd.data.arrow import pa, pc
 from dlbd.data.errors import missing
 from dlbd.data.features.block import spread
-from dlbd.data.spark import column
+from dlbd.data.spark import kind_of
+from dlbd.data.spark.columns import numbered
 from dlbd.models.raw_rows import features_of
 from dlbd.saving import get_custom_objects, load_model, save_model, serialize_keras_object
 from dlbd.structure import flatten
 
 try:
-    from pyspark import TaskContext
+    from pyspark import SparkFiles, TaskContext
+    from pyspark.errors import PySparkNotImplementedError
     from pyspark.sql import types
 except ImportError as error:
     raise missing("spark", error) from error
@@ -40,56 +42,105 @@ _SPARK: dict[str, types.DataType] = {
 }
 
 
-def transformed(frame: Any, model: Any, columns: str | Sequence[str] | None, name: str) -> Any:
+def transformed(
+    frame: Any, model: Any, columns: str | Sequence[str] | None, name: str, order_by: str | Sequence[str]
+) -> Any:
     """:func:`dlbd.spark.transform`."""
+    connect = kind_of(frame) == "connect"
     features = features_of(model)
-    read = _columns_read(frame, model, (columns,) if isinstance(columns, str) else columns, features)
+    schema = frame.schema
+    order_by = (order_by,) if isinstance(order_by, str) else order_by
+    for one in order_by:
+        _require(schema, one)
+    read = _columns_read(schema, model, (columns,) if isinstance(columns, str) else columns, features)
     outputs = _outputs(model, features, name)
-    names = frame.columns
-    for field in outputs:
-        if field.name in names:
-            raise ValueError(f"the data frame has a column {field.name!r} already: pass another name=")
+    _check_schema(schema, outputs, frame.sparkSession.conf.get("spark.sql.caseSensitive") == "true")
     content = _file_of(model)
-    shared = frame.sparkSession.sparkContext.broadcast(content)
     digest = hashlib.blake2b(content).hexdigest()
+    shared = _sent(frame.sparkSession, content, digest) if connect else _broadcast(frame.sparkSession, content)
     named = {leaf for leaf in flatten(serialize_keras_object(model)) if isinstance(leaf, str)}
     own = {key: value for key, value in get_custom_objects().items() if key in named}
+    names = schema.names
 
     def scored(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from dlbd.data.scoring import _loaded, _scored
 
         whole = (batch.rename_columns(names) for batch in batches)
-        yield from _scored(whole, _loaded(digest, lambda: shared.value, own), read, name)
+        yield from _scored(whole, _loaded(digest, shared, own), read, name)
 
-    numbered = frame.select(*(column(one).alias(f"c{i}") for i, one in enumerate(names)))  # PySpark parses names
-    return numbered.mapInArrow(scored, types.StructType([*frame.schema.fields, *outputs]))
+    ordered = _in_order(numbered(frame, len(names)), names, features, order_by)
+    try:
+        return ordered.mapInArrow(scored, types.StructType([*schema.fields, *outputs]))
+    except PySparkNotImplementedError:
+        for i, field in enumerate(schema):
+            _require_arrow(ordered.select(f"c{i}"), field)
+        raise
 
 
 # On the driver
 
 
-def _columns_read(frame: Any, model: Any, columns: Sequence[str] | None, features: Any) -> Sequence[str]:
+def _columns_read(schema: types.StructType, model: Any, columns: Sequence[str] | None, features: Any) -> Sequence[str]:
     if features is not None:
-        if features.window is not None:
-            raise ValueError(f"[{model.name}] its windows need rows in order, which Spark's data frames do not have")
         if columns is not None:
             raise ValueError(f"[{model.name}] its features name the columns; columns= is for models without")
         columns = features.columns
     elif not columns:
         raise ValueError(f"[{model.name}] has no features that name its columns: pass columns=")
     for one in columns:
-        if one not in frame.columns:
-            raise ValueError(f"the data frame has no column {one!r}; it has {frame.columns}")
+        _require(schema, one)
     if features is None:
-        _check_input(frame, model, columns)
+        _check_input(schema, model, columns)
     return tuple(columns)
 
 
-def _check_input(frame: Any, model: Any, columns: Sequence[str]) -> None:
+def _require(schema: types.StructType, name: str) -> None:
+    if name not in schema.names:
+        raise ValueError(f"the data frame has no column {name!r}; it has {schema.names}")
+
+
+def _check_schema(schema: types.StructType, outputs: Sequence[types.StructField], case_sensitive: bool) -> None:
+    names = schema.names
+    twice = [one for one in names if names.count(one) > 1]
+    if twice:
+        raise ValueError(f"the data frame has several columns {twice[0]!r}: rename or drop all but one")
+    same = (lambda text: text) if case_sensitive else str.lower
+    for field in outputs:
+        if same(field.name) in map(same, names):
+            raise ValueError(f"the data frame has a column {field.name!r} already: pass another name=")
+
+
+def _require_arrow(frame: Any, field: types.StructField) -> None:
+    """ValueError if Spark has no Arrow for the only column of a frame."""
+    try:
+        frame.mapInArrow(lambda batches: batches, types.StructType([field]))
+    except PySparkNotImplementedError:
+        kind = field.dataType.simpleString()
+        raise ValueError(
+            f"column {field.name!r} is of Spark's type {kind}, which Spark gives to no Python: drop or cast it"
+        ) from None
+
+
+def _in_order(frame: Any, names: Sequence[str], features: Any, order_by: Sequence[str]) -> Any:
+    """The frame, numbered; where the features make windows with each series in one partition, in order."""
+    window = getattr(features, "window", None)
+    if window is None:
+        if order_by:
+            raise ValueError("order_by= is for features that make windows over rows")
+        return frame
+    if not order_by:
+        raise ValueError("the features make windows over successive rows: pass order_by=, the columns that order them")
+    place = {one: f"c{i}" for i, one in enumerate(names)}
+    series = [] if window.by is None else [place[window.by]]
+    together = frame.repartition(*series) if series else frame.repartition(1)
+    return together.sortWithinPartitions(*series, *(place[one] for one in order_by))
+
+
+def _check_input(schema: types.StructType, model: Any, columns: Sequence[str]) -> None:
     shape = model.input_shape
     if isinstance(shape, (list, dict)):
         raise ValueError(f"[{model.name}] has several inputs, {model.input_names}: it needs features that fill them")
-    kinds = [frame.schema[one].dataType for one in columns]
+    kinds = [schema[one].dataType for one in columns]
     if len(columns) == 1 and not isinstance(kinds[0], types.NumericType | types.BooleanType):
         return
     for one, kind in zip(columns, kinds, strict=True):
@@ -125,6 +176,27 @@ def _file_of(model: Any) -> bytes:
         save_model(model, path)
         with open(path, "rb") as file:
             return file.read()
+
+
+def _broadcast(session: Any, content: bytes) -> Callable[[], bytes]:
+    shared = session.sparkContext.broadcast(content)
+    return lambda: shared.value
+
+
+def _sent(session: Any, content: bytes, digest: str) -> Callable[[], bytes]:
+    """By Spark Connect, which knows no broadcast: a file of the session."""
+    file = f"{digest}.dlbd"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, file)
+        with open(path, "wb") as out:
+            out.write(content)
+        session.addArtifacts(path, file=True)
+
+    def content_of_file() -> bytes:
+        with open(SparkFiles.get(file), "rb") as found:
+            return found.read()
+
+    return content_of_file
 
 
 # On the workers
@@ -182,7 +254,7 @@ def _whole_rows(batch: pa.RecordBatch, columns: Sequence[str]) -> Array | None:
 
 def _input(batch: pa.RecordBatch, columns: Sequence[str], model: Any) -> Array:
     rows, arrays = batch.num_rows, [batch.column(name) for name in columns]
-    if pa.types.is_string(arrays[0].type):
+    if pa.types.is_string(arrays[0].type) or pa.types.is_large_string(arrays[0].type):
         return arrays[0].to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
     if pa.types.is_struct(arrays[0].type):  # a vector of pyspark.ml, dense as all rows of a model are
         arrays = [_dense(arrays[0])]
