@@ -231,3 +231,20 @@ def test_links(tmp_path: Path):
     for what in (tmp_path / "set", f"{tmp_path}/set/*.csv"):
         with pytest.raises(SourceError, match=r"gone\.csv: .*No such file"):
             rows(what)
+
+
+def test_json_that_is_no_utf8(tmp_path: Path):
+    for line in ('{"name": "Zoë"}', '{"ë": 1}'):
+        with pytest.raises(SourceError, match=r"a\.jsonl: line 2: holds bytes that are no UTF-8"):
+            rows(put(tmp_path / "a.jsonl", b'{"name": "x"}\n' + line.encode("latin1") + b"\n"))
+    path = put(tmp_path / "a.jsonl", b'{"name": "x"}\n' * 800_000 + b'{"name": "\xff"}\n')
+    with pytest.raises(SourceError, match=r"a\.jsonl: line 800001: holds bytes that are no UTF-8"):
+        rows(path)
+
+
+def test_a_broken_line_of_json_is_found_quickly(tmp_path: Path):
+    path = put(tmp_path / "a.jsonl", '{"day": "2020-01-01"}\n' * 600_000 + '{"day": "never"}\n')
+    begin = time.process_time()
+    with pytest.raises(SourceError, match=r"a\.jsonl: line 600001: .*never"):
+        rows(path)
+    assert time.process_time() - begin < 5

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
 
 import pyarrow.json as pajson
 
 from dlbd.data.arrow import pa
 from dlbd.data.expressions import Expression
+from dlbd.data.formats.agreement import valid
 from dlbd.data.formats.json_types import Paths, flat, merged, numbers_in, path_of, tree_of
 from dlbd.data.keys import Keys, other
 from dlbd.data.locations import File, naming
@@ -103,10 +105,7 @@ class Json:
 
     def _read(self, lines: Sequence[bytes]) -> pa.Schema:
         whole = b"".join(lines)
-        if not whole.strip():
-            return pa.schema([])
-        options = pajson.ReadOptions(use_threads=False, block_size=len(whole) + 1)
-        return pajson.read_json(pa.BufferReader(whole), options).schema
+        return _parsed(whole, pajson.ParseOptions()) if whole.strip() else pa.schema([])
 
     def _require_small(self, lines: Sequence[bytes], schema: pa.Schema, first: int) -> None:
         """Whole numbers that an int64 does not hold would become floats, which round them."""
@@ -137,7 +136,7 @@ class Json:
             try:
                 for batch in self._open(source, types, "error" if strict else "ignore"):
                     columns = [path_of(batch, self._path(name)) for name in wanted.names]
-                    yield pa.RecordBatch.from_arrays(columns, wanted.names)
+                    yield valid(pa.RecordBatch.from_arrays(columns, wanted.names))
                     given += batch.num_rows
             except pa.ArrowInvalid as error:
                 if "Empty JSON" not in str(error):
@@ -159,26 +158,60 @@ class Json:
     def _explained(
         self, error: pa.ArrowInvalid, file: File, types: pa.Schema, given: int, keys: Keys | None
     ) -> pa.ArrowInvalid:
-        """The error with the number of the line that causes it: the first one behind the ``given`` that fails alone."""
+        """The error with the number of the line that causes it: of the block behind the ``given``, the last of the
+        fewest lines that cannot be read together.
+        """
         if "straddling" in str(error):
             return self._too_long()
+        lines, numbers = self._behind(file, given)
+        options = pajson.ParseOptions(explicit_schema=types, unexpected_field_behavior="ignore")
+        said = {}
+
+        def fails(last: int) -> bool:
+            try:
+                _parsed(b"".join(lines[: last + 1]), options)
+            except pa.ArrowInvalid as cause:
+                said[last] = _said(cause)
+            return last in said
+
+        bad = bisect_left(range(len(lines)), True, key=fails)
+        for number, line in zip(numbers[:bad], lines, strict=False):
+            if keys is not None and (found := keys.unknown([json.loads(line)])):
+                return pa.ArrowInvalid(f"line {number} {other(found[1])}")
+        return pa.ArrowInvalid(f"line {numbers[bad]}: {said[bad]}") if bad in said else error
+
+    def _behind(self, file: File, given: int) -> tuple[list[bytes], list[int]]:
+        """The lines of a block behind so many, without empty ones, and their numbers."""
+        lines: list[bytes] = []
+        numbers: list[int] = []
+        count = size = 0
         with file.stream() as source:
-            count = 0
             for number, line in enumerate(io.BufferedReader(source), 1):
                 count += bool(line.strip())
-                if count <= given or not line.strip():
-                    continue
-                try:
-                    parse = pajson.ParseOptions(explicit_schema=types, unexpected_field_behavior="ignore")
-                    pajson.read_json(io.BytesIO(line), parse_options=parse)
-                except pa.ArrowInvalid as cause:
-                    return pa.ArrowInvalid(f"line {number}: {_said(cause)}")
-                if keys is not None and (found := keys.unknown([json.loads(line)])):
-                    return pa.ArrowInvalid(f"line {number} {other(found[1])}")
-        return error
+                if count > given and line.strip():
+                    lines.append(line)
+                    numbers.append(number)
+                    size += len(line)
+                if size > self._block:
+                    break
+        return lines, numbers
 
     def _too_long(self) -> pa.ArrowInvalid:
         return pa.ArrowInvalid(f"a line is longer than {self._block} bytes (block_size=)")
+
+
+def _parsed(lines: bytes, options: pajson.ParseOptions) -> pa.Schema:
+    """What the lines hold.
+
+    Raises:
+        pa.ArrowInvalid: they cannot be read.
+    """
+    try:
+        lines.decode()
+    except UnicodeDecodeError:
+        raise pa.ArrowInvalid("holds bytes that are no UTF-8") from None
+    whole = pajson.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+    return pajson.read_json(pa.BufferReader(lines), whole, options).schema
 
 
 def _said(error: pa.ArrowInvalid) -> str:
