@@ -20,6 +20,7 @@ import pytest
 
 import dlbd
 from dlbd.data import SourceError, col
+from dlbd.data.locations import naming
 from tests.data.peak import peak_of_reading
 from tests.data.rows import COUNT, ORDER_BY, SCHEMA, TABLE, write
 from tests.servers.process import AS_NOBODY, temporary_folder
@@ -155,6 +156,15 @@ def test_passwords_do_not_show():
         with pytest.raises(SourceError, match=said) as error:
             dlbd.data.open("guarded://scott:tiger@host/a.csv", storage_options={"token": "lion"})
         assert error.value.__cause__ is None
+
+
+def test_an_error_without_words_says_its_cause():
+    silent = TimeoutError()
+    silent.__cause__ = OSError("no answer from the server")
+    with pytest.raises(SourceError, match=r"^gs://a/b: no answer from the server$"), naming("gs://a/b"):
+        raise silent
+    with pytest.raises(SourceError, match=r"^gs://a/b: TimeoutError$"), naming("gs://a/b"):
+        raise TimeoutError
 
 
 def test_nothing_there(tmp_path: Path):

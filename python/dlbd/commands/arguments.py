@@ -19,8 +19,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a file, folder or glob (CSV, JSON lines, Parquet, Arrow, IDX, images or texts by class), also s3://... and "
-        "hdfs://...; or sqlite:///file, duckdb:///file, mysql://..., postgresql://..., mongodb://...",
+        help="a file, folder or glob (CSV, JSON lines, Parquet, Arrow, IDX, images or texts by class), also "
+        "s3://..., gs://..., abfs://..., hdfs://...; or sqlite:///file, duckdb:///file, mysql://..., postgresql://..., mongodb://...",
     )
     parser.add_argument("--table", metavar="T", help="the table, or MongoDB's collection")
     parser.add_argument(
