@@ -40,6 +40,14 @@ def test_arrays_of_several_dimensions_are_columns_of_lists():
     assert source.to_arrow()["image"].to_pylist() == images.tolist()
 
 
+def test_tables_in_memory_are_called_what_they_are():
+    columns = {"a": ["x", 1]}
+    with pytest.raises(ValueError, match=r"^pandas DataFrame: Expected bytes, got a 'int' object.* column a "):
+        dlbd.data.open(pd.DataFrame(columns))
+    with pytest.raises(ValueError, match=r"^dict has no column 'b'; it has \['a'\]"):
+        dlbd.data.open({"a": [1]}).select(["b"])
+
+
 def test_columns_that_are_none_are_named():
     for columns, message in (({"a": ["x"], "b": [1, "x"]}, "column 'b' is no list"), ({"b": 1}, "column 'b'")):
         with pytest.raises(ValueError, match=message):

@@ -35,7 +35,8 @@ class TableReader:
     ordered, remote, sorts = True, False, False
 
     def __init__(self, table: Any, name: str | None = None) -> None:
-        self.name = name or f"{type(table).__module__.partition('.')[0]} {type(table).__name__}"
+        library = type(table).__module__.partition(".")[0]
+        self.name = name or f"{library} {type(table).__name__}".removeprefix("builtins ")
         if isinstance(table, Mapping):
             self._table = _table(table)
         elif isinstance(table, pa.Table):
