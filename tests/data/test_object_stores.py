@@ -85,6 +85,7 @@ def fails(what: Callable[[], Any], match: str, seconds: float) -> None:
     assert [t.name for t in threading.enumerate() if t.name.startswith("dlbd.data")] == []
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("kind", "suffix"), [(S3Server, "csv"), (S3Server, "parquet"), (GcsServer, "csv"), (AzureServer, "parquet")]
 )

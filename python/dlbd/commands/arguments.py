@@ -20,7 +20,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="a file, folder or glob (CSV, JSON lines, Parquet, Arrow, IDX, images or texts by class), also "
-        "s3://..., gs://..., abfs://..., hdfs://...; or sqlite:///file, duckdb:///file, mysql://..., postgresql://..., mongodb://...",
+        "s3://..., gs://..., abfs://..., hdfs://...; or sqlite:///file, duckdb:///file, mysql://..., postgresql://..., "
+        "mongodb://...",
     )
     parser.add_argument("--table", metavar="T", help="the table, or MongoDB's collection")
     parser.add_argument(

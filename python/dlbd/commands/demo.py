@@ -10,7 +10,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "demo",
         help="from scanned digits in a database to a trained, tested network",
-        description="Write scanned digits into a database, train a network on them, test it, save it and draw pictures.",
+        description="Write scanned digits into a database, train a network on them, test it, save it, draw pictures.",
     )
     parser.add_argument(
         "--seed", metavar="N", type=int, default=0, help="of the split, the weights and the order (default 0)"
