@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a model on the rows of a source",
-        description="Train a model on the rows of a source, test it, save it with all that it has learned of the columns.",
+        description="Train a model on the rows of a source, test it, save it with all it has learned of the columns.",
     )
     add_source(parser)
     parser.add_argument(
