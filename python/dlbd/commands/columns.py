@@ -163,12 +163,13 @@ class Few(Column):
         super().__init__(name, kind, True)
 
     def said(self) -> str:
-        if not self.counts.of:
+        counts = self.counts.of
+        if not counts:
             return "no values"
-        total = sum(self.counts.of.values())
-        often = [value for value in self.counts.most_common(_OFTEN) if self.counts.of[value] > 1]
-        shares = ", ".join(f"{one_line(str(value))} {self.counts.of[value] / total:.0%}" for value in often)
-        return f"{len(self.counts.of):,} different{': ' if often else ''}{shares}"
+        total = sum(counts.values())
+        often = [value for value in self.counts.most_common(_OFTEN) if counts[value] > 1]
+        shares = ", ".join(f"{one_line(str(value))} {counts[value] / total:.0%}" for value in often)
+        return f"{len(counts):,} different{': ' if often else ''}{shares}"
 
 
 class Text(Few):

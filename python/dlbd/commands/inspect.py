@@ -72,11 +72,12 @@ def _balance(column: Any) -> Iterator[str]:
     if not column.target or counts.overflow:
         yield f"  {column.uncounted}"
         return
-    total, most = sum(counts.of.values()), max(counts.of.values(), default=1)
+    known = counts.of
+    total, most = sum(known.values()), max(known.values(), default=1)
     if not total:
         yield "  no values"
     for value in counts.most_common(_CLASSES):
-        n = counts.of[value]
+        n = known[value]
         yield f"  {cut(one_line(str(value)), 20):<20} {n:>12,} {n / total:>6.1%} {'█' * max(1, round(30 * n / most))}"
-    if len(counts.of) > _CLASSES:
-        yield f"  and {len(counts.of) - _CLASSES:,} others"
+    if len(known) > _CLASSES:
+        yield f"  and {len(known) - _CLASSES:,} others"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from dlbd.backend import Array
@@ -23,10 +23,12 @@ __all__ = [
     "decoded",
     "first_misfit",
     "fixed_lists",
+    "is_text",
     "pa",
     "pc",
     "require_distinct",
     "usual",
+    "value_type",
     "with_types",
 ]
 
@@ -110,21 +112,24 @@ def alike(one: pa.DataType, other: pa.DataType) -> bool:
     return one == other or any(is_kind(one) and is_kind(other) for is_kind in kinds)
 
 
-def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatch:
-    """The columns of ``schema``, in its order and types.
+def cast(batch: pa.RecordBatch, schema: pa.Schema, source: str, encoded: Collection[str] = ()) -> pa.RecordBatch:
+    """The columns of ``schema``, in its order and types; ``encoded`` ones may stay indices of distinct such values.
 
     Raises:
         SourceError: a value is not of its column's type; the message has both.
     """
     if batch.schema.equals(schema, check_metadata=True):
         return batch
-    columns = []
+    columns, fields = [], []
     for field in schema:
         column = batch.column(field.name)
-        if column.type != field.type:
+        if field.name in encoded and value_type(column) == field.type:
+            field = field.with_type(column.type)
+        elif column.type != field.type:
             column = _cast_column(column, field, source)
         columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+        fields.append(field)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _cast_column(column: pa.Array, field: pa.Field, source: str) -> pa.Array:
@@ -158,6 +163,15 @@ def first_misfit(column: pa.Array, wanted: pa.DataType) -> tuple[int, str]:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             end = middle
     return begin, f"{column[begin].as_py()!r} ({column.type})" if begin < len(column) else f"{column.type}"
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def value_type(column: pa.Array) -> pa.DataType:
+    """The type of the values themselves, also of a column that is stored as indices of distinct values."""
+    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type
 
 
 def decoded(column: pa.Array) -> pa.Array:

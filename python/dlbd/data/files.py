@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from dlbd.data.arrow import as_schema, pa, require_distinct
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 class Format(Protocol):
     """What the files' reader asks of a format."""
+
+    encodes: bool  # whether batches() takes ``encoded``: columns of text that may be indices of distinct values
 
     def schema(self, file: File) -> pa.Schema | None:
         """Its columns; None if the file has neither rows nor a word on columns."""
@@ -160,6 +163,8 @@ def _format_of(files: Sequence[File], location: Location, name: str) -> str:
 class FilesReader(FileReader):
     """Rows of files of one format, one file after the other."""
 
+    encoded: frozenset[str] = frozenset()
+
     def __init__(
         self,
         files: Sequence[File],
@@ -219,11 +224,14 @@ class FilesReader(FileReader):
     ) -> Generator[pa.RecordBatch, None, None]:
         own = [name for name in columns if name not in self._folders.names] or self._own[:1]
         wanted = pa.schema([self.schema.field(name) for name in own])
+        read: Any = self._format.batches
+        if self._format.encodes:
+            read = partial(read, encoded=self.encoded)
         asked = pa.schema([field for field in self._folders if field.name in columns])
         known = where if where is None or where.columns <= set(self._own) else None  # to the files
         for file, values in zip(self._files, self._values, strict=True):
             if may_have(values, self._folders, where):
-                with naming(file.name, file.secrets), closing(self._format.batches(file, wanted, known, rows)) as found:
+                with naming(file.name, file.secrets), closing(read(file, wanted, known, rows)) as found:
                     yield from (with_values(batch, values, asked, columns) for batch in found) if len(asked) else found
 
     def _count(self) -> int | None:

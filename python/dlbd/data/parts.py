@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa, pc
+from dlbd.data.arrow import decoded, pa, pc
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -55,6 +55,8 @@ def words_of(column: pa.Array) -> Array:
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
+        if len(column.dictionary) > len(column):
+            return words_of(decoded(column))
         words: Array = words_of(column.dictionary)[np.asarray(column.indices.fill_null(0))]
         words[np.asarray(column.is_null())] = 0
         return words

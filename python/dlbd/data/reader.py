@@ -16,6 +16,9 @@ class Reader(Protocol):
     A remote one may have a method ``progress()``: it gives something else whenever the store has got on with its work
     since it was last asked, so that work that takes longer than the timeout is told from silence.
 
+    One that can give columns of text as indices of distinct values, which is quicker where these are few, has an
+    attribute ``encoded``: of which columns it may.
+
     One of rows that may have no end says so by an attribute ``endless``; one that can be read once by ``once``, and has
     a method ``beginning()`` that gives a reader of the first rows, which can be read again and again. One that has to
     look at its rows to count them says so by ``counts_by_reading``.

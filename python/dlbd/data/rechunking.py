@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa, pc
+from dlbd.data.arrow import decoded, pa, pc
 
-_UNKNOWN = 32  # bytes of a value of a type that is not measured: categories, unions
+_UNKNOWN = 32  # bytes of a value of a type that is not measured, such as unions
 
 
 def rechunked(batches: Iterable[pa.RecordBatch], rows: int, most_bytes: int | None = None) -> Iterator[pa.RecordBatch]:
@@ -46,20 +46,36 @@ def rechunked(batches: Iterable[pa.RecordBatch], rows: int, most_bytes: int | No
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+    if len(batches) == 1:
+        return batches[0]
+    schema = batches[0].schema
+    if not all(batch.schema.equals(schema) for batch in batches):  # indices of distinct values here, values there
+        batches = [pa.record_batch(list(map(decoded, batch.columns)), schema.names) for batch in batches]
+    return pa.concat_batches(batches)
 
 
 def row_bytes(batch: pa.RecordBatch) -> Array:
     """The bytes of each row's values, int64 of shape (rows,)."""
+    fixed = 0
     total = np.zeros(batch.num_rows, np.int64)
     for column in batch.columns:
-        total += _bytes(column)
+        size = _bytes(column)
+        if isinstance(size, int):
+            fixed += size
+        else:
+            total += size
+    total += fixed
     return total
 
 
 def _bytes(column: pa.Array) -> Array | int:
     kind = column.type
     types = pa.types
+    if types.is_dictionary(kind):
+        of_values = _bytes(column.dictionary)
+        if isinstance(of_values, int):
+            return of_values
+        return np.append(of_values, 0)[np.asarray(column.indices.fill_null(len(of_values)))]  # type: ignore[no-any-return]
     if types.is_string(kind) or types.is_binary(kind) or types.is_large_string(kind) or types.is_large_binary(kind):
         return _numbers(pc.binary_length(column))
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):

@@ -55,6 +55,7 @@ class Source:
     order_by: tuple[str, ...] = ()
     timeout: float = 30.0
     filters: tuple[Expression | Part, ...] = ()
+    encoded: frozenset[str] = frozenset()  # columns of text of which a batch may have indices of distinct values
 
     @property
     def name(self) -> str:
@@ -241,7 +242,8 @@ class Source:
         schema = pa.schema([self.stored.field(name) for name in read])
         wanted = pa.schema([self.stored.field(name) for name in columns])
         numbers = [0] * len(self.filters)
-        with closing(self._scan(schema, where)) as scan:
+        encoded = self.encoded.intersection(columns).difference(*map(_columns, self.filters), self.order_by)
+        with closing(self._scan(schema, where, encoded)) as scan:
             for batch in scan:
                 for i, condition in enumerate(self._fitted):
                     count = batch.num_rows
@@ -253,9 +255,15 @@ class Source:
                 if batch.num_rows:
                     yield batch.select(wanted.names)
 
-    def _scan(self, schema: pa.Schema, where: Expression | None) -> Generator[pa.RecordBatch, None, None]:
+    def _scan(
+        self, schema: pa.Schema, where: Expression | None, encoded: frozenset[str]
+    ) -> Generator[pa.RecordBatch, None, None]:
         reader = copy(self.reader)  # what a scan opens is its own: abort ends no other
         order = self.order_by if reader.sorts and self._stored_alike(self.order_by) else ()
+        if order != self.order_by:
+            encoded = frozenset()
+        elif hasattr(reader, "encoded"):
+            reader.encoded = encoded
 
         def scan() -> Generator[pa.RecordBatch, None, None]:
             return reader.scan(schema.names, where, order, ROWS)
@@ -263,7 +271,7 @@ class Source:
         def typed() -> Generator[pa.RecordBatch, None, None]:
             with closing(self._watched(reader, scan) if reader.remote else scan()) as batches:
                 for batch in batches:
-                    yield cast(batch, schema, self.name)
+                    yield cast(batch, schema, self.name, encoded)
 
         return typed() if order == self.order_by else sorted_batches(typed(), self.order_by, ROWS)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import dlbd
@@ -208,3 +210,40 @@ def test_a_float_is_a_category_where_it_is_whole():
     features = Features([Category("c", encode="index")])
     features.adapt(texts)
     assert features.to_numpy(texts)[0].ravel().tolist() == [1, 2, 1]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table]:
+    """Files of few values and of many, stored as indices or not; and the same rows as text."""
+    folder, tables = tmp_path_factory.mktemp("categories"), []
+    rng = np.random.default_rng(0)
+    for i, (names, indices) in enumerate([(3, True), (5, True), (4, False), (20_000, True)]):
+        values = np.array([f"city {j}" for j in range(names)])[rng.integers(0, names, 20_000)]
+        tables.append(pa.table({"c": pa.array(values, mask=rng.random(20_000) < 0.1), "x": np.arange(20_000)}))
+        pq.write_table(tables[-1], folder / f"{i}.parquet", use_dictionary=indices)
+    return folder, pa.concat_tables(tables)
+
+
+def test_text_of_few_values_is_read_as_indices(stored: tuple[Path, pa.Table]):
+    source = dlbd.data.open(stored[0])
+    needed = Features([Category("c")]).needed(source, targets=False)
+
+    def kinds(source: dlbd.data.Source) -> set[str]:
+        return {str(batch.schema.field("c").type) for batch in source.batches()}
+
+    assert kinds(needed) == {"string", "dictionary<values=string, indices=int32, ordered=0>"}
+    assert kinds(needed.where(dlbd.data.col("c") != "city 1")) == {"string"}
+    assert kinds(needed.split(a=0.5, by="c").a) == {"string"}
+    assert kinds(dlbd.data.open(needed, order_by="c")) == {"string"}
+    assert kinds(source) == {"string"}
+
+
+@pytest.mark.parametrize("options", [{"encode": "embedding"}, {"encode": "hash", "buckets": 99}, {"missing": "city 2"}])
+def test_indices_give_what_text_gives(stored: tuple[Path, pa.Table], options: dict[str, Any]):
+    found = []
+    for source in (dlbd.data.open(stored[0]), dlbd.data.open(stored[1])):
+        features = Features([Category("c", **{"most": 500, **options})])
+        features.adapt(source)
+        found.append((features.get_config(), features.to_numpy(source)[0]))
+    assert found[0][0] == found[1][0]
+    assert (found[0][1] == found[1][1]).all()

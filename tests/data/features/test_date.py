@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import dlbd
@@ -86,3 +87,19 @@ def test_errors():
         transformed(Date("t"), ["2026-01-01", "soon"])
     with pytest.raises(ValueError, match="parts is a tuple"):
         Date("t", parts="year")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "+05:30", "America/New_York"])
+def test_many_times_of_few_days(unit: str, zone: str | None):
+    """The calendar is asked once for each day: as if it were for each row."""
+    rng = np.random.default_rng(0)
+    seconds = rng.integers(-20_000_000, 20_000_000, 3000)
+    ticks = seconds * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    times = pa.array(ticks, pa.timestamp(unit, zone), mask=rng.random(3000) < 0.1)
+    parts = (pc.year, pc.quarter, pc.month, pc.day, pc.day_of_week, pc.day_of_year, pc.hour, pc.minute, pc.second)
+    wanted = np.stack([part(times).fill_null(-7).to_numpy() for part in parts], axis=1)
+    date = Date("t", parts=ALL, missing=-7, scale=None)
+    assert (transformed(date, times) == wanted).all()
+    apart = [transformed(date, times[i : i + 1])[0] for i in range(50)]
+    assert (np.stack(apart) == wanted[:50]).all()

@@ -109,3 +109,27 @@ def test_too_many_values_are_noted_or_the_rare_ones_forgotten():
     assert counts.overflow
     assert pruned.most_common(2) == [-1, -2]
     assert len(pruned.of) <= 100
+
+
+def test_counts_of_indices_are_those_of_the_values():
+    counts = Counts(10)
+    indices = pa.array([0, 2, None, 3, 0], pa.int32())
+    counts.add(pa.DictionaryArray.from_arrays(indices, pa.array(["a", "nobody", "b", "a"])))
+    counts.add(pa.array(["b", "b", "b"]))
+    assert counts.of == {"a": 3, "b": 4}
+    assert counts.most_common() == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[True, False, True], [3, 1, 3], [0.0, -0.0, 2.5, -1.0], ["b", "a", "é", "z", "a"], [None, None]],
+    ids=["booleans", "integers", "floats", "texts", "none"],
+)
+def test_counts_of_every_type(values: list):
+    counts = Counts(10)
+    counts.add(pa.array(values))
+    counts.add(pa.array(values))
+    known = {v: 2 * values.count(v) for v in values if v is not None}
+    assert counts.of == known
+    assert counts.most_common() == sorted(known, key=lambda v: (-known[v], v))
+    assert Counts(10).most_common() == []

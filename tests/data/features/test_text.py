@@ -71,3 +71,11 @@ def test_texts_train_a_model():
     )
     model.compile(dlbd.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
     assert model.fit(x, y, epochs=10, verbose=0).history["accuracy"][-1] > 0.95
+
+
+def test_ascii_alone_is_read_as_among_other_characters():
+    texts = [f"{chr(i)}Ab{chr(i)}{chr(i)}C a{chr(i)}b{chr(i)}" for i in range(128)]
+    among = [*texts, "é"]
+    for options in ({}, {"length": 2}, {"encode": "bag"}):
+        found = transformed(Text("t", **options), among)  # type: ignore[arg-type]
+        assert (transformed(Text("t", **options), among, texts) == found[:-1]).all()  # type: ignore[arg-type]

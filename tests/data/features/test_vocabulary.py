@@ -22,3 +22,15 @@ def test_numbers_of_text_and_integers(size: int):
     assert Vocabulary([f"v{i}" for i in range(size)], 0, pa.string()).find(unknown, -1).tolist() == [-1, 1, -1, 1]
     assert Vocabulary([False, True], 1, pa.bool_()).find(pa.array([True, None, False]), 0).tolist() == [2, 0, 1]
     assert Vocabulary(["a"], 1, pa.string()).find(pa.array([], pa.string()), 0).tolist() == []
+
+
+def test_numbers_of_indices():
+    vocabulary = Vocabulary(["a", "b", "c"], 1, pa.string())
+    for distinct in (["c", "other", "a", "c"], ["a", "b"], ["a", "b"], []):
+        rows = [*range(len(distinct)), None, *range(len(distinct))]
+        column = pa.DictionaryArray.from_arrays(pa.array(rows, pa.int32()), pa.array(distinct, pa.string()))
+        assert vocabulary.find(column, 0).tolist() == [" abc".find(v or " ") for v in map(to_known, column.to_pylist())]
+
+
+def to_known(value: str | None) -> str | None:
+    return value if value in ("a", "b", "c") else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import decoded, pa
+from dlbd.data.arrow import decoded, pa, value_type
 from dlbd.data.features.column import FLOAT32, INT64, Column, missing_rows
 from dlbd.data.features.statistics import Counts
 from dlbd.data.features.tokens import token_words, tokens
@@ -56,6 +56,8 @@ class Category(Column):
                [1., 0., 0.]], dtype=float32)
     """
 
+    by_value: ClassVar[bool] = True
+
     _: KW_ONLY
     encode: str = "one_hot"
     most: int | None = None
@@ -98,19 +100,23 @@ class Category(Column):
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.found("values"), 1, pa.type_for_alias(self.found("type")))
 
-    def transform(self, column: pa.Array) -> Array:
-        if self.buckets is not None:
-            return self._hashed(column, self.buckets)
+    def write(self, column: pa.Array, out: Array) -> None:
+        found = self._indices(column) if self.buckets is None else self._hashed(column, self.buckets)
+        if self.encode == "one_hot":
+            out[:] = 0
+            out[np.arange(len(found)), found] = 1
+        else:
+            out[:, 0] = found
+
+    def _indices(self, column: pa.Array) -> Array:
         values = tokens(column, self.name, self.found("type"))
         found = self._vocabulary.find(values, 0)
         fill = self.found("fill")
-        if fill is not None and (missing := missing_rows(decoded(column))) is not None:
-            found[missing] = self._vocabulary.numbers.get(fill, 0)
-        if self.encode != "one_hot":
-            return found.astype(self.dtype, copy=False).reshape(-1, 1)
-        y = np.zeros((len(found), self.size), np.float32)
-        y[np.arange(len(found)), found] = 1
-        return y
+        if fill is not None:
+            given = values if pa.types.is_dictionary(values.type) else decoded(column)
+            if (missing := missing_rows(given)) is not None:
+                found[missing] = self._vocabulary.numbers.get(fill, 0)
+        return found
 
     def _hashed(self, column: pa.Array, buckets: int) -> Array:
         values = tokens(column, self.name)
@@ -119,7 +125,7 @@ class Category(Column):
             known = self.missing not in (None, "drop")
             fill = _bucket(tokens(pa.array([self.missing]), self.name), buckets)[0] if known else 0
             found[np.asarray(values.is_null())] = fill
-        return found.reshape(-1, 1)
+        return found
 
 
 class _CategoryStatistics:
@@ -130,7 +136,7 @@ class _CategoryStatistics:
 
     def add(self, column: pa.Array) -> None:
         values = tokens(column, self._column.name)
-        self._type = values.type
+        self._type = value_type(values)
         self._counts.add(values)
 
     def result(self) -> dict[str, Any]:

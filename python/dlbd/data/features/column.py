@@ -64,6 +64,8 @@ class Column:
         name: of the column.
         learned: what was found in the training rows, as plain data; None before.
         dtype: of the numbers: float32 or int64.
+        by_value: whether equal texts become equal numbers, so that it is quicker to see each of them once: such columns
+            are read as indices of distinct values where the source can.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Column:
     learned: dict[str, Any] | None = field(default=None, repr=False)
 
     dtype: ClassVar[np.dtype[Any]] = FLOAT32
+    by_value: ClassVar[bool] = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,7 +101,13 @@ class Column:
             RowError: of a value that cannot be used.
             ValueError: the column is of a type that does not fit.
         """
-        raise NotImplementedError
+        y: Array = np.empty((len(column), *self.shape), self.dtype)
+        self.write(column, y)
+        return y
+
+    def write(self, column: pa.Array, out: Array) -> None:
+        """Write what :meth:`transform` gives, which is made of this where a class has no other."""
+        out[:] = self.transform(column)
 
     def found(self, what: str) -> Any:
         """Something that was learned."""

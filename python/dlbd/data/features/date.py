@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from dlbd.backend import Array
 from dlbd.data.arrow import decoded, pa, pc
-from dlbd.data.features.column import Column, as_type
+from dlbd.data.features.column import Column, RowError, as_type, float64s, missing_rows
 from dlbd.data.features.number import Number, NumberStatistics
 from dlbd.layers.arguments import one_of
 
@@ -25,6 +26,13 @@ _PARTS = {
     "minute": pc.minute,
     "second": pc.second,
 }
+# Seconds that each takes, and its values.
+_OF_CLOCK = {"hour": (3600, np.arange(24.0)), "minute": (60, np.arange(60.0)), "second": (1, np.arange(60.0))}
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_DAY = 86_400
+_DAYS = 10_000_000  # before and after 1970: the years that Arrow's calendar has
+_SPAN = 1024  # days that are looked up together
+_NO_TIME = pa.array([None], pa.float64())
 
 
 @dataclass(frozen=True)
@@ -80,10 +88,24 @@ class Date(Column):
     def statistics(self, kind: pa.DataType) -> _DateStatistics | None:
         return _DateStatistics(self, self._plain) if self._plain.learns or pa.types.is_temporal(kind) else None
 
-    def transform(self, column: pa.Array) -> Array:
+    @cached_property
+    def _latest(self) -> dict[int, tuple[Array, Array]]:
+        """Of each part the latest values, and the numbers that they became: they often come again."""
+        return {}
+
+    def write(self, column: pa.Array, out: Array) -> None:
         times = as_times(column, self.name) if self.learned is None else self._on_clocks(column, self.found("zone"))
-        found = [number.transform(_PARTS[part](times)) for part, number in zip(self.parts, self._numbers, strict=True)]
-        return np.concatenate(found, axis=1)
+        missing = missing_rows(times)
+        for place, (number, (values, which)) in enumerate(zip(self._numbers, parts_of(times, self.parts), strict=True)):
+            latest = self._latest.get(place)
+            if latest is None or latest[0] is not values:
+                self._latest[place] = latest = values, number.transform(pa.array(values))[:, 0]
+            out[:, place] = latest[1][which]
+            if missing is not None:
+                try:
+                    out[missing, place] = number.transform(_NO_TIME)[0]
+                except RowError as error:
+                    raise RowError(int(missing.argmax()), str(error)) from None
 
     def _on_clocks(self, column: pa.Array, zone: str | None) -> pa.Array:
         """The times as the clocks of a zone show them."""
@@ -108,8 +130,9 @@ class _DateStatistics:
     def add(self, column: pa.Array) -> None:
         times = as_times(column, self._name)
         self._zone = _zone(times.type)
-        for part, statistics in self._parts.items():
-            statistics.add(_PARTS[part](times))
+        missing = missing_rows(times)
+        for statistics, (values, which) in zip(self._parts.values(), parts_of(times, list(self._parts)), strict=True):
+            statistics.add(pa.array(values[which], mask=missing))
 
     def result(self) -> dict[str, Any]:
         return {"zone": self._zone} | {part: statistics.result() for part, statistics in self._parts.items()}
@@ -121,6 +144,37 @@ def _zone(kind: pa.DataType) -> str | None:
 
 def _of_zone(zone: str | None) -> str:
     return "without a zone" if zone is None else f"of the zone {zone!r}"
+
+
+def parts_of(times: pa.Array, parts: Sequence[str]) -> Iterator[tuple[Array, Array]]:
+    """Of each part: some values, float64, and which of them each row has; any one where there is no time."""
+    if times.type.tz is not None:
+        times = pc.local_timestamp(times)
+    second = _TICKS[times.type.unit]
+    ticks = times.view(pa.int64())
+    least, greatest = pc.min_max(ticks).as_py().values()
+    first, last = (0, len(times)) if least is None else (t // (_DAY * second) for t in (least, greatest))
+    if last - first >= len(times) or max(-first, last) > _DAYS:
+        for part in parts:
+            yield float64s(_PARTS[part](times), part), np.arange(len(times))
+        return
+    # fewer days than rows: the calendar is asked once for each
+    first, end = first // _SPAN * _SPAN, (last // _SPAN + 1) * _SPAN
+    ticks = np.asarray(ticks.fill_null(least) if ticks.null_count else ticks)
+    days = ticks // (_DAY * second)
+    clock = ticks - days * (_DAY * second) if any(part in _OF_CLOCK for part in parts) else ticks
+    for part in parts:
+        if part in _OF_CLOCK:
+            length, values = _OF_CLOCK[part]
+            which = clock // (length * second)
+            yield values, which - which // len(values) * len(values)
+        else:
+            yield _of_days(part, first, end), days - first
+
+
+@lru_cache(32)
+def _of_days(part: str, first: int, end: int) -> Array:
+    return float64s(_PARTS[part](pa.array(np.arange(first, end, dtype=np.int32)).view(pa.date32())), part)
 
 
 def as_times(column: pa.Array, name: str, zone: str | None = None) -> pa.Array:

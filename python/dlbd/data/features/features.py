@@ -380,7 +380,9 @@ class Features:
         """
         if self.window is not None and not source.ordered:
             raise ValueError(f"windows need rows in order, and {source.name} has none: open it with order_by=")
-        return source.select(self.columns_with_target if targets else self.columns)
+        parts = [*self.inputs, *(listed(self.target) if targets else ())]
+        source = source.select(self.columns_with_target if targets else self.columns)
+        return replace(source, encoded=frozenset(c.name for c in parts if c.by_value))
 
     # Saving
 

@@ -44,7 +44,7 @@ class Matrix:
                 at = slice(self.places[group.columns[0].name].start, self.places[group.columns[-1].name].stop)
                 group.transform([given[c.name] for c in group.columns], y[:, at])
             else:
-                y[:, self.places[group.name]] = group.transform(given[group.name])
+                group.write(given[group.name], y[:, self.places[group.name]])
         return y
 
 
@@ -81,5 +81,5 @@ class _Numbers:
             y = x.astype(np.float32)
             whole = np.isfinite(y.sum(axis=1, dtype=np.float64))
         for i in np.flatnonzero(~whole).tolist():
-            y[i] = self.columns[i].repaired(given[i])
+            self.columns[i].complete(y[i], given[i])
         return y

@@ -97,11 +97,31 @@ class Number(Column):
         with np.errstate(all="ignore"):
             y = x - center
             y *= factor
-            if np.isfinite(y.sum()) and np.isfinite(z := y.astype(np.float32)).all():
-                return z.reshape(-1, 1)
-        return self.repaired(x).reshape(-1, 1)
+            z = y.astype(np.float32)
+            if not np.isfinite(z.sum(dtype=np.float64)):
+                self.complete(z, x)
+        return z.reshape(-1, 1)
 
-    def repaired(self, x: Array) -> Array:
+    def complete(self, y: Array, x: Array) -> None:
+        """Write what missing values become into ``y``, which has all others of the numbers ``x``, clipped perhaps.
+
+        Raises:
+            RowError: one cannot be used.
+        """
+        if self.filled is not None:
+            np.copyto(y, self.filled, where=np.isnan(y))
+            if np.isfinite(y.sum(dtype=np.float64)):
+                return
+        y[:] = self._repaired(x)
+
+    @cached_property
+    def filled(self) -> np.float32 | None:
+        """What a missing value becomes; None where it is an error."""
+        center, factor, _, fill = self.steps
+        with np.errstate(over="ignore"):
+            return None if fill is None else np.float32((fill - center) * factor)
+
+    def _repaired(self, x: Array) -> Array:
         """(rows,) numbers of which some are missing, or cannot be used: clipped, replaced, scaled, as float32."""
         center, factor, limits, fill = self.steps
         self.usable(x)
@@ -149,9 +169,11 @@ class NumberStatistics:
         self._statistics = [s for s in (self._moments, self._extent, self._sketch) if s is not None]
 
     def add(self, column: pa.Array) -> None:
-        x = float64s(column, self._column.name)
+        skipping = column.null_count and self._column.missing not in (None, "drop")
+        x = float64s(column.drop_null() if skipping else column, self._column.name)
         with np.errstate(invalid="ignore", over="ignore"):  # result() looks at what became of it
             if not np.isfinite(np.add.reduce(x)):
+                x = float64s(column, self._column.name) if skipping else x
                 x = x[self._column.usable(x)]
             for statistics in self._statistics:
                 statistics.add(x)

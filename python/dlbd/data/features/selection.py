@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa, pc
+from dlbd.data.arrow import decoded, pa, pc
 from dlbd.data.errors import missing
 from dlbd.data.features.column import float64s, missing_rows
 from dlbd.data.features.statistics import Moments
@@ -243,7 +243,7 @@ def _by_information(source: Source, names: list[str], target: Target, sample: in
             skipped[name] = f"neither number nor category ({column.type})"
             continue
         if discrete:
-            codes = pc.dictionary_encode(tokens(column, name), null_encoding="encode").indices
+            codes = pc.dictionary_encode(decoded(tokens(column, name)), null_encoding="encode").indices
             x, there = np.asarray(codes, np.float64), np.isfinite(y)
         else:
             x = float64s(column, name)

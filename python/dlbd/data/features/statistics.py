@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -106,38 +106,79 @@ class Counts:
 
     Args:
         limit: how many different values are remembered; beyond it, by :attr:`overflow`.
-        prune: forget rare values when there are too many, so that counts of frequent ones are a little low (lossy
+        prune: forget rare values when there are many more, so that counts of frequent ones are a little low (lossy
             counting, Manku and Motwani 2002), instead of noting the overflow.
     """
 
     def __init__(self, limit: int, prune: bool = False) -> None:
         self.limit, self.prune = limit, prune
-        self.overflow = False
-        self.of: Counter[Any] = Counter()
+        self._overflow = False
+        self._parts: list[tuple[pa.Array, Array]] = []  # values, and how often they occur; one may be in several parts
+        self._held = 0  # values of all parts
+        self._whole = True  # whether there is at most one part, in which no value is twice
 
     def add(self, values: pa.Array) -> None:
-        """Take in values; NULL does not count."""
-        if self.overflow:
+        """Take in values, or indices of distinct ones; NULL does not count."""
+        if self._overflow:
             return
-        found = pc.value_counts(values.drop_null())
-        self._take(dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)))
+        if pa.types.is_dictionary(values.type):
+            counts = np.bincount(np.asarray(values.indices.drop_null()), minlength=len(values.dictionary))
+            there = np.flatnonzero(counts)
+            self._take(values.dictionary.take(pa.array(there)), counts[there])
+        else:
+            found = pc.value_counts(values.drop_null())
+            self._take(found.field(0), np.asarray(found.field(1)))
 
     def merge(self, other: Counts) -> None:
         """Take in what another one has seen."""
-        self.overflow |= other.overflow
-        self._take(other.of)
+        self._overflow |= other.overflow
+        for values, counts in other._parts:
+            self._take(values, counts)
 
-    def _take(self, counts: dict[Any, int]) -> None:
-        self.of.update(counts)
-        least = 1
-        while len(self.of) > self.limit:
+    def _take(self, values: pa.Array, counts: Array) -> None:
+        if pa.types.is_string(values.type):
+            values = values.cast(pa.large_string())  # all parts together may have more than 2 GB
+        elif pa.types.is_floating(values.type):
+            values = pc.add(values, 0.0)  # -0.0 is 0.0
+        self._parts.append((values, counts))
+        self._held, self._whole = self._held + len(values), False
+        if self._held > 2 * self.limit:
+            self._join()
+
+    def _join(self) -> None:
+        """Make one part of all."""
+        if self._whole:
+            return
+        encoded = pc.dictionary_encode(pa.concat_arrays([values for values, _ in self._parts]))
+        counts = np.bincount(np.asarray(encoded.indices), np.concatenate([n for _, n in self._parts])).astype(np.int64)
+        values, least = encoded.dictionary, 1
+        while len(values) > self.limit:
             if not self.prune:
-                self.overflow, self.of = True, Counter()
-                return
-            self.of = Counter({value: n for value, n in self.of.items() if n > least})
+                self._overflow, values, counts = True, values[:0], counts[:0]
+                break
+            values, counts = values.filter(pa.array(counts > least)), counts[counts > least]
             least += 1
+        self._parts, self._held, self._whole = [(values, counts)], len(values), True
+
+    @property
+    def overflow(self) -> bool:
+        """Whether there were more different values than the limit; none is known then."""
+        self._join()
+        return self._overflow
+
+    @property
+    def of(self) -> dict[Any, int]:
+        """How often each value occurs."""
+        self._join()
+        pairs = (zip(values.to_pylist(), counts.tolist(), strict=True) for values, counts in self._parts)
+        return dict(chain(*pairs))
 
     def most_common(self, most: int | None = None) -> list[Any]:
         """The values, the most frequent first; of equally frequent ones the smaller first."""
-        ordered = sorted(self.of.items(), key=lambda item: (-item[1], item[0]))
-        return [value for value, _ in ordered[:most]]
+        self._join()
+        if not self._parts:
+            return []
+        values, counts = self._parts[0]
+        table = pa.table({"count": counts, "value": values})
+        order = pc.sort_indices(table, sort_keys=[("count", "descending"), ("value", "ascending")])
+        return values.take(order[:most]).to_pylist()  # type: ignore[no-any-return]

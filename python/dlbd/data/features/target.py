@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import pa
+from dlbd.data.arrow import pa, value_type
 from dlbd.data.features.column import FLOAT32, INT64, Column, RowError, float64s
 from dlbd.data.features.statistics import Counts
 from dlbd.data.features.tokens import tokens
@@ -44,6 +44,8 @@ class Target(Column):
         >>> features.classes, features.to_numpy(rows)[1]
         (['ant', 'cat'], array([1, 0, 1]))
     """
+
+    by_value: ClassVar[bool] = True
 
     _: KW_ONLY
     kind: str | None = None
@@ -106,8 +108,8 @@ class _TargetStatistics:
             return
         values = tokens(column, self._column.name)
         if self._counts is None:
-            self._guessed = kind is None and pa.types.is_integer(values.type)
-            self._counts, self._type = Counts(_CLASSES_OF_INTEGERS if self._guessed else _CLASSES), values.type
+            self._guessed = kind is None and pa.types.is_integer(value_type(values))
+            self._counts, self._type = Counts(_CLASSES_OF_INTEGERS if self._guessed else _CLASSES), value_type(values)
         self._counts.add(values)
 
     def result(self) -> dict[str, Any]:

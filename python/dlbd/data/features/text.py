@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -22,6 +23,10 @@ _DIFFERENT = 1_000_000  # words that are counted; beyond it rare ones are forgot
 _PIECE = 1 << 21  # bytes of texts at a time: their words, and the numbers of these, take about ten times as much
 # Marks of every script, and the ASCII symbols that TextVectorization counts among them.
 _PUNCTUATION = r"[\p{P}$+<=>^`|~]"
+_LOWER = np.frombuffer(bytes(range(128)).lower(), np.uint8)
+_LETTERS = ~np.isin(_LOWER, np.frombuffer(string.punctuation.encode(), np.uint8))
+_SEPARATORS = b"\x1c\x1d\x1e\x1f"
+_CACHED = 1 << 16  # bytes that are in the cache
 
 
 @dataclass(frozen=True)
@@ -85,21 +90,20 @@ class Text(Column):
     def statistics(self, kind: pa.DataType) -> _TextStatistics:
         return _TextStatistics(self)
 
-    def transform(self, column: pa.Array) -> Array:
-        y = np.full((len(column), *self.shape), _PADDING, self.dtype)
+    def write(self, column: pa.Array, out: Array) -> None:
+        out[:] = _PADDING
         begin = 0
         for found, lengths in words_of_texts(column, self.name):
-            out = y[begin : begin + len(lengths)]
+            rows = out[begin : begin + len(lengths)]
             begin += len(lengths)
             numbers = self._words.find(found, _UNKNOWN)
-            rows = np.repeat(np.arange(len(lengths)), lengths)
             if self.encode == "bag":
-                out[rows, numbers - _UNKNOWN] = 1
+                rows[np.repeat(np.arange(len(lengths)), lengths), numbers - _UNKNOWN] = 1
                 continue
-            places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            inside = places < self.length
-            out[rows[inside], places[inside]] = numbers[inside]
-        return y
+            if lengths.max() > self.length:
+                places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+                numbers = numbers[places < self.length]
+            rows[np.arange(self.length) < lengths[:, None]] = numbers
 
 
 class _TextStatistics:
@@ -118,8 +122,8 @@ class _TextStatistics:
         return {"words": words}
 
 
-def words_of_texts(column: pa.Array, name: str) -> Iterator[tuple[pa.Array, Array]]:
-    """The words of some texts in a row, and how many each text has; then of the next texts."""
+def words_of_texts(column: pa.Array, name: str) -> Iterator[tuple[pa.DictionaryArray, Array]]:
+    """The words of some texts in a row, as indices, and how many each text has; then of the next texts."""
     texts = as_type(column, pa.string(), name).fill_null("")
     ends = np.cumsum(np.asarray(pc.binary_length(texts)), dtype=np.int64)
     begin, read = 0, 0
@@ -129,11 +133,39 @@ def words_of_texts(column: pa.Array, name: str) -> Iterator[tuple[pa.Array, Arra
         begin, read = end, int(ends[end - 1])
 
 
-def _words(texts: pa.Array) -> tuple[pa.Array, Array]:
-    texts = pc.replace_substring_regex(pc.utf8_lower(texts), _PUNCTUATION, "")
-    texts = pc.utf8_trim_whitespace(texts)
-    split = pc.utf8_split_whitespace(texts)
-    lengths = np.asarray(pc.list_value_length(split)).astype(np.int64)
-    lengths[np.asarray(pc.equal(pc.binary_length(texts), 0))] = 0  # Arrow splits nothing into one empty word
-    words = split.flatten()
-    return words.filter(pc.not_equal(words, "")), lengths
+def _words(texts: pa.Array) -> tuple[pa.DictionaryArray, Array]:
+    plain = _is_plain(texts)
+    split = (pc.ascii_split_whitespace if plain else pc.utf8_split_whitespace)(texts)
+    found = pc.dictionary_encode(split.flatten())
+    words = _cleaned(found.dictionary, plain)  # each once: some may be alike now
+    indices, offsets = np.asarray(found.indices), np.asarray(split.offsets)
+    some = np.asarray(pc.not_equal(words, ""))
+    if not some.all():  # punctuation alone, and white space at either end of a text
+        there = some[indices]
+        indices, offsets = indices[there], np.concatenate([[0], np.cumsum(there)])[offsets]
+    return pa.DictionaryArray.from_arrays(indices, words), np.diff(offsets)
+
+
+def _is_plain(texts: pa.Array) -> bool:
+    """Whether all is ASCII, and without the separators of records, which are white space in Unicode alone."""
+    _, data = _bytes_of(texts)
+    pieces = (data[begin : begin + _CACHED] for begin in range(0, len(data), _CACHED))
+    return not any(piece.max() > 127 or (piece - _SEPARATORS[0] < len(_SEPARATORS)).any() for piece in pieces)
+
+
+def _cleaned(words: pa.Array, plain: bool) -> pa.Array:
+    """In lower case, without punctuation."""
+    if not plain:
+        return pc.replace_substring_regex(pc.utf8_lower(words), _PUNCTUATION, "")
+    offsets, data = _bytes_of(words)
+    there = _LETTERS[data]
+    ends = np.concatenate([[0], np.cumsum(there)])[offsets].astype(np.int32)
+    return pa.StringArray.from_buffers(len(words), pa.py_buffer(ends), pa.py_buffer(_LOWER[data[there]]))
+
+
+def _bytes_of(texts: pa.Array) -> tuple[Array, Array]:
+    """Where each text begins and ends, and the bytes of all."""
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    whole = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
+    return ends - ends[0], whole[ends[0] : ends[-1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlbd.backend import Array
-from dlbd.data.arrow import decoded, pa, pc
+from dlbd.data.arrow import decoded, is_text, pa, pc
 from dlbd.data.features.column import as_type, missing_rows
 from dlbd.data.parts import words_of
 
@@ -17,11 +17,16 @@ _SHORTER = ((r"(\.\d*?)0+(Z?)$", r"\1\2"), (r"\.(Z?)$", r"\1"), (r" 00:00:00$", 
 
 def tokens(column: pa.Array, name: str, kind: str | None = None) -> pa.Array:
     """The values as text, int64, uint64 or booleans, which files can hold: of the type that is named, or that comes
-    nearest. NULL is what is missing, and a whole number that the named type does not hold: it was never seen.
+    nearest. NULL is what is missing, and a whole number that the named type does not hold: it was never seen. Indices
+    of distinct texts stay such.
 
     Raises:
         RowError: one is of another type, and does not say the same in it.
     """
+    if kind in (None, "string") and pa.types.is_dictionary(column.type):
+        distinct = column.dictionary
+        if is_text(distinct.type) and not distinct.null_count:
+            return pa.DictionaryArray.from_arrays(column.indices, distinct.cast(pa.string()))
     column = decoded(column)
     if pa.types.is_float16(column.type):  # Arrow makes no integers of it
         column = column.cast(pa.float32())
@@ -63,7 +68,12 @@ def _text(column: pa.Array) -> pa.Array:
 
 
 def token_words(values: pa.Array) -> Array:
-    """64 bits for what each token says: 12 and "12" are alike."""
+    """64 bits for what each token says: 12 and "12" are alike. Those of NULL say nothing."""
+    if pa.types.is_dictionary(values.type):
+        if len(values.dictionary) > len(values):
+            return token_words(decoded(values))
+        of: Array = np.append(token_words(values.dictionary), np.uint64(0))
+        return of[np.asarray(values.indices.fill_null(0))]  # type: ignore[no-any-return]
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.string())
     words = words_of(values)

@@ -26,6 +26,7 @@ class Vocabulary:
 
     def __init__(self, values: Sequence[Any], first: int, type: pa.DataType) -> None:
         self.values, self.first, self.type = values, first, type
+        self._latest: tuple[pa.Array, int, Array] | None = None
 
     @cached_property
     def _array(self) -> pa.Array:
@@ -37,10 +38,26 @@ class Vocabulary:
         return {value: i for i, value in enumerate(self.values, self.first)}
 
     def find(self, column: pa.Array, other: int) -> Array:
-        """(rows,) int64: the number of each value; ``other`` where it has none, or is NULL."""
-        if len(self.values) <= _MANY * len(column):
-            places = pc.index_in(column, value_set=self._array).fill_null(other - self.first)
-            return np.asarray(places).astype(np.int64) + self.first
-        distinct = pc.dictionary_encode(column)
-        known = [self.numbers.get(value, other) for value in distinct.dictionary.to_pylist()]
-        return np.array([*known, other], np.int64)[np.asarray(distinct.indices.fill_null(len(known)))]  # type: ignore[no-any-return]
+        """(rows,) int64: the number of each value, or index of one; ``other`` where it has none, or is NULL."""
+        if pa.types.is_dictionary(column.type):
+            of = self._numbers_of(column.dictionary, other)
+        elif len(self.values) <= _MANY * len(column):
+            return self._looked_up(column, other)
+        else:
+            column = pc.dictionary_encode(column)
+            known = [self.numbers.get(value, other) for value in column.dictionary.to_pylist()]
+            of = np.array([*known, other], np.int64)
+        indices = column.indices
+        return of[np.asarray(indices.fill_null(len(of) - 1) if indices.null_count else indices)]  # type: ignore[no-any-return]
+
+    def _looked_up(self, column: pa.Array, other: int) -> Array:
+        places = pc.index_in(column, value_set=self._array).fill_null(other - self.first)
+        return np.asarray(places).astype(np.int64) + self.first
+
+    def _numbers_of(self, distinct: pa.Array, other: int) -> Array:
+        """Of each distinct value, and of NULL behind them; of successive batches they are often the same ones."""
+        latest = self._latest
+        if latest is None or latest[1] != other or not latest[0].equals(distinct):
+            numbers = np.append(self.find(distinct, other), other)
+            self._latest = latest = distinct, other, numbers
+        return latest[2]

@@ -29,6 +29,7 @@ class Csv:
     """
 
     options = ("delimiter", "column_names", "encoding", "null_values", "decimal_point", "block_size")
+    encodes = False
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ class Ipc:
     """
 
     options: tuple[str, ...] = ()
+    encodes = False
 
     def __init__(self, declared: pa.Schema) -> None:
         self._declared = declared

@@ -37,6 +37,7 @@ class Json:
     """
 
     options = ("block_size", "sample")
+    encodes = False
 
     def __init__(self, declared: pa.Schema, block_size: int = _BLOCK_BYTES, sample: int | None = None) -> None:
         if sample is not None and sample < 1:

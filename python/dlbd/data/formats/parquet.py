@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from functools import reduce
 from operator import and_
 
@@ -24,6 +24,7 @@ _LEAST_BUFFER = 8 << 10
 # A row group up to this size is decoded whole. All columns at once would each keep pages and a dictionary: three times
 # the memory, and a batch at a time takes twice the time.
 _GROUP_BYTES, _COLUMNS_AT_ONCE = 96 << 20, 16
+_FEW_BYTES = 2.5  # of an index, and of its share of the distinct values
 
 
 class Parquet:
@@ -32,6 +33,7 @@ class Parquet:
     """
 
     options: tuple[str, ...] = ()
+    encodes = True
 
     def __init__(self, declared: pa.Schema) -> None:
         self._declared = declared
@@ -58,32 +60,32 @@ class Parquet:
         return metadata
 
     def batches(
-        self, file: File, wanted: pa.Schema, where: Expression | None, rows: int
+        self, file: File, wanted: pa.Schema, where: Expression | None, rows: int, encoded: Collection[str] = ()
     ) -> Generator[pa.RecordBatch, None, None]:
         # pq's defaults read a whole row group's bytes first (pre_buffer), or each column's (buffer_size=0)
         total = _BUFFER_BYTES if file.local else _REMOTE_BUFFER_BYTES
         buffer = max(total // len(wanted), _LEAST_BUFFER)
-        metadata = self._metadata(file) if file.local else None
-        with (
-            file.open() as source,
-            pq.ParquetFile(source, metadata=metadata, pre_buffer=False, buffer_size=buffer) as parquet,
-        ):
-            check(plain(parquet.schema_arrow), wanted, self._declared)
-            groups = _groups(file, parquet.metadata, where)
+        with file.open() as source:
+            metadata = self._metadata(file) if file.local else pq.read_metadata(source)
+            check(plain(metadata.schema.to_arrow_schema()), wanted, self._declared)
+            groups = _groups(file, metadata, where)
             if not groups:
                 return
-            width = _row_bytes(parquet, groups[0], wanted.names)
-            rows = max(min(rows, int(_BATCH_BYTES / width)), 1)
-            most = max(parquet.metadata.row_group(group).num_rows for group in groups)
-            if file.local and most * width <= _GROUP_BYTES:
-                for group in groups:
-                    yield from map(valid, _apart(_whole(parquet, group, wanted.names), rows))
-            else:
-                left = sum(parquet.metadata.row_group(group).num_rows for group in groups)
-                for batch in parquet.iter_batches(rows, row_groups=groups, columns=wanted.names):
-                    yield valid(batch)
-                    left -= batch.num_rows
-                _require_none(left)
+            few = _few(metadata, groups, {f.name for f in wanted if f.name in encoded and f.type == pa.string()})
+            options = {"metadata": metadata, "read_dictionary": few, "pre_buffer": False, "buffer_size": buffer}
+            with pq.ParquetFile(source, **options) as parquet:
+                width = _row_bytes(parquet, groups[0], wanted.names)
+                rows = max(min(rows, int(_BATCH_BYTES / width)), 1)
+                most = max(metadata.row_group(group).num_rows for group in groups)
+                if file.local and most * width <= _GROUP_BYTES:
+                    for group in groups:
+                        yield from map(valid, _apart(_whole(parquet, group, wanted.names), rows))
+                else:
+                    left = sum(metadata.row_group(group).num_rows for group in groups)
+                    for batch in parquet.iter_batches(rows, row_groups=groups, columns=wanted.names):
+                        yield valid(batch)
+                        left -= batch.num_rows
+                    _require_none(left)
 
     def count(self, file: File) -> int | None:
         return int(self._metadata(file).num_rows)
@@ -117,6 +119,18 @@ def _apart(table: pa.Table, rows: int) -> Generator[pa.RecordBatch, None, None]:
 
 def _copy(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.take(pa.array(np.arange(batch.num_rows)))
+
+
+def _few(metadata: pq.FileMetaData, groups: Sequence[int], names: Collection[str]) -> list[str]:
+    """Which columns of text are stored as indices of a few distinct values: as text each one has at least 4 bytes."""
+    left = set(names)
+    for group in groups if left else ():
+        description = metadata.row_group(group)
+        for i in range(description.num_columns):
+            column = description.column(i)
+            if column.path_in_schema in left and column.total_uncompressed_size > _FEW_BYTES * column.num_values:
+                left.remove(column.path_in_schema)
+    return sorted(left)
 
 
 def _groups(file: File, metadata: pq.FileMetaData, where: Expression | None) -> list[int]:

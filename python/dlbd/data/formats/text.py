@@ -19,6 +19,7 @@ class Text:
     """
 
     options = ("encoding",)
+    encodes = False
 
     def __init__(self, declared: pa.Schema, encoding: str = "utf8") -> None:
         self._encoding = encoding
