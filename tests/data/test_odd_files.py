@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -248,3 +249,38 @@ def test_a_broken_line_of_json_is_found_quickly(tmp_path: Path):
     with pytest.raises(SourceError, match=r"a\.jsonl: line 600001: .*never"):
         rows(path)
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Größe,b\n1,2\n".encode("latin1"), r"the names of columns are not utf8: pass encoding="),
+        (b"a,b\n" + b"x,1\n" * 300_000 + b"\xeb,1\n", r"line 300002, column 'a': is not utf8: pass encoding="),
+        ("a,b\n1,2\n".encode("utf16"), r'begins as UTF-16: pass encoding="utf16"'),
+        (gzip.compress(b"a,b\n1,2\n" * 1000), r"begins as gzip does: its name should end in \.gz"),
+    ],
+)
+def test_bytes_that_are_no_text_in_utf8(tmp_path: Path, content: bytes, said: str):
+    with pytest.raises(SourceError, match=rf"a\.csv: {said}"):
+        rows(put(tmp_path / "a.csv", content))
+
+
+def test_utf16(tmp_path: Path):
+    path = put(tmp_path / "a.csv", "name\nZoë\n".encode("utf16"))
+    assert rows(path, encoding="utf16") == [{"name": "Zoë"}]
+    for delimiter in ("", "||"):
+        with pytest.raises(ValueError, match="delimiter is one character; received"):
+            dlbd.data.open(path, delimiter=delimiter)
+
+
+def test_a_quote_that_is_never_closed_loses_no_rows_in_silence(tmp_path: Path):
+    for content, line in (('a,b\n1,"x\n2,y\n3,z\n', 2), ("a,b\n\n" + "1,2\n" * 400_000 + '5,"x\n6,y', 400_003)):
+        path = put(tmp_path / "a.csv", content)
+        for read in (rows, lambda path: dlbd.data.open(path).count()):
+            with pytest.raises(SourceError, match=rf"a\.csv: line {line}: a quote is never closed"):
+                read(path)
+    for content in ('a,b\n1,"x\ny"', 'a,b\n1,"x\ny"\n', 'a,b\r\n1,"x\ny"\r\n\r\n', 'a,b\n1,"x\ny"\n\n\n'):
+        assert rows(put(tmp_path / "a.csv", content)) == [{"a": 1, "b": "x\ny"}]
+    assert rows(put(tmp_path / "a.csv", "a\n1\n")) == [{"a": 1}]
+    assert rows(put(tmp_path / "a.csv", "1\n"), column_names=["a"]) == [{"a": 1}]
+    assert rows(put(tmp_path / "a.csv", "\n\n"), schema={"a": "int64"}) == []
