@@ -14,7 +14,7 @@ from dlbd.data.errors import SourceError, missing
 from dlbd.data.expressions import Expression
 from dlbd.data.reader import options_of, with_client_text
 from dlbd.data.sqlite import file_of
-from dlbd.data.statements import DUCKDB, Rows, found, one_of
+from dlbd.data.statements import DUCKDB, Rows, found, one_of, subquery, title
 from dlbd.data.tables import create, exists, new_file, spooled, written_type
 
 try:
@@ -57,7 +57,7 @@ class DuckdbReader:
         settings: Mapping[str, Any],
     ) -> None:
         self._file, self._settings = file, {**_CONFIG, **settings}
-        self.name = f"duckdb:///{file}, " + ("query" if table is None else f"table {table}")
+        self.name = title(f"duckdb:///{file}", table)
         with self._connected(opening=True) as connection:
             self.counts_by_reading = True  # as a view or a query
             if table is not None:
@@ -66,7 +66,7 @@ class DuckdbReader:
                 self.counts_by_reading = place not in stored
                 origin = DUCKDB.name_of(*place)
             else:
-                origin = f"({str(query).rstrip().rstrip(';')}\n) AS dlbd_query"
+                origin = f"{subquery(str(query))} AS dlbd_query"
             statement, values = DUCKDB.bound(f"SELECT * FROM {origin} LIMIT 0", parameters)
             given = connection.sql(statement, params=values).to_arrow_reader(1).schema
         self.schema = pa.schema([(field.name, _in_utc(field.type)) for field in given])

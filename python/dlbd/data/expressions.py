@@ -129,7 +129,7 @@ def conjuncts(condition: Expression | None) -> list[Expression]:
 def meets_nan(condition: Expression, negated: bool = False) -> bool:
     """Whether a row may meet it, or its contrary, because a number is NaN."""
     match condition:
-        case Both(left, right) | Either(left, right):
+        case Joined(left, right):
             return meets_nan(left, negated) or meets_nan(right, negated)
         case Not(of):
             return meets_nan(of, not negated)
@@ -159,8 +159,8 @@ def _array(values: list[Any], kind: pa.DataType | None) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Both(Expression):
-    """Both conditions hold."""
+class Joined(Expression):
+    """Two conditions."""
 
     left: Expression
     right: Expression
@@ -168,21 +168,21 @@ class Both(Expression):
     @property
     def columns(self) -> set[str]:
         return self.left.columns | self.right.columns
+
+
+class Both(Joined):
+    """Both conditions hold."""
+
+    __slots__ = ()
 
     def to_arrow(self) -> pc.Expression:
         return self.left.to_arrow() & self.right.to_arrow()
 
 
-@dataclass(frozen=True, slots=True)
-class Either(Expression):
+class Either(Joined):
     """One of the conditions holds, or both."""
 
-    left: Expression
-    right: Expression
-
-    @property
-    def columns(self) -> set[str]:
-        return self.left.columns | self.right.columns
+    __slots__ = ()
 
     def to_arrow(self) -> pc.Expression:
         return self.left.to_arrow() | self.right.to_arrow()

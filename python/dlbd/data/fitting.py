@@ -13,7 +13,7 @@ import numpy as np
 
 from dlbd.data.arrow import pa
 from dlbd.data.documents import shown
-from dlbd.data.expressions import Both, Comparison, Either, Expression, IsIn, IsNull, Not, compared_type, value_type
+from dlbd.data.expressions import Comparison, Expression, IsIn, IsNull, Joined, Not, compared_type, value_type
 
 # A value's neighbour in a column's type, and where the value is: 0 there, 1 just above, -1 just below.
 _Place = tuple[Any, int]
@@ -50,10 +50,8 @@ def fitted(condition: Expression, schema: pa.Schema, source: str) -> Expression:
         ValueError: a value does not compare with its column; the message has both.
     """
     match condition:
-        case Both(left, right):
-            return Both(fitted(left, schema, source), fitted(right, schema, source))
-        case Either(left, right):
-            return Either(fitted(left, schema, source), fitted(right, schema, source))
+        case Joined(left, right):
+            return type(condition)(fitted(left, schema, source), fitted(right, schema, source))
         case Not(of):
             return Not(fitted(of, schema, source))
         case IsNull(name):

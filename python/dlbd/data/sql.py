@@ -16,7 +16,7 @@ from dlbd.data.errors import SourceError, missing
 from dlbd.data.expressions import Expression
 from dlbd.data.reader import options_of, with_client_text
 from dlbd.data.servers import SERVERS, Server
-from dlbd.data.statements import Rows, found, one_of
+from dlbd.data.statements import Rows, found, one_of, subquery, title
 from dlbd.data.tables import create
 from dlbd.data.tuples import batches_of, numbers_first
 
@@ -134,13 +134,13 @@ class SqlReader:
     ) -> None:
         self._database, self._server = database, database.server
         self._connection: Any = None
-        self.name = f"{database.name}, " + ("query" if table is None else f"table {table}")
+        self.name = title(database.name, table)
 
         def described(connection: Any) -> tuple[str, list[Any]]:
             if table is not None:
                 origin = self._server.dialect.name_of(*_qualified(self._server, connection, table, database.name))
             else:
-                origin = f"({str(query).rstrip().rstrip(';')}\n) AS dlbd_query"
+                origin = f"{subquery(str(query))} AS dlbd_query"
             statement, values = self._server.dialect.bound(f"SELECT * FROM {origin} LIMIT 0", parameters)
             with closing(connection.cursor()) as cursor:
                 cursor.execute(statement, values)

@@ -16,7 +16,7 @@ from dlbd.data.errors import SourceError
 from dlbd.data.expressions import Expression
 from dlbd.data.reader import options_of
 from dlbd.data.sorting import sorted_batches
-from dlbd.data.statements import SQLITE, Rows, found, one_of
+from dlbd.data.statements import SQLITE, Rows, found, one_of, subquery, title
 from dlbd.data.tuples import Column, batches_of, numbers_first
 
 # Rows looked at to find the type of a column that is declared without one, as an expression in a query is.
@@ -73,7 +73,7 @@ class SqliteReader:
         connect_args: Mapping[str, Any],
     ) -> None:
         self._file, self._connect_args = file, {"timeout": 5.0, **connect_args}
-        self.name = f"sqlite:///{file}, " + ("query" if table is None else f"table {table}")
+        self.name = title(f"sqlite:///{file}", table)
         if not os.path.exists(file):
             raise SourceError(f"sqlite:///{file}: there is no such file")
         with self._connected(opening=True) as connection:
@@ -81,7 +81,7 @@ class SqliteReader:
                 name = found(table, _tables(connection), f"sqlite:///{file}")
                 origin = SQLITE.name_of(name)
             else:
-                origin = f"({str(query).rstrip().rstrip(';')}\n)"
+                origin = subquery(str(query))
                 name = self._as_view(connection, origin, parameters)
             declared = connection.execute("SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", (name,))
             hints = as_schema(schema) if schema is not None else pa.schema([])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlbd.data.arrow import pa
-from dlbd.data.expressions import Both, Comparison, Either, Expression, IsIn, IsNull, Not
+from dlbd.data.expressions import Both, Comparison, Expression, IsIn, IsNull, Joined, Not
 
 # What a text is made of: parts where a colon or a percent sign is only text, casts, and parameters.
 _STANDARD = r"'(?:[^']|'')*'"
@@ -107,6 +107,16 @@ def one_of(source: str, table: str | None, query: Any, parameters: Any) -> None:
         raise ValueError(f"{source}: parameters are of a query, and there is none")
 
 
+def title(store: str, table: str | None) -> str:
+    """What errors call a table, or a query, of a store."""
+    return f"{store}, " + ("query" if table is None else f"table {table}")
+
+
+def subquery(query: str) -> str:
+    """A query to select from."""
+    return f"({query.rstrip().rstrip(';')}\n)"
+
+
 def found(table: str, tables: Sequence[str], source: str) -> str:
     """The table as the catalogue has it.
 
@@ -199,7 +209,7 @@ class Conditions:
 
     def _equivalent(self, condition: Expression) -> str | None:
         match condition:
-            case Both(left, right) | Either(left, right):
+            case Joined(left, right):
                 sides = [self._equivalent(left), self._equivalent(right)]
                 word = " AND " if isinstance(condition, Both) else " OR "
                 return None if None in sides else f"({word.join(s for s in sides if s)})"

@@ -11,7 +11,7 @@ from typing import Any
 
 from dlbd.data.arrow import pa
 from dlbd.data.errors import missing
-from dlbd.data.expressions import Both, Comparison, Either, Expression, IsIn, IsNull, Not, conjuncts
+from dlbd.data.expressions import Both, Comparison, Expression, IsIn, IsNull, Joined, Not, conjuncts
 
 try:
     from pyspark.sql import types
@@ -67,7 +67,7 @@ class Columns:
     def _condition(self, where: Expression) -> Any:
         """The same for Spark, true for the same rows and unknown for the same; None if there is none."""
         match where:
-            case Both(left, right) | Either(left, right):
+            case Joined(left, right):
                 one, other = self._condition(left), self._condition(right)
                 if one is None or other is None:
                     return None
