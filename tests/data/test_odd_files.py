@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +286,16 @@ def test_a_quote_that_is_never_closed_loses_no_rows_in_silence(tmp_path: Path):
     assert rows(put(tmp_path / "a.csv", "a\n1\n")) == [{"a": 1}]
     assert rows(put(tmp_path / "a.csv", "1\n"), column_names=["a"]) == [{"a": 1}]
     assert rows(put(tmp_path / "a.csv", "\n\n"), schema={"a": "int64"}) == []
+
+
+def test_a_source_can_be_sent_to_another_process(tmp_path: Path):
+    table = pa.table({"i": [1, 2], "day": [date(2020, 1, 1), None], "price": pa.array([1, 2], pa.decimal128(5, 2))})
+    sources = [dlbd.data.open(write(tmp_path / f"a.{suffix}", table)) for suffix in ("csv", "parquet", "arrow")]
+    for kind in ("sqlite", "duckdb"):
+        address = f"{kind}:///{tmp_path}/{kind}.db"
+        dlbd.data.write_table(address, "t", table)
+        sources.append(dlbd.data.open(address, table="t", order_by="i"))
+    for source in [*sources, dlbd.data.open(table)]:
+        sent = pickle.loads(pickle.dumps(source.where(col("i") > 1).split(a=0.5, b=0.5, by="i")[0]))
+        assert pickle.loads(pickle.dumps(source)).to_arrow().equals(source.to_arrow())
+        assert sent.count() in (0, 1)

@@ -276,6 +276,20 @@ def test_rows_without_a_value_are_in_no_part_of_an_order():
     assert (first.to_arrow()["x"].to_pylist(), second.to_arrow()["x"].to_pylist()) == ([1.0, 2.0], [3.0, 4.0])
 
 
+def test_any_bytes_divide_rows():
+    ids = [bytes([i, 255]) * 8 for i in range(200)]
+    first: list[int] = []
+    for column in (
+        pa.array(ids),
+        pa.array(ids, pa.binary(16)),
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array(ids, pa.binary(16))),
+    ):
+        parts = dlbd.data.open(pa.table({"id": column})).split(a=0.5, b=0.5, by="id")
+        assert sum(part.count() for part in parts) == 200
+        first.append(parts.a.count())
+    assert first == [first[0]] * 3
+
+
 def test_lists_divide_no_rows():
     source = dlbd.data.open({"l": [[1], [2]]})
     for divide in (
@@ -285,6 +299,9 @@ def test_lists_divide_no_rows():
     ):
         with pytest.raises(ValueError, match="'l' holds values of type list"):
             divide()
+    durations = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
+    with pytest.raises(ValueError, match="'l' holds values of type month_day_nano_interval"):
+        dlbd.data.open(pa.table({"l": durations})).k_folds(2, by="l")
 
 
 @pytest.mark.parametrize("fractions", [{"a": 0.5, "b": 0.6}, {"a": -0.1, "b": 0.5}, {"a": 0.0}, {}])

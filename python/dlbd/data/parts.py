@@ -53,7 +53,11 @@ def words_of(column: pa.Array) -> Array:
     """64 bits for each value, alike for equal values, whatever the width of their type: integers, times and booleans by
     their number, floats by their float64, all else by its text or bytes. NULL is 0, and all NaN are one.
     """
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
     kind = column.type
+    if pa.types.is_fixed_size_binary(kind):
+        return words_of(column.cast(pa.binary()))
     if pa.types.is_dictionary(kind):
         if len(column.dictionary) > len(column):
             return words_of(decoded(column))

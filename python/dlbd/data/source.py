@@ -189,7 +189,8 @@ class Source:
     def _divider(self, by: str) -> pa.DataType:
         """The type of a column that tells rows apart."""
         kind = self._field(by, self.stored).type
-        if pa.types.is_nested(kind):
+        values = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+        if pa.types.is_nested(values) or pa.types.is_interval(values):
             raise ValueError(f"{self.name}: column {by!r} holds values of type {kind}, which divide no rows")
         return kind
 

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -215,23 +216,26 @@ def _column(name: str, declared: str, hints: pa.Schema) -> Column | None:
 
 
 def _special(name: str, kind: pa.DataType, declared: str) -> Column:
-    def booleans(values: Sequence[Any]) -> pa.Array:
-        if not set(values) <= {None, 0, 1}:
-            raise ValueError
-        return pa.array(values, pa.int8()).cast(kind)
-
-    def decimals(values: Sequence[Any]) -> pa.Array:
-        # the shortest text of a float is the decimal that was written, up to 15 digits
-        return pa.array([None if v is None else decimal.Decimal(str(v)) for v in values], kind)
-
-    def times(values: Sequence[Any]) -> pa.Array:
-        return converted(pa.array(values, pa.string()), kind)
-
     if pa.types.is_boolean(kind):
-        return Column(name, kind, declared, (int,), booleans)
+        return Column(name, kind, declared, (int,), _booleans)
     if pa.types.is_decimal(kind):
-        return Column(name, kind, declared, (int, float, str), decimals)
-    return Column(name, kind, declared, (str,), times)
+        return Column(name, kind, declared, (int, float, str), partial(_decimals, kind))
+    return Column(name, kind, declared, (str,), partial(_times, kind))
+
+
+def _booleans(values: Sequence[Any]) -> pa.Array:
+    if not set(values) <= {None, 0, 1}:
+        raise ValueError
+    return pa.array(values, pa.int8()).cast(pa.bool_())
+
+
+def _decimals(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    # the shortest text of a float is the decimal that was written, up to 15 digits
+    return pa.array([None if v is None else decimal.Decimal(str(v)) for v in values], kind)
+
+
+def _times(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    return converted(pa.array(values, pa.string()), kind)
 
 
 def _order(column: Column) -> str | None:
