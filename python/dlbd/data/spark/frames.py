@@ -75,4 +75,8 @@ def said(error: BaseException) -> str:
     lines = text.strip().splitlines() or [type(error).__name__]
     frames = [i for i, line in enumerate(lines) if line.startswith("  ")]
     of_python = "Traceback (most recent call last)" in text and frames and frames[-1] + 1 < len(lines)
-    return f"Python on an executor: {lines[frames[-1] + 1]}" if of_python else lines[0]
+    if not of_python:
+        return lines[0]
+    line = lines[frames[-1] + 1]
+    hint = " (PYSPARK_PYTHON says which Python executors use)" if line.startswith("ModuleNotFoundError") else ""
+    return f"Python on an executor: {line}{hint}"
