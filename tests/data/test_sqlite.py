@@ -263,3 +263,19 @@ def test_memory_is_bounded(address: str):
     rows, kilobytes = done.stdout.split()
     assert int(rows) == 3_000_000
     assert int(kilobytes) < 60_000
+
+
+def test_a_table_whose_writer_was_killed_is_as_before(address: str, tmp_path: Path):
+    dlbd.data.write_table(address, "t", pa.table({"x": range(1000)}))
+    code = f"""
+        import os, sqlite3
+        connection = sqlite3.connect("{tmp_path}/test.db")
+        connection.execute("PRAGMA cache_spill = 1")
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("UPDATE t SET x = -1")
+        connection.execute("CREATE TABLE u AS SELECT a.x FROM t AS a, t AS b LIMIT 100000")
+        os._exit(0)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+    assert (tmp_path / "test.db-journal").stat().st_size
+    assert dlbd.data.open(address, table="t", order_by="x").to_arrow()["x"].to_pylist() == list(range(1000))

@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,13 @@ def file_of(address: str) -> str:
     if not rest.startswith("/") or rest[1:] in ("", ":memory:"):
         raise ValueError(f"{scheme}:///relative.db or {scheme}:////absolute.db names a file; received {address!r}")
     return rest[1:]
+
+
+def recover(file: str) -> None:
+    """Take back what a writer began that died, or whose disk was full: a connection that only reads may not do it."""
+    if os.path.exists(f"{file}-journal"):
+        with suppress(sqlite3.Error), closing(sqlite3.connect(file)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
 
 
 class SqliteReader:
@@ -125,6 +132,7 @@ class SqliteReader:
     @contextmanager
     def _connected(self, opening: bool = False) -> Generator[sqlite3.Connection, None, None]:
         """A connection that only reads; the client's errors are ours inside."""
+        recover(self._file)
         try:
             address = f"{Path(self._file).absolute().as_uri()}?mode=ro"
             arguments = {"uri": True, "check_same_thread": False, **self._connect_args}
