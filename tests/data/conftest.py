@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +16,22 @@ from tests.servers import sql
 from tests.servers.azure import AzureServer
 from tests.servers.azure import client as azure_client
 from tests.servers.bucket import Bucket
+from tests.servers.certificates import Authority
 from tests.servers.gcs import GcsServer
 from tests.servers.gcs import client as gcs_client
 from tests.servers.hdfs import Hdfs
 from tests.servers.mongodb import MongoDB
+from tests.servers.process import temporary_folder
 from tests.servers.s3 import S3Server
 from tests.servers.sql_client import drop_tables
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Authority]:
+    """Whom servers and clients of TLS trust."""
+    folder = temporary_folder("certificates")
+    yield Authority(folder)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

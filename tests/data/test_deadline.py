@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 import pytest
 
 from dlbd.data import SourceError
-from dlbd.data.deadline import watched
+from dlbd.data.deadline import Patience, watched
 
 
 class Server:
@@ -94,3 +94,50 @@ def test_a_source_that_works_on_is_not_silent():
     with pytest.raises(SourceError, match=r"nothing came for 0\.1 seconds"):
         list(reading)
     assert time.monotonic() - begin > 0.25
+
+
+class Taker:
+    """Takes numbers, and falls silent at one of them."""
+
+    def __init__(self, silent_at: int | None = None) -> None:
+        self.silent_at = silent_at
+        self.aborted = threading.Event()
+
+    def take(self, numbers: Iterable[int]) -> int:
+        for i in numbers:
+            if i == self.silent_at:
+                assert self.aborted.wait(30)
+                raise OSError("socket closed")
+        return i
+
+
+def test_a_silent_taker_is_an_error():
+    taker = Taker(silent_at=3)
+    patience = Patience(0.2, "server", taker.aborted.set)
+    with pytest.raises(SourceError, match=r"server: nothing came for 0\.2 seconds"), patience.waiting():
+        taker.take(patience.free(iter(range(5))))
+
+
+def test_whoever_makes_the_items_may_take_its_time():
+    def slow() -> Generator[int, None, None]:
+        for i in range(3):
+            time.sleep(0.3)
+            yield i
+
+    taker = Taker()
+    patience = Patience(0.1, "server", taker.aborted.set)
+    with patience.waiting():
+        assert taker.take(patience.free(slow())) == 2
+    assert not taker.aborted.is_set()
+    with pytest.raises(ValueError, match="broken"), patience.waiting():
+        raise ValueError("broken")
+
+
+def test_a_taker_that_works_on_is_not_silent():
+    answers = iter([0, 1, 2, 2])  # its progress, each time it is asked
+    taker = Taker(silent_at=0)
+    patience = Patience(0.1, "server", taker.aborted.set, lambda: next(answers))
+    begin = time.monotonic()
+    with pytest.raises(SourceError), patience.waiting():
+        taker.take(patience.free(iter([0])))
+    assert time.monotonic() - begin > 0.28

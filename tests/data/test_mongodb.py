@@ -371,20 +371,6 @@ def test_a_wrong_port_is_an_error_at_once_and_tells_no_password():
         assert "zz" not in str(wrong.value)
 
 
-def test_tls_passes_through():
-    server = MongoDB(tls=True)
-    try:
-        trusted = {"tls": True, "tlsCAFile": str(server.certificate)}
-        with pymongo.MongoClient(server.uri, **trusted) as client:
-            client.shop.items.insert_one({"_id": 1})
-        arguments: dict[str, Any] = {"what": f"{server.uri}/shop", "table": "items", "timeout": 4}
-        assert dlbd.data.open(**arguments, client_options=trusted).count() == 1
-        with pytest.raises(SourceError, match="certificate verify failed"):
-            dlbd.data.open(**arguments, client_options={"tls": True})
-    finally:
-        server.stop()
-
-
 def test_credentials_pass_through(put: Put):
     arguments = put([{"_id": 1}], timeout=2)
     credentials = {"username": "kim", "password": "s3cret", "authSource": "admin"}
@@ -458,3 +444,35 @@ def test_a_reading_that_ends_early_closes_its_cursor(fragile: MongoDB, stream: I
     start = time.monotonic()
     stream.close()  # type: ignore[attr-defined]
     assert time.monotonic() - start < 0.4
+
+
+# Work that takes longer than the timeout
+
+# of the server of the tests: each document is compared with all
+LONG = [
+    {"$lookup": {"from": "items", "localField": "_id", "foreignField": "text", "as": "found"}},
+    {"$project": {"found": 0}},
+    {"$sort": {"text": 1, "_id": -1}},
+]
+
+
+@pytest.mark.timeout(120)
+def test_a_server_that_works_is_not_silent(fragile: MongoDB):
+    begin = time.monotonic()
+    source = dlbd.data.open(f"{fragile.uri}/shop", table="items", query=LONG, timeout=1)
+    assert time.monotonic() - begin > 1.5
+    assert source.head(1)["_id"].to_pylist() == [MANY - 1]
+    assert source.count() == MANY
+
+
+@pytest.mark.timeout(60)
+def test_a_server_that_freezes_while_it_works(fragile: MongoDB):
+    schema = {"_id": "int64", "text": "string"}
+    source = dlbd.data.open(f"{fragile.uri}/shop", table="items", query=LONG * 3, schema=schema, sample=0, timeout=1)
+    freeze = threading.Timer(2, fragile.freeze)
+    freeze.start()
+    begin = time.monotonic()
+    with pytest.raises(SourceError, match=rf"^{fragile.uri}/shop\.items: nothing came for 1 seconds"):
+        source.head(1)
+    assert 2 < time.monotonic() - begin < 10
+    freeze.join()

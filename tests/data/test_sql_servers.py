@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import decimal
 import math
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import quote, urlsplit
 
 import pyarrow as pa
@@ -21,7 +23,7 @@ import dlbd
 from dlbd.data import SourceError, col, write_table
 from tests.servers import sql
 from tests.servers.process import free_port
-from tests.servers.sql_client import drop_tables, execute, tables
+from tests.servers.sql_client import connect, drop_tables, execute, tables
 
 ROWS = 200_000
 
@@ -83,16 +85,103 @@ def test_a_server_that_freezes(sql_server: sql.SqlServer):
 def test_a_server_that_is_frozen_before(sql_server: sql.SqlServer):
     if sql_server.process is None:
         sql_server = sql.start_own(sql_server.name)
-    arguments = {"connect_timeout": 2} | ({} if sql_server.name == "postgresql" else {"read_timeout": 2})
     sql_server.process.freeze()
     try:
-        start = time.monotonic()
-        with pytest.raises(SourceError, match=r"127\.0\.0\.1"):
-            dlbd.data.open(sql_server.uri, table="t", connect_args=arguments)
-        assert time.monotonic() - start < 8
+        for seconds in (1, 3):  # a longer one does not end sooner
+            start = time.monotonic()
+            with pytest.raises(SourceError, match=r"127\.0\.0\.1"):
+                dlbd.data.open(sql_server.uri, table="t", timeout=seconds)
+            assert seconds * 0.9 < time.monotonic() - start < 2 * seconds + 1
+            start = time.monotonic()
+            with pytest.raises(SourceError, match=r"127\.0\.0\.1.*table t"):
+                write_table(sql_server.uri, "t", pa.table({"x": [1]}), timeout=seconds)
+            assert time.monotonic() - start < 2 * seconds + 1
     finally:
         sql_server.process.thaw()
     assert none_left(sql_server)
+
+
+# A query that takes longer than the timeout
+
+
+def sleeping(uri: str, seconds: float) -> str:
+    """A query that takes so long, and not when it is opened."""
+    write_table(uri, "t", pa.table({"x": [seconds]}), if_exists="replace")
+    return f"SELECT {'pg_sleep(x)::text' if uri.startswith('postgres') else 'SLEEP(x)'} AS y FROM t"
+
+
+def test_a_server_that_works_is_not_silent(uri: str):
+    query = sleeping(uri, 3.0)
+    assert dlbd.data.open(uri, query=query, timeout=1).to_arrow().num_rows == 1
+    counted = dlbd.data.open(uri, query=f"SELECT y FROM ({query} LIMIT 10) AS q WHERE y IS NULL", timeout=1)
+    assert counted.count() == 0
+
+
+def test_a_server_that_freezes_while_it_works(sql_server: sql.SqlServer):
+    if sql_server.process is None:
+        sql_server = sql.start_own(sql_server.name)
+    batches = dlbd.data.open(sql_server.uri, query=sleeping(sql_server.uri, 8.0), timeout=1).batches()
+    freeze = threading.Timer(2.5, sql_server.process.freeze)
+    freeze.start()
+    try:
+        start = time.monotonic()
+        with pytest.raises(SourceError, match=r"127\.0\.0\.1.*query: nothing came for 1 seconds"):
+            next(batches)
+        assert 2.5 < time.monotonic() - start < 8
+    finally:
+        freeze.join()
+        sql_server.process.thaw()
+    assert none_left(sql_server)
+    drop_tables(sql_server.uri)
+
+
+def test_postgresql_ends_a_query_that_nobody_waits_for(postgresql: sql.SqlServer):
+    source = dlbd.data.open(postgresql.uri, query=sleeping(postgresql.uri, 60.0))
+    threading.Timer(1, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        source.to_arrow()
+    assert none_left(postgresql)
+    drop_tables(postgresql.uri)
+
+
+def test_a_table_that_is_locked_is_an_error_in_time(uri: str):
+    write_table(uri, "t", pa.table({"x": [1]}))
+    source = dlbd.data.open(uri, table="t", timeout=1)
+    with closing(connect(uri)) as other, closing(other.cursor()) as cursor:
+        cursor.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE" if uri.startswith("postgres") else "LOCK TABLES t WRITE")
+        for read in (source.to_arrow, source.count, lambda: dlbd.data.open(uri, table="t", timeout=1)):
+            start = time.monotonic()
+            with pytest.raises(SourceError, match="table t: nothing came for 1 seconds"):
+                read()
+            assert time.monotonic() - start < 4
+    assert source.count() == 1
+
+
+def test_a_server_that_freezes_while_it_is_written_to(sql_server: sql.SqlServer):
+    if sql_server.process is None:
+        sql_server = sql.start_own(sql_server.name)
+    process = sql_server.process
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for i in range(100):
+            if i == 3:
+                time.sleep(2)  # who makes rows may take its time
+                process.freeze()
+            yield pa.record_batch({"s": ["text " * 200] * 1000})
+
+    start = time.monotonic()
+    try:
+        with pytest.raises(SourceError, match=r"127\.0\.0\.1.*table t: nothing came for 1 seconds") as caught:
+            write_table(sql_server.uri, "t", batches(), timeout=1)
+        assert time.monotonic() - start < 20
+        assert ("may be left" in str(caught.value)) == (sql_server.name != "postgresql")  # there is a frozen table
+        assert readers() == []
+    finally:
+        process.thaw()
+    assert none_left(sql_server)
+    assert "t" not in tables(sql_server.uri)
+    assert write_table(sql_server.uri, "t", pa.table({"x": [1]})) == 1
+    drop_tables(sql_server.uri)
 
 
 @pytest.mark.parametrize("name", ["mariadb", "mysql", "postgresql"])

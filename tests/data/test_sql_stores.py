@@ -193,7 +193,8 @@ def test_what_does_not_exist(stored: str):
 )
 def test_a_missing_library_names_its_extra(address: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, library, None)
-    monkeypatch.delitem(sys.modules, f"dlbd.data.{extra}", raising=False)
+    for module in (extra, "connections"):
+        monkeypatch.delitem(sys.modules, f"dlbd.data.{module}", raising=False)
     with pytest.raises(ImportError, match=rf"pip install 'dlbd\[{extra}\]'"):
         dlbd.data.open(address, table="t")
 

@@ -61,6 +61,8 @@ mariadb() { have mariadbd && have mariadb-install-db || debian mariadb-server-co
 
 postgresql() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || debian postgresql; }
 
+certificates() { have openssl || debian openssl; }
+
 mysql() {
   local part=$cache/mysql.part
   ldconfig -p | grep libaio.so.1 >/dev/null && ldconfig -p | grep libnuma.so.1 >/dev/null || debian libaio1 libnuma1
@@ -72,5 +74,5 @@ mysql() {
   rm -rf "$cache/mysql" && mv "$part" "$cache/mysql"
 }
 
-[ $# -gt 0 ] || set -- mongodb s3 gcs azure hdfs mariadb postgresql mysql  # all of them
+[ $# -gt 0 ] || set -- certificates mongodb s3 gcs azure hdfs mariadb postgresql mysql  # all of them
 for name in "$@"; do "$name"; done

@@ -9,18 +9,22 @@ import pyarrow.fs as fs
 import pytest
 
 from tests.servers.bucket import Bucket
+from tests.servers.certificates import Authority
 from tests.servers.process import CACHE, Process, free_port, listens, temporary_folder
 
 _PROGRAM = CACHE / "s3" / "versitygw"
-_KEY, _SECRET = "dlbd-key", "dlbd-secret-of-s3"
+_KEY, _SECRET = "dlbd-key", "dlbd/secret+of=s3"
 
 
 class S3Server(Process):
-    """Attributes:
-    bucket: a bucket that is there.
+    """Args:
+        tls: signs its certificate; it speaks TLS only, then.
+
+    Attributes:
+        bucket: a bucket that is there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Authority | None = None) -> None:
         if not _PROGRAM.exists():
             pytest.skip("s3 is not installed (tests/servers/install.sh)")
         port = free_port()
@@ -34,10 +38,14 @@ class S3Server(Process):
             "scheme": "http",
             "region": "us-east-1",
         }
-        command = [str(_PROGRAM), "--port", f"127.0.0.1:{port}", "--region", "us-east-1", "posix"]
+        command = [str(_PROGRAM), "--port", f"127.0.0.1:{port}", "--region", "us-east-1"]
+        if tls:
+            certificate, key = tls.issue("s3")
+            command += ["--cert", str(certificate), "--key", str(key)]
+            options.update(scheme="https", tls_ca_file_path=str(tls.certificate))
         super().__init__(
             "s3",
-            [*command, "--sidecar", str(folder / "sidecar"), str(folder / "data")],
+            [*command, "posix", "--sidecar", str(folder / "sidecar"), str(folder / "data")],
             lambda: listens(port),
             folder,
             {"ROOT_ACCESS_KEY": _KEY, "ROOT_SECRET_KEY": _SECRET},

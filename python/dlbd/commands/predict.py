@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from dlbd.commands.tables import written
+    from dlbd.commands.tables import called, written
     from dlbd.data.features.block import spread
 
     model = loaded(options.model)
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> None:
                 rows += batch.num_rows
                 yield _table(batch.select(keep), found)
 
-    written(options.out, options.out_table, options.if_exists, predicted())
-    print(f"{rows:,} rows: {options.out}")
+    written(options.out, options.out_table, options.if_exists, predicted(), options.timeout)
+    print(f"{rows:,} rows: {called(options.out)}")
 
 
 def _at_least_one(batches: Iterator[Any], schema: Any) -> Iterator[Any]:

@@ -14,12 +14,12 @@ from dlbd.saving.atomic import replacing
 Write = Callable[[Any], None]
 
 
-def written(out: str, table: str, if_exists: str, batches: Iterator[Any]) -> None:
+def written(out: str, table: str, if_exists: str, batches: Iterator[Any], timeout: float) -> None:
     """Write record batches. Where an error ends that nothing has changed.
 
     Args:
         out: a file by its ending, which is replaced if it is there, or the address of a database.
-        table: of a database; see :func:`dlbd.data.write_table` for ``if_exists``.
+        table: of a database; see :func:`dlbd.data.write_table` for ``if_exists`` and ``timeout``.
         batches: one at least.
 
     Raises:
@@ -27,7 +27,7 @@ def written(out: str, table: str, if_exists: str, batches: Iterator[Any]) -> Non
         OSError: the disk is full, say.
     """
     if "://" in out:
-        write_table(out, table, batches, if_exists=if_exists)
+        write_table(out, table, batches, if_exists=if_exists, timeout=timeout)
         return
     made = _FILES.get(os.path.splitext(out)[1].lower())
     if made is None:
@@ -51,6 +51,12 @@ def _require_writable(schema: Any, out: str) -> None:
             ending == ".csv" and t.is_nested(kind)
         ):
             raise ValueError(f"--out: a {ending} file holds no {kind}, which column {field.name!r} has: .parquet does")
+
+
+def called(out: str) -> str:
+    """What is written, without the password of an address."""
+    scheme, mark, place = out.partition("://")
+    return out if not mark or place.startswith("/") else scheme + mark + place.rpartition("@")[2].partition("?")[0]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pyarrow.fs as fs
 
@@ -40,6 +40,7 @@ _BUCKETS = {"s3": "bucket", "google": "bucket", "azure": "container"}  # what a 
 _LOCAL = ("", "file")
 _OF_CONTENT = (pa.ArrowException, UnicodeError)
 _CREDENTIALS = re.compile(r"(?<=://)([^/:]*):([^/]*)@")
+_KEYS = re.compile(r"(?<=^s3://)([^/:@]+):([^@]*)@")  # a secret key has slashes, which may not be escaped
 # What a folder may hold to be read; a link to nothing is an error then.
 _READ = (fs.FileType.File, fs.FileType.NotFound)
 _WILD = re.compile(r"[*?[]")
@@ -92,7 +93,12 @@ class File:
 
 def without_password(address: str) -> str:
     """The address as errors say it."""
-    return _CREDENTIALS.sub("", address, 1)
+    found = _credentials(address)
+    return address if found is None else address[: found.start()] + address[found.end() :]
+
+
+def _credentials(address: str) -> re.Match[str] | None:
+    return _CREDENTIALS.search(address) or _KEYS.search(address)
 
 
 def _secrets_in(options: Mapping[str, Any]) -> list[str]:
@@ -144,11 +150,12 @@ class Location:
             self._filesystem: fs.FileSystem = fs.LocalFileSystem()
             return
         self.name = without_password(address)
-        credentials = _CREDENTIALS.search(address)
+        credentials = _credentials(address)
         if credentials:
-            self._secrets.append(credentials[2])
+            user, password = map(unquote, credentials.groups())
+            self._secrets += [credentials[2], password]
             if scheme == "s3":
-                options = {"access_key": credentials[1], "secret_key": credentials[2], **options}
+                options = {"access_key": user, "secret_key": password, **options}
         kind = _STORES.get(scheme, "store")
         with naming(self.name, self._secrets):
             module = import_module(f"dlbd.data.stores.{kind}")

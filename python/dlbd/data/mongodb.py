@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice
 from threading import Event
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from dlbd.data.arrow import as_schema, pa
+from dlbd.data.deadline import watched
 from dlbd.data.documents import PLAIN, Documents
 from dlbd.data.errors import SourceError, missing
 from dlbd.data.expressions import Expression
@@ -34,6 +35,7 @@ from dlbd.data.mongo_filter import filter_of
 
 _CHUNK = 512  # documents decoded and turned into columns while they lie in the cache
 _CONNECT = 5.0  # seconds for a server to be found and to accept a connection, at most
+_SIGN_OF_LIFE = 5.0  # seconds in which a server that lives says so
 _PATIENCE = 0.2  # seconds in which a server that lives ends a reading
 _FAREWELL = 0.5  # seconds to tell the server that a cursor or a session ends, at most: it may be dead
 _BSON: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -72,11 +74,12 @@ class MongoReader:
         table: the collection.
         query: a filter, a pipeline, or None for all documents.
         schema: the types of some columns, or all; the documents have those of the others.
-        timeout: seconds for each answer.
+        timeout: seconds without a sign of life of the server: neither an answer nor one to a ping.
         sample: how many documents are looked at for columns and types, half of them the last ones; 0 for none but the
             declared ones.
         misfits: what becomes of a value that does not fit its type: "error" (the default), or "null".
-        client_options: of pymongo's MongoClient, such as ``tls=True``, ``tlsCAFile=``, ``username=``, ``password=``.
+        client_options: of pymongo's MongoClient, such as ``tls=True``, ``tlsCAFile=``, ``tlsCertificateKeyFile=``,
+            ``username=``, ``password=``.
     """
 
     remote, sorts = True, True
@@ -104,16 +107,22 @@ class MongoReader:
             raise ValueError(f"{self.name}: the address ends in a database: mongodb://host/DATABASE")
         self._address, self._query, self._timeout = address, query, timeout
         self._client_options = dict(client_options or {})
-        self._secrets = _secrets(user, self._client_options)
-        with self._connected() as database:
-            found = self._collection(database, table)
-            plain = found.get("type", "collection") == "collection"
-            self._has_collation = "collation" in found.get("options", {})
-            self._table = str(table)
-            self.ordered = plain and not isinstance(query, (list, tuple))
-            declared = pa.schema([]) if schema is None else as_schema(schema)
-            documents = self._first(database, sample) if sample else ()
-            self.schema, dotted = sampled(documents, declared, _PLAIN, _TYPES)
+        self._secrets = _secrets(user, self._address_options, self._client_options)
+        self._client: Any = None
+        self._ended, self._aborted, self._signs = Event(), False, 0
+        declared = pa.schema([]) if schema is None else as_schema(schema)
+
+        def opened() -> Generator[tuple[pa.Schema, set[str]], None, None]:
+            with self._connected() as database:
+                found = self._collection(database, table)
+                plain = found.get("type", "collection") == "collection"
+                self._has_collation = "collation" in found.get("options", {})
+                self._table = str(table)
+                self.ordered = plain and not isinstance(query, (list, tuple))
+                yield sampled(self._first(database, sample) if sample else (), declared, _PLAIN, _TYPES)
+
+        with closing(watched(opened, timeout, self.name, self.abort, self.progress)) as opening:
+            self.schema, dotted = next(opening)
         if not len(self.schema):
             raise SourceError(f"{self.name}: no document shows a column; declare them (schema=)")
         self._nameable = {name for name in self.schema.names if name not in dotted and _is_nameable(name)}
@@ -129,8 +138,9 @@ class MongoReader:
         self._ended, self._aborted = Event(), False
         try:
             self._client = client = pymongo.MongoClient(self._address, **self._options())
-        except ConfigurationError as error:
-            raise ValueError(self._said(error)) from None
+        except (ConfigurationError, ValueError, OSError) as error:  # the last of a file for TLS
+            self._ended.set()
+            raise (SourceError if isinstance(error, OSError) else ValueError)(self._said(error)) from None
         try:
             yield client[self._database]
         except (PyMongoError, BSONError) as error:
@@ -150,11 +160,7 @@ class MongoReader:
     def _options(self) -> dict[str, Any]:
         """Of the client: bounds on how long it waits, where the user has set none."""
         connect = round(1000 * min(self._timeout / 2, _CONNECT))
-        bounds = {
-            "serverSelectionTimeoutMS": connect,
-            "connectTimeoutMS": connect,
-            "socketTimeoutMS": round(1000 * self._timeout),
-        }
+        bounds = {"serverSelectionTimeoutMS": connect, "connectTimeoutMS": connect}
         in_address = self._address_options.lower()
         ours = {key: value for key, value in bounds.items() if f"{key.lower()}=" not in in_address}
         return {**ours, **self._client_options}
@@ -167,11 +173,20 @@ class MongoReader:
             raise ValueError(f"{self.name}: {lacks}; the database has {sorted(found)}")
         return found[str(table)]
 
+    def progress(self) -> int:
+        """How often the server has answered a ping while it was asked for something else."""
+        client = self._client
+        if client is not None and not self._ended.is_set():
+            with suppress(PyMongoError), pymongo.timeout(min(self._timeout, _SIGN_OF_LIFE)):
+                client.admin.command("ping", read_preference=client.read_preference)
+                self._signs += 1
+        return self._signs
+
     def abort(self) -> None:
         if self._ended.wait(_PATIENCE):
             return
         self._aborted = True
-        # pymongo has no public way to end an answer that a thread waits for; socketTimeoutMS ends it at the latest
+        # pymongo has no public way to end an answer that a thread waits for
         with suppress(AttributeError):
             for server in self._client._topology._servers.values():
                 server.pool.reset(interrupt_connections=True)
@@ -306,8 +321,9 @@ def _is_nameable(name: str) -> bool:
     return all(key and not key.startswith("$") for key in name.split("."))
 
 
-def _secrets(user: str, client_options: Mapping[str, Any]) -> list[str]:
+def _secrets(user: str, address_options: str, client_options: Mapping[str, Any]) -> list[str]:
     """What must not be said: passwords as they are in the address, and decoded."""
-    given = [str(value) for key, value in client_options.items() if "password" in key.lower()]
+    options = [*parse_qsl(address_options), *client_options.items()]
+    given = [str(value) for key, value in options if "password" in key.lower()]
     written = user.partition(":")[2]
     return [secret for secret in (written, unquote(written), *given) if secret]

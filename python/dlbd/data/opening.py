@@ -26,7 +26,7 @@ _SCHEMES = {
     "mongodb+srv": "mongodb",
 }
 # Of these, the modules whose readers bound how long their client waits.
-_TIMED = {"mongodb"}
+_TIMED = {"sql", "mongodb"}
 
 
 def open(
@@ -68,8 +68,10 @@ def open(
             have none among themselves: choose columns that tell rows apart.
         schema: the types of some columns, or all: pyarrow's schema or ``{"age": "int32"}``. Values that do not fit are
             errors when they are read.
-        timeout: seconds without a sign of life from a server after which reading is an error; 30 by default.
-        options: of the kind of source; its page in the guide has them.
+        timeout: seconds without a sign of life from a server after which opening or reading is an error; 30 by default.
+            A query that a server of SQL or MongoDB still computes then is no silence.
+        options: of the kind of source; its page in the guide has them. ``connect_args`` (SQL), ``client_options``
+            (MongoDB) and ``storage_options`` (S3, ...) go to the store's client, with what it wants to know for TLS.
 
     Returns:
         A :class:`Source`. Nothing but the schema is read yet.

@@ -14,7 +14,8 @@ class Reader(Protocol):
     keeps in attributes for :meth:`abort` is the scan's own.
 
     A remote one may have a method ``progress()``: it gives something else whenever the store has got on with its work
-    since it was last asked, so that work that takes longer than the timeout is told from silence.
+    since it was last asked, so that work that takes longer than the timeout is told from silence. It may take some
+    seconds to find out.
 
     One that can give columns of text as indices of distinct values, which is quicker where these are few, has an
     attribute ``encoded``: of which columns it may.
@@ -79,7 +80,8 @@ def with_client_text(name: str, error: BaseException, secrets: Sequence[str] = (
     """``name: what the client said``, in one line, without any of the ``secrets``."""
     if not str(error) and error.__cause__ is not None:  # fsspec's timeout
         error = error.__cause__
-    text = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join([str(error), *getattr(error, "__notes__", ())])
+    text = " ".join(said.split()) or type(error).__name__
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")

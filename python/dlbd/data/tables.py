@@ -7,7 +7,7 @@ import decimal
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import import_module
 from itertools import chain
@@ -25,7 +25,13 @@ ROWS = 1000
 
 
 def write_table(
-    address: str, table: str, batches: Any, *, if_exists: str = "error", connect_args: dict[str, Any] | None = None
+    address: str,
+    table: str,
+    batches: Any,
+    *,
+    if_exists: str = "error",
+    timeout: float = 30.0,
+    connect_args: dict[str, Any] | None = None,
 ) -> int:
     """Write rows into a table of a database, in one transaction: when it fails, nothing has changed.
 
@@ -36,6 +42,7 @@ def write_table(
         batches: a source, a table or a reader of pyarrow, or record batches.
         if_exists: what to do with a table of that name: ``"error"`` (the default), ``"replace"``, or ``"append"``
             (columns are found by name).
+        timeout: seconds without a sign of life from a server after which writing is an error; 30 by default.
         connect_args: for the database's client.
 
     Returns:
@@ -54,16 +61,20 @@ def write_table(
         >>> dlbd.data.open(f"sqlite:///{folder}/a.db", table="people", order_by="age").to_numpy()["age"]
         array([20, 30])
     """
+    if not timeout > 0:
+        raise ValueError(f"timeout is a number of seconds above 0; received {timeout!r}")
     if if_exists not in _IF_EXISTS:
         raise ValueError(f"if_exists is one of {', '.join(_IF_EXISTS)}; received {if_exists!r}")
     scheme = address.partition(":")[0].partition("+")[0]
     if scheme not in ("sqlite", "duckdb", "mysql", "mariadb", "postgresql", "postgres"):
         raise ValueError(f"tables are written to sqlite, duckdb, mysql, mariadb and postgresql; not to {scheme!r}")
     schema, stream = _stream(batches)
+    arguments = (address, table, schema, stream, if_exists, connect_args or {})
     if scheme == "sqlite":
-        return _write_sqlite(address, table, schema, stream, if_exists, connect_args or {})
-    module = import_module(f"dlbd.data.{'duckdb' if scheme == 'duckdb' else 'sql'}")
-    return int(module.write(address, table, schema, stream, if_exists, connect_args or {}))
+        return _write_sqlite(*arguments)
+    if scheme == "duckdb":
+        return int(import_module("dlbd.data.duckdb").write(*arguments))
+    return int(import_module("dlbd.data.sql").write(*arguments, timeout))
 
 
 def _stream(batches: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -120,11 +131,11 @@ def create(dialect: Dialect, name: str, schema: pa.Schema, type_name: Callable[[
     return f"CREATE TABLE {name} ({', '.join(columns)})"
 
 
-def insert(dialect: Dialect, name: str, schema: pa.Schema, placeholder: str) -> str:
+def insert(dialect: Dialect, name: str, names: Sequence[str], placeholder: str) -> str:
     """INSERT of one row, its values by position."""
-    columns = ", ".join(dialect.name_of(column) for column in schema.names)
+    columns = ", ".join(map(dialect.name_of, names))
     columns = columns.replace("%", "%%") if placeholder == "%s" else columns
-    return f"INSERT INTO {name} ({columns}) VALUES ({', '.join([placeholder] * len(schema))})"
+    return f"INSERT INTO {name} ({columns}) VALUES ({', '.join([placeholder] * len(names))})"
 
 
 def rows_of(batches: Iterable[pa.RecordBatch]) -> Generator[list[tuple[Any, ...]], None, None]:
@@ -187,7 +198,7 @@ def _sqlite_type(kind: pa.DataType) -> str | None:
 def _write_sqlite(
     address: str, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], if_exists: str, connect_args: Any
 ) -> int:
-    from dlbd.data.sqlite import file_of
+    from dlbd.data.sqlite import file_of, recover
 
     file, name = file_of(address), SQLITE.name_of(table)
     creation = create(SQLITE, name, schema, _sqlite_type)
@@ -209,12 +220,13 @@ def _write_sqlite(
                     connection.execute(f"DROP TABLE {name}")
                 if not known or if_exists == "replace":
                     connection.execute(creation)
-                statement = insert(SQLITE, name, schema, "?")
+                statement = insert(SQLITE, name, schema.names, "?")
                 for rows in rows_of(stored):
                     connection.executemany(statement, [tuple(map(_for_sqlite, row)) for row in rows])
                     count += len(rows)
                 connection.execute("COMMIT")  # closing without it takes all back
     except sqlite3.Error as error:
+        recover(file)
         raise SourceError(f"{address}, table {table}: {error}") from None
     return count
 

@@ -20,4 +20,6 @@ def connect(address: str, options: Mapping[str, Any], timeout: float) -> Store:
         "request_timeout": timeout / 4,  # of silence; all attempts end before our own deadline
         "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=3),
     }
+    if "AWS_CA_BUNDLE" in os.environ:  # the same
+        defaults["tls_ca_file_path"] = os.environ["AWS_CA_BUNDLE"]
     return Store(fs.S3FileSystem(**{**defaults, **options}), address.removeprefix("s3://").rstrip("/"))
