@@ -187,7 +187,7 @@ def test_mongodb_with_a_certificate_of_the_client(mongodb: MongoDB, authority: A
         trusting = {"tls": True, "tlsCAFile": str(authority.certificate)}
         options = {**trusting, "tlsCertificateKeyFile": str(both)}
         assert dlbd.data.open(address, table="items", client_options=options).count() == 1
-        with fails(r"127\.0\.0\.1.*(certificate|closed|reset)"):
+        with fails(r"127\.0\.0\.1.*(certificate|closed|reset|EOF)"):
             dlbd.data.open(address, table="items", client_options=trusting, timeout=4)
     finally:
         proxy.stop()
