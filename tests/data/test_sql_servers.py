@@ -175,7 +175,6 @@ def test_a_server_that_freezes_while_it_is_written_to(sql_server: sql.SqlServer)
             write_table(sql_server.uri, "t", batches(), timeout=1)
         assert time.monotonic() - start < 20
         assert ("may be left" in str(caught.value)) == (sql_server.name != "postgresql")  # there is a frozen table
-        assert readers() == []
     finally:
         process.thaw()
     assert none_left(sql_server)
