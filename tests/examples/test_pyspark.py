@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 OF_SPARK = (
-    r"\s*$|\[Stage |Using Spark's default log4j|Setting default log level|To adjust logging level|.*WARN NativeCodeLoader"
-    r"|WARNING: Using incubator|.*FutureWarning: PySpark does not yet fully|  require_minimum_pandas_version"
+    r"\s*$|\[Stage |Using Spark's default log4j|Setting default log level|To adjust logging level"
+    r"|.*WARN NativeCodeLoader|WARNING: Using incubator|.*FutureWarning: PySpark does not yet fully"
+    r"|  require_minimum_pandas_version"
 )
 SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
 
