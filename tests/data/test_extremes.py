@@ -22,6 +22,8 @@ from dlbd.data.fitting import fitted
 from tests.data import extremes
 from tests.data.three_valued import rows_that_meet
 
+pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+
 # What a store does not keep: columns, and whether it keeps NaN and infinities.
 LACKS: dict[str, tuple[set[str], bool]] = {
     "parquet": (set(), True),

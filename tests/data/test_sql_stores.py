@@ -93,6 +93,15 @@ def test_text_is_ordered_by_its_bytes(database: str):
             assert source.reader.count(condition) == table.filter(condition.to_arrow()).num_rows, condition
 
 
+def test_long_texts_and_bytes_are_ordered_to_their_ends(database: str):
+    texts = ["x" * length + end for length in (2_000, 9_000) for end in "dacb" * 50]
+    table = pa.table({"text": texts, "raw": [text.encode() for text in texts], "id": range(len(texts))})
+    write_table(database, "long", table)
+    for by in (["text", "id"], ["raw", "id"]):
+        found = dlbd.data.open(database, table="long", order_by=by, columns=["id"]).to_arrow()
+        assert found.equals(dlbd.data.open(table, order_by=by, columns=["id"]).to_arrow()), by
+
+
 def test_conditions_mean_what_they_mean_in_arrow(stored: str):
     source = dlbd.data.open(stored, table="samples", schema=rows.SCHEMA, order_by="id")
     for condition in CONDITIONS:

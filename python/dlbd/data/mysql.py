@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -61,7 +62,10 @@ class MySql:
         return int(connection._sock.fileno())
 
     def described(self, cursor: Any, hints: pa.Schema) -> list[Described]:
-        return [_column(field, hints) for field in cursor._result.fields]
+        version = cursor.connection.get_server_info()
+        numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+        whole = "MariaDB" not in version and numbers >= _SORTS_WHOLE
+        return [_column(field, hints, whole) for field in cursor._result.fields]
 
     @contextmanager
     def streaming(self, connection: Any) -> Generator[Any, None, None]:
@@ -178,6 +182,9 @@ _TYPES = {
     "date32[day]": "DATE",
 }
 
+# Texts and bytes are ordered by so many bytes, as max_sort_length says; by all, from this version of MySQL on.
+_SORTED_BYTES, _SORTS_WHOLE = 1024, (8, 0, 20)
+
 _UNSIGNED = 32
 _BINARY = 63  # the "character set" of bytes
 
@@ -201,7 +208,7 @@ _OTHERS = {
 }
 
 
-def _column(field: Any, hints: pa.Schema) -> Described:
+def _column(field: Any, hints: pa.Schema, whole: bool) -> Described:
     name, code = field.name, field.type_code
     unsigned = bool(field.flags & _UNSIGNED)
     hinted = hints.field(name).type if name in hints.names else None
@@ -219,7 +226,8 @@ def _column(field: Any, hints: pa.Schema) -> Described:
         return Column(name, decimal(precision, field.scale)), "", ""
     if code in _OTHERS:
         return Column(name, _OTHERS[code]), "", ""
-    return Column(name, pa.binary() if field.charsetnr == _BINARY else pa.string()), "", ""
+    order = "" if whole or field.length <= _SORTED_BYTES else None
+    return Column(name, pa.binary() if field.charsetnr == _BINARY else pa.string()), "", order
 
 
 def _booleans(of: type) -> Callable[[Sequence[Any]], pa.Array]:

@@ -9,8 +9,8 @@ from dlbd.data.arrow import pa
 from dlbd.data.statements import Dialect
 from dlbd.data.tuples import Column
 
-# A column, what is selected for it and what orders it, where that is not just the column.
-Described = tuple[Column, str, str]
+# A column, what is selected for it and what orders it, where that is not just the column; None where nothing does.
+Described = tuple[Column, str, str | None]
 
 
 class Server(Protocol):

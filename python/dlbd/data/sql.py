@@ -12,6 +12,7 @@ from dlbd.data.deadline import Patience
 from dlbd.data.expressions import Expression
 from dlbd.data.reader import options_of
 from dlbd.data.servers import Server
+from dlbd.data.sorting import sorted_batches
 from dlbd.data.statements import Rows, found, one_of, subquery, title
 from dlbd.data.tables import create, rows_of
 from dlbd.data.tuples import batches_of, numbers_first
@@ -79,6 +80,7 @@ class SqlReader(Client):
             {column.name: expression for column, expression, _ in described_columns if expression},
             {column.name: order for column, _, order in described_columns if order},
         )
+        self._unsorted = {column.name for column, _, order in described_columns if order is None}
 
     @contextmanager
     def _reading(self) -> Generator[Any, None, None]:
@@ -87,6 +89,13 @@ class SqlReader(Client):
             yield connection
 
     def scan(
+        self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
+    ) -> Generator[pa.RecordBatch, None, None]:
+        if self._unsorted.isdisjoint(order_by):
+            return self._scan(columns, where, order_by, rows)
+        return sorted_batches(self._scan(columns, where, (), rows), order_by, rows)
+
+    def _scan(
         self, columns: Sequence[str], where: Expression | None, order_by: Sequence[str], rows: int
     ) -> Generator[pa.RecordBatch, None, None]:
         chosen = numbers_first(self._columns[name] for name in columns)

@@ -110,7 +110,8 @@ class Columns:
         }.get(type(value))
         if fits is None or not isinstance(kind, fits) or value != value:
             return None
-        return lit(value)
+        # PySpark writes no year before 1000 as Spark reads it
+        return lit(value.isoformat()).cast("date") if isinstance(value, datetime.date) else lit(value)
 
 
 def numbered(frame: Any, count: int) -> Any:
