@@ -476,3 +476,21 @@ def test_a_server_that_freezes_while_it_works(fragile: MongoDB):
         source.head(1)
     assert 2 < time.monotonic() - begin < 10
     freeze.join()
+
+
+def test_numbers_that_rounding_makes_equal_are_in_the_order_of_what_is_behind(put: Put):
+    documents = [{"_id": i, "x": 0.1 + i * 1e-12, "row": -i} for i in range(5)]
+    source = opened(put, documents, schema={"x": "float32"}, order_by=["x", "row"])
+    assert source.to_arrow()["row"].to_pylist() == [-4, -3, -2, -1, 0]
+
+
+def test_keys_that_were_not_looked_at(put: Put):
+    documents = [{"_id": i, "x": i} for i in range(30)]
+    documents[15] |= {"rare": 1}
+    source = opened(put, documents, sample=10)
+    with pytest.raises(SourceError, match=r"document 15 has the key 'rare', .* schema=\{'rare': .*columns="):
+        source.to_arrow()
+    assert source.select(["x"]).to_arrow().num_rows == 30
+    assert opened(put, documents, sample=10, columns=["_id", "x"]).to_arrow().num_rows == 30
+    assert opened(put, documents, sample=10, schema={"rare": "int8"}).to_arrow()["rare"].null_count == 29
+    assert opened(put, documents, sample=0, schema={"x": "int8"}).to_arrow().column_names == ["x"]

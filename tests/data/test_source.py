@@ -345,3 +345,36 @@ def test_unknown_options():
         dlbd.data.open({"x": [1]}, timeout=-1)
     with pytest.raises(TypeError, match="a table in memory takes no argument 'table'"):
         dlbd.data.open({"x": [1]}, table="t")
+
+
+def test_nanoseconds_divide_rows():
+    times = dlbd.data.open({"t": pa.array(range(4000), pa.timestamp("ns"))})
+    old, new = times.split(old=0.5, new=0.5, by="t", in_order=True)
+    assert (old.count(), new.count()) == (2000, 2000)
+    assert new.to_arrow()["t"].cast(pa.int64()).to_pylist()[0] == 2000
+    one, other = times.split(a=0.5, b=0.5, by="t")  # by the hash: those of one microsecond do not stay together
+    assert 1800 < one.count() < 2200
+    assert one.count() + other.count() == 4000
+    coarse = dlbd.data.open({"t": pa.array(range(4000), pa.timestamp("us"))})
+    fine = dlbd.data.open(coarse, schema={"t": "timestamp[ns]"})
+    parts = [s.split(a=0.5, b=0.5, by="t").a.to_arrow()["t"].cast("timestamp[ns]") for s in (coarse, fine)]
+    assert parts[0].equals(parts[1])
+
+
+def test_all_nan_are_one():
+    quiet = np.array([np.nan, -np.nan] * 500)
+    part = dlbd.data.open({"x": quiet}).split(a=0.5, b=0.5, by="x").a
+    assert part.count() in (0, 1000)
+
+
+@pytest.mark.parametrize("by", ["category", "half", "raw", "length", "flag"])
+def test_any_type_with_an_order_divides_in_order(by: str):
+    values = {
+        "category": pa.array(["a", "b", "b", "c"]).dictionary_encode(),
+        "half": pa.array([np.float16(v) for v in (-1, 0, 0, np.nan)]),
+        "raw": pa.array([b"a", b"b", b"b", b"c"], pa.binary(1)),
+        "length": pa.array([0, 1, 1, 2], pa.duration("ns")),
+        "flag": pa.array([False, True, True, True]),
+    }[by]
+    first, rest = dlbd.data.open({by: values}).split(first=0.25, rest=0.75, by=by, in_order=True)
+    assert (first.count(), rest.count()) == (1, 2 if by == "half" else 3)

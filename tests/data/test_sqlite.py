@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -279,3 +280,43 @@ def test_a_table_whose_writer_was_killed_is_as_before(address: str, tmp_path: Pa
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
     assert (tmp_path / "test.db-journal").stat().st_size
     assert dlbd.data.open(address, table="t", order_by="x").to_arrow()["x"].to_pylist() == list(range(1000))
+
+
+def test_what_sqlite_keeps_as_text_is_ordered_as_what_it_is(tmp_path: Path):
+    file = str(tmp_path / "a.db")
+    moments = ["2024-01-01", "2024-01-01T00:00", "2024-01-01 00:00:00.000", "2023-12-31 23:59:59.5", None]
+    instants = [
+        "2024-01-01T12:00+02:00",
+        "2024-01-01T11:00Z",
+        "2024-01-01T10:00:01+00:00",
+        "2024-01-02T00:00+14:00",
+        None,
+    ]
+    numbers = ["10000000000000000.2", "10000000000000000.1", "9", "-10", None]
+    times = ["09:00", "10:00:00", "10:00", "08:59:59.5", None]
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE t (id INTEGER, m TIMESTAMP, i TEXT, n TEXT, d TEXT)")
+        rows = list(zip(range(5), moments, instants, numbers, times, strict=True))
+        connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?)", rows)
+    schema = {"i": pa.timestamp("us", "UTC"), "n": pa.decimal128(20, 1), "d": "time64[us]"}
+    source = dlbd.data.open(f"sqlite:///{file}", table="t", schema=schema)
+    for name, wanted in (
+        ("m", [4, 3, 0, 1, 2]),
+        ("i", [4, 0, 3, 2, 1]),
+        ("n", [4, 3, 2, 1, 0]),
+        ("d", [4, 3, 0, 1, 2]),
+    ):
+        found = dlbd.data.open(source, order_by=[name, "id"]).to_arrow()
+        assert found["id"].to_pylist() == wanted, name
+        assert found.equals(dlbd.data.open(source.to_arrow(), order_by=[name, "id"]).to_arrow())
+
+
+def test_texts_of_a_file_in_utf_16_are_ordered_and_compared_by_utf_8(tmp_path: Path):
+    file = str(tmp_path / "a.db")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("PRAGMA encoding = 'UTF-16'")
+        connection.execute("CREATE TABLE t (s TEXT)")
+        connection.executemany("INSERT INTO t VALUES (?)", [("🙂",), ("\ufffd",), ("é",), ("z",), (None,)])
+    source = dlbd.data.open(f"sqlite:///{file}", table="t", order_by="s")
+    assert source.to_arrow()["s"].to_pylist() == [None, "z", "é", "\ufffd", "🙂"]
+    assert source.where(dlbd.data.col("s") > "\ufffd").to_arrow()["s"].to_pylist() == ["🙂"]
