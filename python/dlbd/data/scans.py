@@ -18,6 +18,8 @@ _BY_ITSELF, _CUT_OFF = 1.0, 8.0
 
 Server = tuple[str, int]
 
+_CONNECTING = "02"  # Linux's SYN_SENT
+
 
 class FileReader(ABC):
     """A reader of files; see :class:`dlbd.data.reader.Reader`.
@@ -88,8 +90,23 @@ def cut_off(servers: Collection[Server], over: Callable[[], bool]) -> None:
 
 
 def _shut_down(handle: int, addresses: Collection[Server]) -> None:
-    with suppress(OSError):  # closed meanwhile, or not connected
-        if stat.S_ISSOCK(os.fstat(handle).st_mode):
+    with suppress(OSError):  # closed meanwhile
+        status = os.fstat(handle)
+        if stat.S_ISSOCK(status.st_mode):
             with socket.socket(fileno=os.dup(handle)) as connection:
-                if connection.family in (socket.AF_INET, socket.AF_INET6) and connection.getpeername()[:2] in addresses:
+                if connection.family in (socket.AF_INET, socket.AF_INET6) and _peer(connection, status) in addresses:
                     connection.shutdown(socket.SHUT_RDWR)
+
+
+def _peer(connection: socket.socket, status: os.stat_result) -> Server | None:
+    """Whom it is connected to, or about to be: the system lists those beside the numbers of their sockets."""
+    with suppress(OSError):
+        host, port = connection.getpeername()[:2]
+        return str(host), int(port)
+    with suppress(OSError), open("/proc/self/net/tcp") as lines:
+        for line in lines:
+            _, _, place, state, *others = line.split()
+            if state == _CONNECTING and others[5] == str(status.st_ino):
+                host, port = place.split(":")
+                return socket.inet_ntoa(bytes.fromhex(host)[::-1]), int(port, 16)
+    return None
