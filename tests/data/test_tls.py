@@ -45,14 +45,17 @@ def fails(match: str, seconds: float = 6) -> Iterator[None]:
 def server(request: pytest.FixtureRequest, authority: Authority) -> Iterator[sql.SqlServer]:
     """With the table t, and a user who has a certificate in place of a password."""
     made = sql.start_own(request.param, tls=authority)
-    trusting = of(made, "connect_args", authority)
-    write_table(made.uri, "t", pa.table({"x": [1, 2, 3]}), connect_args=trusting)
-    if made.name == "postgresql":
-        execute(made, trusting, f"CREATE ROLE {sql.CERTIFIED} LOGIN SUPERUSER")
-    else:
-        execute(made, trusting, f"CREATE USER {sql.CERTIFIED} REQUIRE X509", f"GRANT ALL ON *.* TO {sql.CERTIFIED}")
-    yield made
-    made.stop()
+    try:
+        trusting = of(made, "connect_args", authority)
+        write_table(made.uri, "t", pa.table({"x": [1, 2, 3]}), connect_args=trusting)
+        if made.name == "postgresql":
+            made_user = [f"CREATE ROLE {sql.CERTIFIED} LOGIN SUPERUSER"]
+        else:
+            made_user = [f"CREATE USER {sql.CERTIFIED} REQUIRE X509", f"GRANT ALL ON *.* TO {sql.CERTIFIED}"]
+        execute(made, trusting, *made_user)
+        yield made
+    finally:
+        made.stop()
 
 
 def of(server: sql.SqlServer, where: str, authority: Authority) -> Any:
