@@ -108,11 +108,11 @@ def _is_unicode(text: str) -> bool:
 def _near(column: str, kind: pa.DataType, operator: str, value: Any) -> Filter | None:
     """Bounds around what is stored, if rounding it to the type can give a number that meets the comparison."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if pa.types.is_float16(kind) or not number or not abs(value) <= np.finfo(np.float32).max:
+    if pa.types.is_float16(kind) or not number or not abs(value) <= float(np.finfo(np.float32).max):
         return None
-    rounded = kind.to_pandas_dtype()(value)
     bounds = {}
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        rounded = kind.to_pandas_dtype()(value)
         if operator in ("<", "<=", "=="):
             bounds["$lt"] = float(np.nextafter(rounded, rounded.dtype.type(math.inf)))
         if operator in (">", ">=", "=="):
