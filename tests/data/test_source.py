@@ -259,6 +259,19 @@ def test_folds(numbered: dlbd.data.Source):
         numbered.k_folds(1)
 
 
+@pytest.mark.parametrize(("rows", "k"), [(30, 5), (7, 7), (103, 4), (50_000, 3)])
+def test_folds_without_a_column_have_the_same_size(rows: int, k: int):
+    sizes = [held_out.count() for _, held_out in dlbd.data.open({"x": np.arange(rows)}).k_folds(k)]
+    assert sum(sizes) == rows
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_split_without_a_column_meets_its_fractions_in_every_twenty_rows():
+    for seed in range(20):
+        parts = dlbd.data.open({"x": np.arange(60)}).split(train=0.7, validation=0.1, test=0.2, seed=seed)
+        assert [part.count() for part in parts] == [42, 6, 12]
+
+
 def test_numbers_that_only_unsigned_integers_hold():
     source = dlbd.data.open({"u": pa.array([2**64 - 1, 1, None], pa.uint64())})
     assert source.where(col("u") > 2**63).count() == 1

@@ -22,23 +22,38 @@ class Part:
         by: the column that is hashed; None for the row's number.
         seed: another one gives another division.
         intervals: (begin, end) each, the end left out.
+        block: of so many rows, one after the other, each has its own of so many equal parts of the range, if the row's
+            number decides: few rows, too, are divided evenly.
     """
 
     by: str | None
     seed: int
     intervals: tuple[tuple[float, float], ...]
+    block: int
 
     def mask(self, batch: pa.RecordBatch, first_row: int) -> Array:
         """Which rows of the batch belong to the part; its first one has this number."""
         if self.by is None:
-            words = np.arange(first_row, first_row + batch.num_rows, dtype=np.uint64)
+            fractions = self._of_numbers(first_row, batch.num_rows)
         else:
-            words = words_of(batch.column(self.by))
-        fractions = (mixed(words + mixed(np.array([self.seed % 2**64], np.uint64))) >> np.uint64(11)) / 2.0**53
+            fractions = self._hashed(words_of(batch.column(self.by)))
         inside = np.zeros(batch.num_rows, bool)
         for begin, end in self.intervals:
             inside |= (fractions >= begin) & (fractions < end)
         return inside
+
+    def _hashed(self, words: Array) -> Array:
+        seeded: Array = mixed(words + mixed(np.array([self.seed % 2**64], np.uint64)))
+        return (seeded >> np.uint64(11)) / 2.0**53
+
+    def _of_numbers(self, first: int, count: int) -> Array:
+        before = first % self.block
+        blocks = -(-(before + count) // self.block)
+        numbers = np.arange(first - before, first - before + blocks * self.block, dtype=np.uint64)
+        hashed = self._hashed(numbers).reshape(-1, self.block)
+        ranks = hashed.argsort(axis=1, kind="stable").argsort(axis=1)
+        fractions: Array = ((ranks + hashed) / self.block).reshape(-1)
+        return fractions[before : before + count]
 
 
 def mixed(words: Array) -> Array:
