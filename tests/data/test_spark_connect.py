@@ -151,6 +151,7 @@ def test_ctrl_c(spark_connect: Any):
 
 
 def test_a_frozen_and_a_killed_server_are_errors():
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
     from pyspark.sql.connect.session import SparkSession
 
     from tests.servers.spark import ConnectServer
