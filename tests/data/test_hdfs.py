@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_a_name_of_the_clusters_frozen_or_not(hdfs_server: Hdfs, tmp_path: Path)
 def test_a_name_node_without_a_port(hdfs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     address = put(hdfs, write(tmp_path / "rows.csv"))
     node, port = address.removeprefix("hdfs://").split("/")[0].rsplit(":", 1)
-    monkeypatch.setattr("dlbd.data.stores.hdfs._PORT", int(port))
+    monkeypatch.setattr(import_module("dlbd.data.stores.hdfs"), "_PORT", int(port))
     assert dlbd.data.open(address.replace(f"{node}:{port}", node)).count() == COUNT
 
 

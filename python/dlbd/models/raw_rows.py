@@ -95,7 +95,7 @@ def _are_rows(x: Any) -> bool:
 
 def are_records(x: Any) -> bool:
     """Whether ``x`` is a list of dicts."""
-    return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], Mapping)
+    return isinstance(x, (list, tuple)) and len(x) > 0 and all(isinstance(row, Mapping) for row in x)
 
 
 def _looked_into(stream: Any) -> tuple[Any, Any]:

@@ -209,7 +209,8 @@ def fit(
     validation = None
     if validation_data is not None:
         vx, vy, vw = validation_data, None, None
-        if isinstance(vx, (list, tuple)) and not are_records(vx):
+        records = features_of(model) is not None and isinstance(vx, list) and are_records(vx)
+        if isinstance(vx, (list, tuple)) and not records:
             vx, vy, vw = unpack(tuple(vx))
         held_out, vx = raw_rows(model, vx)
         limit = NO_OPTIONS if held_out is None else RowOptions(memory_limit=options.memory_limit)
