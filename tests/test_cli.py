@@ -220,6 +220,15 @@ def build(features):
     assert dlbd.models.load_model(shop / "own.dlbd").name == "own"
 
 
+def test_options_of_a_kind_of_source(run, shop):
+    (shop / "export.csv").write_text("name;price\nZoë;1,5\nNA;2,5\n", encoding="latin1")
+    options = ["delimiter=;", "decimal_point=,", "encoding=latin1", 'null_values=["NA"]']
+    said = run("inspect", "export.csv", *(word for option in options for word in ("--option", option)))
+    assert "2 rows, 2 columns" in said
+    assert "float64" in said
+    assert "50.0%" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -235,6 +244,8 @@ def build(features):
         (["train", "people.csv", "--target", "buys", "--split", "half"], "--split is one to three numbers"),
         (["train", "people.csv", "--target", "buys", "--split", "0.9,0.9"], "at most 1"),
         (["train", "people.csv", "--target", "buys", "--schema", "age"], "--schema has a type for each column"),
+        (["inspect", "people.csv", "--option", "delimiter"], "--option is a name and a value"),
+        (["inspect", "people.csv", "--option", "delimitr=;"], "delimitr"),
         (["train", "people.csv", "--target", "buys", "--epochs", "0"], "--epochs must be at least 1"),
         (["evaluate", "people.csv", "people.csv"], "people.csv"),
         (["evaluate", "nothing.dlbd", "people.csv"], "nothing.dlbd"),

@@ -37,6 +37,14 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="S", type=float, default=30.0, help="seconds to wait for a silent server (default 30)"
     )
+    parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of this kind of source, as JSON or text, as often as there are some: --option 'delimiter=;' "
+        "--option encoding=latin1",
+    )
 
 
 def add_batches(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +57,7 @@ def opened(options: argparse.Namespace) -> Source:
     """The source that the arguments name.
 
     Raises:
-        ValueError: the schema or the query cannot be read, or what :func:`dlbd.data.open` raises.
+        ValueError: the schema, the query or an option cannot be read, or what :func:`dlbd.data.open` raises.
     """
     import dlbd.data
 
@@ -65,7 +73,18 @@ def opened(options: argparse.Namespace) -> Source:
         order_by=options.order_by,
         schema={name: kind for name, _, kind in pairs} or None,
         timeout=options.timeout,
+        **dict(_option(text) for text in options.option),
     )
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError(f"--option is a name and a value, delimiter=; for one; received {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def _query(source: str, query: str | None) -> Any:

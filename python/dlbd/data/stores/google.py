@@ -26,9 +26,8 @@ class _FileSystem(GCSFileSystem):  # type: ignore[misc]
     it gives by default asks over gRPC besides, which not every network and server knows.
     """
 
-    on_google = (
-        False  # only Google's own library asks the machine who may read: gcsfs asks again, for a quarter of a minute
-    )
+    # only Google's own library asks the machine who may read: gcsfs asks again, for a quarter of a minute
+    on_google = False
     _request = retry_request(retries=3)(GCSFileSystem._request.__wrapped__)
 
 
