@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -56,16 +57,19 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 def row_bytes(batch: pa.RecordBatch) -> Array:
     """The bytes of each row's values, int64 of shape (rows,)."""
-    fixed = 0
-    total = np.zeros(batch.num_rows, np.int64)
-    for column in batch.columns:
-        size = _bytes(column)
-        if isinstance(size, int):
-            fixed += size
-        else:
-            total += size
-    total += fixed
+    fixed, others = _widths(batch.schema)
+    total = np.full(batch.num_rows, fixed, np.int64)
+    for i in others:
+        total += _bytes(batch.column(i))
     return total
+
+
+@lru_cache(maxsize=16)
+def _widths(schema: pa.Schema) -> tuple[int, list[int]]:
+    """The bytes of the columns whose values all take as many, and which columns are others."""
+    sizes = [_bytes(pa.nulls(0, kind)) if pa.types.is_primitive(kind) else None for kind in schema.types]
+    known = [size for size in sizes if isinstance(size, int)]
+    return sum(known), [i for i, size in enumerate(sizes) if not isinstance(size, int)]
 
 
 def _bytes(column: pa.Array) -> Array | int:
