@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pytest
 import dlbd
 from dlbd.data import SourceError
 from dlbd.data.stores.hdfs import name_nodes
+from tests.data.failing import fails
 from tests.data.rows import COUNT, ORDER_BY, SCHEMA, TABLE, write
 from tests.servers.hdfs import Hdfs, put
 
@@ -41,14 +41,6 @@ def test_folders_and_globs(hdfs: str, tmp_path: Path):
 def test_what_is_not_there(hdfs: str):
     with pytest.raises(SourceError, match=rf"{hdfs}/none\.csv: there is no such file or folder"):
         dlbd.data.open(f"{hdfs}/none.csv")
-
-
-def fails(what: Callable[[], Any], match: str, seconds: float) -> None:
-    begin = time.monotonic()
-    with pytest.raises(SourceError, match=match):
-        what()
-    assert time.monotonic() - begin < seconds
-    assert [t.name for t in threading.enumerate() if t.name.startswith("dlbd.data")] == []
 
 
 def large(uri: str, tmp_path: Path) -> str:

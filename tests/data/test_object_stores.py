@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +10,7 @@ import pytest
 
 import dlbd
 from dlbd.data import SourceError
+from tests.data.failing import fails
 from tests.data.rows import COUNT, ORDER_BY, SCHEMA, TABLE, write
 from tests.servers.azure import AzureServer
 from tests.servers.bucket import Bucket
@@ -75,14 +72,6 @@ LARGE = {
     "csv": pa.table({f"x{i}": np.random.default_rng(i).random(600_000) for i in range(5)}),
     "parquet": pa.table({"x": np.random.default_rng(0).random(12_000_000)}),
 }
-
-
-def fails(what: Callable[[], Any], match: str, seconds: float) -> None:
-    begin = time.monotonic()
-    with pytest.raises(SourceError, match=match):
-        what()
-    assert time.monotonic() - begin < seconds
-    assert [t.name for t in threading.enumerate() if t.name.startswith("dlbd.data")] == []
 
 
 _SECONDS = 13  # 5 of silence, 5 for the client to give up, and some for a busy machine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from dlbd.data.spark.columns import Columns
 from dlbd.data.spark.sending import HANDED_OVER, sender
 
 
-class FrameReader:
+class FrameReader(ABC):
     """Rows of a data frame. Executors send its partitions here themselves, where they lie on disk until they are read,
     in order: Spark's driver sees their keys alone.
     """
@@ -52,19 +53,19 @@ class FrameReader:
         with self._jobs() as frame:
             return int(self._columns.filtered(frame, where).count())
 
+    @abstractmethod
     def abort(self) -> None:
         """Spark is told to end the jobs of this scan, and what waits for them here waits no longer."""
-        raise NotImplementedError
 
+    @abstractmethod
     @contextmanager
     def _jobs(self) -> Iterator[Any]:
         """The frame, numbered, for jobs that :meth:`abort` ends; Spark's errors are the source's."""
-        raise NotImplementedError
         yield
 
+    @abstractmethod
     def _listening(self) -> Inbox | None:
         """An inbox where executors may reach it; None if all rows should go through Spark."""
-        raise NotImplementedError
 
 
 def said(error: BaseException) -> str:
